@@ -1,0 +1,171 @@
+#include "api/check_batch.h"
+
+#include <math.h>
+
+#include "api/scratch.h"
+
+static const struct {
+    const char *name;
+    size_t bytes;
+    int dense;
+} TARGETS[] = {{"uint8_t labels", 1, 0}, {"uint16_t labels", 2, 0},        {"int32_t labels", 4, 0},
+               {"int64_t labels", 8, 0}, {"dense uint8_t targets", 1, 1}, {"dense float targets", 4, 1}};
+
+static closs_status check_range(int64_t first, int64_t count, int64_t extent, const char *name, int64_t *resolved,
+                                closs_error *error) {
+    if (first < 0 || first >= extent || count < 0 || count > extent - first)
+        return refuse(error, CLOSS_BAD_PART, -1, "%s %lld + %lld lie outside the plan's %lld", name, (long long)first,
+                      (long long)count, (long long)extent);
+    *resolved = count ? count : extent - first;
+    return CLOSS_OK;
+}
+
+static closs_status resolve_part(const closs_plan *plan, const closs_batch *batch, int whole, part *resolved,
+                                 closs_error *error) {
+    *resolved = (part){.plan = plan, .batch = batch, .first_sample = batch->first_sample};
+    closs_status status = check_range(batch->first_sample, batch->sample_count, plan->shape.samples, "samples",
+                                      &resolved->samples, error);
+    if (status == CLOSS_OK)
+        status = check_range(batch->first_voxel, batch->voxel_count, plan->shape.voxels, "voxels", &resolved->voxels,
+                             error);
+    if (status != CLOSS_OK) return status;
+    int64_t end = batch->first_voxel + resolved->voxels;
+    if (batch->first_voxel % BLOCK_VOXELS || (end % BLOCK_VOXELS && end != plan->shape.voxels))
+        return refuse(error, CLOSS_BAD_PART, -1,
+                      "voxels %lld to %lld: expected cuts at multiples of 64 (arithmetic 6.1)",
+                      (long long)batch->first_voxel, (long long)end);
+    if (whole && (resolved->samples != plan->shape.samples || resolved->voxels != plan->shape.voxels))
+        return refuse(error, CLOSS_BAD_PART, -1, "closs_evaluate takes a whole batch: accumulate takes parts");
+    if (plan->balanced && resolved->voxels != plan->shape.voxels)
+        return refuse(error, CLOSS_BAD_PART, -1, "a balanced binary cross entropy needs parts of whole samples");
+    return CLOSS_OK;
+}
+
+static closs_status check_targets(const closs_plan *plan, const closs_batch *batch, closs_error *error) {
+    if ((unsigned)batch->target > CLOSS_DENSE_F32)
+        return refuse(error, CLOSS_BAD_OPTION, -1, "target is %d: expected a closs_target", (int)batch->target);
+    if (TARGETS[batch->target].dense && plan->formula.activation == CLOSS_SOFTMAX)
+        return refuse(error, CLOSS_BAD_TERM, -1, "softmax takes class labels, not dense targets");
+    if (batch->target == CLOSS_DENSE_F32 && plan->formula.has_ignore_index)
+        return refuse(error, CLOSS_BAD_TERM, -1, "dense float targets have no ignore_index: a mask leaves voxels out");
+    if (batch->weights && plan->balanced)
+        return refuse(error, CLOSS_BAD_TERM, plan->balanced_term,
+                      "a balanced binary cross entropy takes a mask, but no voxel weights");
+    return CLOSS_OK;
+}
+
+static closs_status check_buffer(const void *buffer, size_t count, int64_t expected, int optional, const char *name,
+                                 closs_error *error) {
+    if (!buffer && optional && count == 0) return CLOSS_OK;
+    if (!buffer) return refuse(error, CLOSS_NULL_POINTER, -1, "%s is NULL", name);
+    if (count == (size_t)expected) return CLOSS_OK;
+    return refuse(error, CLOSS_WRONG_SIZE, -1, "%s has %zu elements: expected %lld", name, count, (long long)expected);
+}
+
+static closs_status check_gradient(const closs_gradient_buffer *gradient, int64_t expected, closs_error *error) {
+    if (!gradient) return CLOSS_OK;
+    closs_status status = check_buffer(gradient->values, gradient->count, expected, 0, "gradient", error);
+    if (status != CLOSS_OK) return status;
+    if ((unsigned)gradient->write > CLOSS_ADD)
+        return refuse(error, CLOSS_BAD_OPTION, -1, "gradient.write is %d: expected a closs_write", (int)gradient->write);
+    if (!isfinite(gradient->scale))
+        return refuse(error, CLOSS_BAD_OPTION, -1, "gradient.scale is not finite");
+    return CLOSS_OK;
+}
+
+static closs_status check_buffers(const part *p, const call_memory *memory, closs_error *error) {
+    const closs_batch *batch = p->batch;
+    int64_t voxels = p->samples * p->voxels, values = voxels * p->plan->shape.classes;
+    closs_status status = check_buffer(batch->logits, batch->logits_count, values, 0, "logits", error);
+    if (status == CLOSS_OK)
+        status = check_buffer(batch->targets, batch->targets_count, TARGETS[batch->target].dense ? values : voxels, 0,
+                              TARGETS[batch->target].name, error);
+    if (status == CLOSS_OK) status = check_buffer(batch->mask, batch->mask_count, voxels, 1, "mask", error);
+    if (status == CLOSS_OK) status = check_buffer(batch->weights, batch->weights_count, voxels, 1, "weights", error);
+    if (status == CLOSS_OK) status = check_gradient(memory->gradient, values, error);
+    if (status != CLOSS_OK) return status;
+    if (!memory->scratch) return refuse(error, CLOSS_NULL_POINTER, -1, "scratch is NULL");
+    if (memory->scratch_bytes < scratch_bytes(p->plan))
+        return refuse(error, CLOSS_TOO_SMALL, -1, "scratch has %zu bytes: expected at least %zu", memory->scratch_bytes,
+                      scratch_bytes(p->plan));
+    return CLOSS_OK;
+}
+
+// ---------------------------------------------------------------------------------------------------- overlap ----
+
+typedef struct memory_range {
+    const char *name;
+    const void *start;
+    size_t bytes;
+    int written;
+} memory_range;
+
+static int overlap(const memory_range *a, const memory_range *b) {
+    uintptr_t x = (uintptr_t)a->start, y = (uintptr_t)b->start;
+    return a->start && b->start && x < y + b->bytes && y < x + a->bytes;
+}
+
+static int gradient_in_place(const closs_batch *batch, const closs_gradient_buffer *gradient) {
+    return gradient && gradient->values == batch->logits && gradient->write == CLOSS_OVERWRITE;
+}
+
+static closs_status check_overlap(const part *p, const call_memory *memory, closs_error *error) {
+    const closs_batch *batch = p->batch;
+    const closs_gradient_buffer *gradient = memory->gradient;
+    int in_place = gradient_in_place(batch, gradient);
+    const memory_range ranges[] = {
+        {"logits", batch->logits, batch->logits_count * sizeof(float), in_place},
+        {"targets", batch->targets, batch->targets_count * TARGETS[batch->target].bytes, 0},
+        {"mask", batch->mask, batch->mask_count, 0},
+        {"weights", batch->weights, batch->weights_count * sizeof(float), 0},
+        {"gradient", gradient && !in_place ? gradient->values : 0, gradient ? gradient->count * sizeof(float) : 0, 1},
+        {"totals", memory->totals, memory->totals_count * sizeof(int64_t), memory->writes_totals},
+        {"coefficients", memory->coefficients, memory->coefficients_count * sizeof(int64_t), 0},
+        {"scratch", memory->scratch, memory->scratch_bytes, 1},
+    };
+    enum { RANGES = sizeof ranges / sizeof *ranges };
+    for (int i = 0; i < RANGES; i++)
+        for (int j = i + 1; j < RANGES; j++)
+            if ((ranges[i].written || ranges[j].written) && overlap(&ranges[i], &ranges[j]))
+                return refuse(error, CLOSS_OVERLAP, -1,
+                              "%s and %s overlap: only an overwriting gradient may be the logits' very buffer",
+                              ranges[i].name, ranges[j].name);
+    return CLOSS_OK;
+}
+
+closs_status check_batch(const closs_plan *plan, const closs_batch *batch, int whole, const call_memory *memory,
+                         part *resolved, closs_error *error) {
+    if (!plan) return refuse(error, CLOSS_NULL_POINTER, -1, "plan is NULL");
+    if (!batch) return refuse(error, CLOSS_NULL_POINTER, -1, "batch is NULL");
+    closs_status status = resolve_part(plan, batch, whole, resolved, error);
+    if (status == CLOSS_OK) status = check_targets(plan, batch, error);
+    if (status == CLOSS_OK) status = check_buffers(resolved, memory, error);
+    return status == CLOSS_OK ? check_overlap(resolved, memory, error) : status;
+}
+
+closs_status check_totals(const closs_plan *plan, const int64_t *totals, size_t count, const char *name,
+                          closs_error *error) {
+    if (!plan) return refuse(error, CLOSS_NULL_POINTER, -1, "plan is NULL");
+    if (!totals) return refuse(error, CLOSS_NULL_POINTER, -1, "%s is NULL", name);
+    if (count >= plan->totals.count) return CLOSS_OK;
+    return refuse(error, CLOSS_TOO_SMALL, -1, "%s has %zu words: expected at least %zu", name, count, plan->totals.count);
+}
+
+closs_status check_coefficients(const closs_plan *plan, const int64_t *coefficients, size_t count, closs_error *error) {
+    if (!coefficients) return refuse(error, CLOSS_NULL_POINTER, -1, "coefficients is NULL");
+    if (count >= plan->coefficients.count) return CLOSS_OK;
+    return refuse(error, CLOSS_TOO_SMALL, -1, "coefficients has %zu words: expected at least %zu", count,
+                  plan->coefficients.count);
+}
+
+closs_status check_result(const closs_plan *plan, const closs_result *result, closs_error *error) {
+    if (!result) return refuse(error, CLOSS_NULL_POINTER, -1, "result is NULL");
+    size_t classes = plan->term_count * (size_t)plan->shape.classes;
+    if (result->terms && result->terms_count < plan->term_count)
+        return refuse(error, CLOSS_TOO_SMALL, -1, "result.terms has %zu entries: expected at least %zu",
+                      result->terms_count, plan->term_count);
+    if (result->per_class && result->per_class_count < classes)
+        return refuse(error, CLOSS_TOO_SMALL, -1, "result.per_class has %zu entries: expected at least %zu",
+                      result->per_class_count, classes);
+    return CLOSS_OK;
+}

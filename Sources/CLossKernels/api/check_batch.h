@@ -1,0 +1,31 @@
+// What a batch, a gradient and the other buffers of a call must hold to.
+#ifndef CLOSS_API_CHECK_BATCH_H
+#define CLOSS_API_CHECK_BATCH_H
+
+#include "api/refuse.h"
+#include "driver/part.h"
+
+// The caller's other memory in a call; unused members are zero.
+typedef struct call_memory {
+    const closs_gradient_buffer *gradient;
+    const int64_t *totals;
+    size_t totals_count;
+    const int64_t *coefficients;
+    size_t coefficients_count;
+    void *scratch;
+    size_t scratch_bytes;
+    int writes_totals;
+} call_memory;
+
+// Checks a batch and the memory of its call, and resolves which part it is.
+closs_status check_batch(const closs_plan *plan, const closs_batch *batch, int whole, const call_memory *memory,
+                         part *resolved, closs_error *error);
+
+closs_status check_totals(const closs_plan *plan, const int64_t *totals, size_t count, const char *name,
+                          closs_error *error);
+
+closs_status check_coefficients(const closs_plan *plan, const int64_t *coefficients, size_t count, closs_error *error);
+
+closs_status check_result(const closs_plan *plan, const closs_result *result, closs_error *error);
+
+#endif

@@ -1,0 +1,183 @@
+#include "api/check_spec.h"
+
+#include <math.h>
+
+#include "kernels/formula.h"
+
+static const float WEIGHT_LIMIT = 0x1p+19f;
+
+static closs_status check_shape(const closs_spec *spec, closs_error *error) {
+    const closs_shape *shape = &spec->shape;
+    int fewest = spec->activation == CLOSS_SOFTMAX ? 2 : 1;
+    if (shape->samples < 1)
+        return refuse(error, CLOSS_BAD_SHAPE, -1, "samples is %lld: expected at least 1", (long long)shape->samples);
+    if (shape->voxels < 1)
+        return refuse(error, CLOSS_BAD_SHAPE, -1, "voxels is %lld: expected at least 1", (long long)shape->voxels);
+    if (shape->classes < fewest || shape->classes > CLOSS_MAX_CLASSES)
+        return refuse(error, CLOSS_BAD_SHAPE, -1, "classes is %lld: expected %d to %d for this activation",
+                      (long long)shape->classes, fewest, CLOSS_MAX_CLASSES);
+    int64_t values, bytes;
+    if (__builtin_mul_overflow(shape->samples, shape->voxels, &values) ||
+        __builtin_mul_overflow(values, shape->classes * 16, &bytes) ||
+        __builtin_mul_overflow(shape->samples, shape->classes * 128, &bytes))
+        return refuse(error, CLOSS_BAD_SHAPE, -1, "samples * classes * voxels is too large to address");
+    return CLOSS_OK;
+}
+
+static closs_status check_number(double value, double least, double most, int64_t term, const char *name,
+                                 closs_error *error) {
+    if (value >= least && value <= most && isfinite(value)) return CLOSS_OK;
+    if (isfinite(most))
+        return refuse(error, CLOSS_BAD_OPTION, term, "terms[%lld].%s is %g: expected %g to %g", (long long)term, name,
+                      value, least, most);
+    return refuse(error, CLOSS_BAD_OPTION, term, "terms[%lld].%s is %g: expected a finite number of at least %g",
+                  (long long)term, name, value, least);
+}
+
+// `first` is the first class that takes part: the weights from there on may not all be 0.
+static closs_status check_weights(const float *weights, size_t count, int64_t classes, int64_t first, int64_t term,
+                                  const char *name, int all_zero_allowed, closs_error *error) {
+    if (!weights && count == 0) return CLOSS_OK;
+    if (!weights)
+        return refuse(error, CLOSS_NULL_POINTER, term, "terms[%lld].%s is NULL, but its count is %zu", (long long)term,
+                      name, count);
+    if (count != (size_t)classes)
+        return refuse(error, CLOSS_WRONG_SIZE, term, "terms[%lld].%s has %zu entries: expected one for each of %lld classes",
+                      (long long)term, name, count, (long long)classes);
+    int some = 0;
+    for (int64_t c = 0; c < classes; c++) {
+        if (!(weights[c] >= 0 && weights[c] < WEIGHT_LIMIT))
+            return refuse(error, CLOSS_BAD_OPTION, term,
+                          "terms[%lld].%s[%lld] is %g: expected a number from 0 to below 524288", (long long)term, name,
+                          (long long)c, (double)weights[c]);
+        some |= c >= first && weights[c] > 0;
+    }
+    if (!some && !all_zero_allowed)
+        return refuse(error, CLOSS_BAD_OPTION, term, "terms[%lld].%s is 0 for every class that takes part: expected one above 0",
+                      (long long)term, name);
+    return CLOSS_OK;
+}
+
+static closs_status check_divisor(closs_divisor divisor, double value, int64_t term, closs_error *error) {
+    if ((unsigned)divisor > CLOSS_DIVIDE_BY_CONSTANT)
+        return refuse(error, CLOSS_BAD_OPTION, term, "terms[%lld].divisor is %d: expected a closs_divisor", (long long)term,
+                      (int)divisor);
+    if (divisor == CLOSS_DIVIDE_BY_CONSTANT && !(value > 0 && isfinite(value)))
+        return refuse(error, CLOSS_BAD_OPTION, term,
+                      "terms[%lld].divisor_value is %g: expected a finite number above 0", (long long)term, value);
+    return CLOSS_OK;
+}
+
+static closs_status check_scope(closs_scope scope, int64_t term, closs_error *error) {
+    if ((unsigned)scope <= CLOSS_PER_BATCH) return CLOSS_OK;
+    return refuse(error, CLOSS_BAD_OPTION, term, "terms[%lld].scope is %d: expected a closs_scope", (long long)term,
+                  (int)scope);
+}
+
+static closs_status check_cross_entropy(const closs_spec *spec, int64_t i, closs_error *error) {
+    const closs_cross_entropy *t = &spec->terms[i].of.cross_entropy;
+    if (spec->activation != CLOSS_SOFTMAX)
+        return refuse(error, CLOSS_BAD_TERM, i, "terms[%lld] is a cross entropy, which needs the softmax activation; "
+                                                "for channels there is the binary cross entropy", (long long)i);
+    closs_status status = check_weights(t->class_weights, t->class_weights_count, spec->shape.classes, 0, i,
+                                        "class_weights", 0, error);
+    if (status == CLOSS_OK) status = check_number(t->label_smoothing, 0, 1, i, "label_smoothing", error);
+    return status == CLOSS_OK ? check_divisor(t->divisor, t->divisor_value, i, error) : status;
+}
+
+static closs_status needs_channels(const closs_spec *spec, int64_t i, const char *name, closs_error *error) {
+    if (spec->activation != CLOSS_SOFTMAX) return CLOSS_OK;
+    return refuse(error, CLOSS_BAD_TERM, i, "terms[%lld] is a %s, which needs the sigmoid or probabilities activation",
+                  (long long)i, name);
+}
+
+static closs_status check_binary(const closs_spec *spec, int64_t i, closs_error *error) {
+    const closs_binary_cross_entropy *t = &spec->terms[i].of.binary_cross_entropy;
+    closs_status status = needs_channels(spec, i, "binary cross entropy", error);
+    if (status == CLOSS_OK)
+        status = check_weights(t->positive_weights, t->positive_weights_count, spec->shape.classes, 0, i,
+                               "positive_weights", 1, error);
+    return status == CLOSS_OK ? check_divisor(t->divisor, t->divisor_value, i, error) : status;
+}
+
+static closs_status check_focal(const closs_spec *spec, int64_t i, closs_error *error) {
+    const closs_focal *t = &spec->terms[i].of.focal;
+    closs_status status = needs_channels(spec, i, "focal loss", error);
+    if (status == CLOSS_OK) status = check_number(t->gamma, 0, 1000, i, "gamma", error);
+    if (status == CLOSS_OK && t->has_alpha) status = check_number(t->alpha, 0, 1, i, "alpha", error);
+    return status == CLOSS_OK ? check_divisor(t->divisor, t->divisor_value, i, error) : status;
+}
+
+static closs_status check_dice(const closs_spec *spec, int64_t i, closs_error *error) {
+    const closs_dice *t = &spec->terms[i].of.dice;
+    closs_status status = check_number(t->smooth_numerator, 0, INFINITY, i, "smooth_numerator", error);
+    if (status == CLOSS_OK)
+        status = check_number(t->smooth_denominator, 0, INFINITY, i, "smooth_denominator", error);
+    if (status == CLOSS_OK) status = check_scope(t->scope, i, error);
+    if (status == CLOSS_OK && (unsigned)t->denominator > CLOSS_SQUARED)
+        status = refuse(error, CLOSS_BAD_OPTION, i, "terms[%lld].denominator is %d: expected a closs_denominator",
+                        (long long)i, (int)t->denominator);
+    if (status == CLOSS_OK && t->exclude_background && spec->shape.classes < 2)
+        status = refuse(error, CLOSS_BAD_OPTION, i,
+                        "terms[%lld].exclude_background leaves no class: expected 2 classes or more", (long long)i);
+    if (status != CLOSS_OK) return status;
+    return check_weights(t->class_weights, t->class_weights_count, spec->shape.classes, t->exclude_background ? 1 : 0, i,
+                         "class_weights", 0, error);
+}
+
+static closs_status check_balanced(const closs_spec *spec, int64_t i, closs_error *error) {
+    const closs_balanced_binary_cross_entropy *t = &spec->terms[i].of.balanced_binary_cross_entropy;
+    closs_status status = needs_channels(spec, i, "balanced binary cross entropy", error);
+    if (status == CLOSS_OK) status = check_number(t->negative_ratio, 0, INFINITY, i, "negative_ratio", error);
+    if (status == CLOSS_OK) status = check_number(t->epsilon, 0, INFINITY, i, "epsilon", error);
+    if (status == CLOSS_OK && t->minimum_negatives < 0)
+        status = refuse(error, CLOSS_BAD_OPTION, i, "terms[%lld].minimum_negatives is %lld: expected at least 0",
+                        (long long)i, (long long)t->minimum_negatives);
+    if (status == CLOSS_OK) status = check_scope(t->scope, i, error);
+    if (status != CLOSS_OK) return status;
+    if (spec->shape.samples * spec->shape.classes * spec->shape.voxels > UINT32_MAX)
+        return refuse(error, CLOSS_BAD_SHAPE, i, "terms[%lld] ranks at most 4294967295 values: the batch has more",
+                      (long long)i);
+    for (int64_t j = 0; j < i; j++)
+        if (spec->terms[j].kind == CLOSS_BALANCED_BINARY_CROSS_ENTROPY)
+            return refuse(error, CLOSS_BAD_TERM, i,
+                          "terms[%lld] is a second balanced binary cross entropy: expected one at most", (long long)i);
+    return CLOSS_OK;
+}
+
+static closs_status check_term(const closs_spec *spec, int64_t i, closs_error *error) {
+    if (!isfinite(spec->terms[i].weight))
+        return refuse(error, CLOSS_BAD_OPTION, i, "terms[%lld].weight is not finite", (long long)i);
+    switch (spec->terms[i].kind) {
+    case CLOSS_CROSS_ENTROPY: return check_cross_entropy(spec, i, error);
+    case CLOSS_BINARY_CROSS_ENTROPY: return check_binary(spec, i, error);
+    case CLOSS_FOCAL: return check_focal(spec, i, error);
+    case CLOSS_DICE: return check_dice(spec, i, error);
+    case CLOSS_BALANCED_BINARY_CROSS_ENTROPY: return check_balanced(spec, i, error);
+    }
+    return refuse(error, CLOSS_BAD_TERM, i, "terms[%lld].kind is %d: expected a closs_term_kind", (long long)i,
+                  (int)spec->terms[i].kind);
+}
+
+closs_status check_spec(const closs_spec *spec, closs_error *error) {
+    if (!spec) return refuse(error, CLOSS_NULL_POINTER, -1, "spec is NULL");
+    if ((unsigned)spec->activation > CLOSS_PROBABILITIES)
+        return refuse(error, CLOSS_BAD_OPTION, -1, "activation is %d: expected a closs_activation", (int)spec->activation);
+    if ((unsigned)spec->checks > CLOSS_CHECK_WHILE_WRITING)
+        return refuse(error, CLOSS_BAD_OPTION, -1, "checks is %d: expected a closs_checks", (int)spec->checks);
+    closs_status status = check_shape(spec, error);
+    if (status != CLOSS_OK) return status;
+    if (spec->term_count < 1 || spec->term_count > CLOSS_MAX_TERMS)
+        return refuse(error, CLOSS_BAD_OPTION, -1, "term_count is %zu: expected 1 to %d", spec->term_count, CLOSS_MAX_TERMS);
+    if (!spec->terms) return refuse(error, CLOSS_NULL_POINTER, -1, "terms is NULL");
+    if (spec->threads < 0)
+        return refuse(error, CLOSS_BAD_THREADS, -1, "threads is %d: expected 0 (the default) or more", spec->threads);
+    if (!kernels_for(spec->isa))
+        return refuse(error, CLOSS_UNSUPPORTED_ISA, -1, "isa %d is not available on this machine: CLOSS_ISA_BEST always is",
+                      (int)spec->isa);
+    for (size_t i = 0; i < spec->term_count; i++) {
+        status = check_term(spec, (int64_t)i, error);
+        if (status != CLOSS_OK) return status;
+    }
+    return CLOSS_OK;
+}

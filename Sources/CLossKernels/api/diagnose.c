@@ -1,0 +1,108 @@
+#include "api/diagnose.h"
+
+#include <math.h>
+
+// A row's voxel, and the places of its values in the caller's buffers.
+typedef struct place {
+    int64_t in_voxels, in_values, in_targets;
+} place;
+
+static int is_dense(closs_target target) { return target == CLOSS_DENSE_U8 || target == CLOSS_DENSE_F32; }
+
+static place place_of(const part *p, int64_t row, int64_t voxel) {
+    int64_t sample = row_sample(p, row), channel = row_channel(p, row);
+    int64_t in_voxels = sample * p->voxels + voxel;
+    int64_t in_values = (sample * p->plan->shape.classes + channel) * p->voxels + voxel;
+    return (place){in_voxels, in_values, is_dense(p->batch->target) ? in_values : in_voxels};
+}
+
+static int64_t label_at(const closs_batch *batch, int64_t i) {
+    switch (batch->target) {
+    case CLOSS_LABELS_U16: return ((const uint16_t *)batch->targets)[i];
+    case CLOSS_LABELS_I32: return ((const int32_t *)batch->targets)[i];
+    case CLOSS_LABELS_I64: return ((const int64_t *)batch->targets)[i];
+    default: return ((const uint8_t *)batch->targets)[i];
+    }
+}
+
+static closs_status diagnose_soft_target(const part *p, int64_t i, closs_error *error) {
+    float g = ((const float *)p->batch->targets)[i];
+    if (p->plan->balanced && g != 0 && g != 1)
+        return refuse(error, CLOSS_BAD_TARGET, i, "targets[%lld] is %g: a balanced binary cross entropy needs 0 or 1",
+                      (long long)i, (double)g);
+    if (!(g >= 0 && g <= 1))
+        return refuse(error, CLOSS_BAD_TARGET, i, "targets[%lld] is %g: expected a number in [0, 1]", (long long)i,
+                      (double)g);
+    return CLOSS_OK;
+}
+
+static closs_status diagnose_target(const part *p, int64_t i, closs_error *error) {
+    const formula *f = &p->plan->formula;
+    if (p->batch->target == CLOSS_DENSE_F32) return diagnose_soft_target(p, i, error);
+    int64_t label = label_at(p->batch, i);
+    int dense = p->batch->target == CLOSS_DENSE_U8;
+    int64_t largest = dense || f->classes == 1 ? 1 : f->classes - 1;
+    if ((label >= 0 && label <= largest) || (f->has_ignore_index && label == f->ignore_index)) return CLOSS_OK;
+    const char *name = dense ? "targets" : "labels";
+    closs_status status = dense ? CLOSS_BAD_TARGET : CLOSS_BAD_LABEL;
+    if (!f->has_ignore_index)
+        return refuse(error, status, i, "%s[%lld] is %lld: expected 0 to %lld (no ignore_index is set)", name,
+                      (long long)i, (long long)label, (long long)largest);
+    return refuse(error, status, i, "%s[%lld] is %lld: expected 0 to %lld, or the ignore_index %lld", name,
+                  (long long)i, (long long)label, (long long)largest, (long long)f->ignore_index);
+}
+
+static closs_status diagnose_weight(const part *p, int64_t i, closs_error *error) {
+    if (!p->batch->weights) return CLOSS_OK;
+    float weight = p->batch->weights[i];
+    if (!(weight >= 0) || isinf(weight))
+        return refuse(error, CLOSS_BAD_WEIGHT, i, "weights[%lld] is %g: expected a finite number of at least 0",
+                      (long long)i, (double)weight);
+    return CLOSS_OK;
+}
+
+static closs_status diagnose_input(const part *p, int64_t i, closs_error *error) {
+    float input = p->batch->logits[i];
+    if (p->plan->formula.activation == CLOSS_PROBABILITIES && !(input >= 0 && input <= 1))
+        return refuse(error, CLOSS_BAD_PROBABILITY, i, "probabilities[%lld] is %g: expected a number in [0, 1]",
+                      (long long)i, (double)input);
+    if (!isfinite(input))
+        return refuse(error, CLOSS_NOT_FINITE, i, "logits[%lld] is %g: expected a finite number", (long long)i,
+                      (double)input);
+    return CLOSS_OK;
+}
+
+static closs_status diagnose_voxel(const part *p, int64_t row, int64_t voxel, closs_error *error) {
+    place at = place_of(p, row, voxel);
+    int masked = p->batch->mask && !p->batch->mask[at.in_voxels];
+    closs_status status = masked ? CLOSS_OK : diagnose_target(p, at.in_targets, error);
+    if (status == CLOSS_OK) status = diagnose_weight(p, at.in_voxels, error);
+    int64_t classes = p->plan->formula.activation == CLOSS_SOFTMAX ? p->plan->shape.classes : 1;
+    for (int64_t c = 0; c < classes && status == CLOSS_OK; c++)
+        status = diagnose_input(p, at.in_values + c * p->voxels, error);
+    return status;
+}
+
+// A loss that is too large shows in no single value; the block that holds it does.
+static int64_t overflowing_block(const part *p, const sweep_fault *where) {
+    const closs_plan *plan = p->plan;
+    class_sums classes[CLOSS_MAX_CLASSES];
+    run_sums sums = {.classes = classes};
+    for (int64_t offset = 0; offset < where->voxels; offset += BLOCK_VOXELS) {
+        int64_t voxels = where->voxels - offset < BLOCK_VOXELS ? where->voxels - offset : BLOCK_VOXELS;
+        run at = part_run(p, where->row, where->first + offset, voxels, 0, STORE_PLAIN);
+        if (plan->kernels->totals(&plan->formula, &at, &sums) != FAULT_NONE) return where->first + offset;
+    }
+    return where->first;
+}
+
+closs_status diagnose(const part *p, const sweep_fault *where, closs_error *error) {
+    for (int64_t v = 0; v < where->voxels; v++) {
+        closs_status status = diagnose_voxel(p, where->row, where->first + v, error);
+        if (status != CLOSS_OK) return status;
+    }
+    int64_t index = place_of(p, where->row, overflowing_block(p, where)).in_values;
+    return refuse(error, CLOSS_OUT_OF_RANGE, index,
+                  "a loss or weight among the 64 voxels from logits[%lld] on reaches 2^19 = 524288, beyond which sums "
+                  "are not exact", (long long)index);
+}

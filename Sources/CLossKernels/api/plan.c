@@ -1,0 +1,137 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/check_spec.h"
+#include "api/scratch.h"
+#include "driver/parallel.h"
+#include "terms/plan.h"
+#include "terms/pointwise.h"
+#include "terms/region.h"
+#include "terms/selection.h"
+
+// Every term may need three arrays by class: its weights, and the two that a cross entropy's voxels look up.
+static size_t storage_floats(const closs_spec *spec) { return spec->term_count * 3 * (size_t)spec->shape.classes; }
+
+static const float *stored(float **storage, const float *values, size_t count, float otherwise) {
+    float *copy = *storage;
+    for (size_t i = 0; i < count; i++) copy[i] = values ? values[i] : otherwise;
+    *storage += count;
+    return copy;
+}
+
+// Arithmetic 4: the constants of a cross-entropy term, each rounded once.
+static void describe_cross_entropy(const closs_cross_entropy *term, int64_t classes, float **storage,
+                                   pointwise_formula *f) {
+    f->has_class_weights = term->class_weights != 0;
+    f->plain = !f->has_class_weights && term->label_smoothing == 0;
+    f->class_weight = stored(storage, term->class_weights, (size_t)classes, 1);
+    float *factors = *storage;
+    *storage += classes;
+    double sum = 0;
+    for (int64_t c = 0; c < classes; c++) {
+        factors[c] = (float)((1 - term->label_smoothing) * f->class_weight[c]);
+        sum += f->class_weight[c];
+    }
+    f->target_factor = factors;
+    f->smoothing = (float)(term->label_smoothing / (double)classes);
+    f->class_weight_sum = (float)sum;
+}
+
+static void describe_focal(const closs_focal *term, pointwise_formula *f) {
+    f->gamma = (float)term->gamma;
+    f->gamma_is_small_integer = f->gamma == 0 || f->gamma == 1 || f->gamma == 2 || f->gamma == 3;
+    f->alpha = term->has_alpha ? (float)term->alpha : 1;
+    f->beta = term->has_alpha ? (float)(1 - term->alpha) : 1;
+}
+
+// Copies a term into the plan and tells the kernels of it.
+static void add_term(closs_plan *plan, size_t i, float **storage) {
+    closs_term *term = &plan->terms[i];
+    formula *f = &plan->formula;
+    size_t classes = (size_t)plan->shape.classes;
+    plan->pointwise_index[i] = -1;
+    if (term->kind == CLOSS_DICE) {
+        closs_dice *dice = &term->of.dice;
+        f->region = f->counts = 1;
+        f->squares |= dice->denominator == CLOSS_SQUARED;
+        if (dice->class_weights) dice->class_weights = stored(storage, dice->class_weights, classes, 1);
+        return;
+    }
+    if (term->kind == CLOSS_BALANCED_BINARY_CROSS_ENTROPY) {
+        f->balanced = 1;
+        plan->balanced = &term->of.balanced_binary_cross_entropy;
+        plan->balanced_weight = term->weight;
+        plan->balanced_term = (int)i;
+        return;
+    }
+    plan->pointwise_index[i] = f->pointwise_count;
+    pointwise_formula *described = &f->pointwise[f->pointwise_count++];
+    *described = (pointwise_formula){.kind = term->kind};
+    if (term->kind == CLOSS_CROSS_ENTROPY) {
+        describe_cross_entropy(&term->of.cross_entropy, plan->shape.classes, storage, described);
+        f->counts |= described->has_class_weights;
+    } else if (term->kind == CLOSS_FOCAL) {
+        describe_focal(&term->of.focal, described);
+    } else {
+        const float *weights = term->of.binary_cross_entropy.positive_weights;
+        described->plain = !weights;
+        described->positive_weight = stored(storage, weights, classes, 1);
+    }
+}
+
+static void lay_out(closs_plan *plan) {
+    word_layout *t = &plan->totals;
+    t->region = 0;
+    t->pointwise = t->region + region_totals_words(plan);
+    t->valid = t->pointwise + pointwise_totals_words(plan);
+    t->selection = t->valid + 2;
+    t->count = t->selection + selection_totals_words(plan);
+    word_layout *c = &plan->coefficients;
+    c->pointwise = 0;
+    c->region = c->pointwise + (size_t)plan->formula.pointwise_count;
+    c->selection = c->region + region_coefficients_words(plan);
+    c->count = c->selection + selection_coefficients_words(plan);
+}
+
+closs_status closs_plan_create(const closs_spec *spec, closs_plan **plan, closs_error *error) {
+    if (!plan) return refuse(error, CLOSS_NULL_POINTER, -1, "plan is NULL");
+    closs_status status = check_spec(spec, error);
+    if (status != CLOSS_OK) return status;
+    closs_plan *made = calloc(1, sizeof *made + storage_floats(spec) * sizeof(float));
+    if (!made) return refuse(error, CLOSS_OUT_OF_MEMORY, -1, "no memory for the plan");
+    made->shape = spec->shape;
+    made->kernels = kernels_for(spec->isa);
+    made->threads = parallel_threads(spec->threads);
+    made->checks = spec->checks;
+    made->formula.activation = spec->activation;
+    made->formula.classes = (int)spec->shape.classes;
+    made->formula.has_ignore_index = spec->has_ignore_index != 0;
+    made->formula.ignore_index = spec->ignore_index;
+    made->term_count = spec->term_count;
+    memcpy(made->terms, spec->terms, spec->term_count * sizeof *spec->terms);
+    float *storage = made->storage;
+    for (size_t i = 0; i < made->term_count; i++) add_term(made, i, &storage);
+    lay_out(made);
+    made->selection_threads = scratch_selection_threads(made);
+    *plan = made;
+    return accept(error);
+}
+
+void closs_plan_destroy(closs_plan *plan) { free(plan); }
+
+size_t closs_scratch_bytes(const closs_plan *plan) { return plan ? scratch_bytes(plan) : 0; }
+
+size_t closs_totals_count(const closs_plan *plan) { return plan ? plan->totals.count : 0; }
+
+size_t closs_coefficients_count(const closs_plan *plan) { return plan ? plan->coefficients.count : 0; }
+
+int closs_stage_count(const closs_plan *plan) {
+    int staged = plan && plan->balanced && plan->balanced->scope == CLOSS_PER_BATCH;
+    return staged ? SELECTION_STAGES : 1;
+}
+
+closs_isa closs_plan_isa(const closs_plan *plan) { return plan ? plan->kernels->isa : CLOSS_ISA_BEST; }
+
+int closs_plan_threads(const closs_plan *plan) { return plan ? plan->threads : 0; }
+
+int closs_isa_available(closs_isa isa) { return kernels_for(isa) != 0; }

@@ -1,0 +1,14 @@
+// How a call is refused: a status, where, and a sentence.
+#ifndef CLOSS_API_REFUSE_H
+#define CLOSS_API_REFUSE_H
+
+#include "include/closs.h"
+
+// Fills in `error`, if there is one, and gives back the status.
+closs_status refuse(closs_error *error, closs_status status, int64_t index, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+// CLOSS_OK, and an error that says so.
+closs_status accept(closs_error *error);
+
+#endif

@@ -1,0 +1,40 @@
+#include "api/scratch.h"
+
+#include "terms/selection.h"
+
+enum { SCRATCH_ALIGNMENT = 64 };
+
+static size_t group_words(const closs_plan *plan) {
+    return plan->balanced && plan->balanced->scope == CLOSS_PER_SAMPLE ? GROUP_WORDS : 0;
+}
+
+static size_t tie_words(const closs_plan *plan) { return plan->balanced ? (size_t)plan->shape.samples : 0; }
+
+static size_t word_bytes(const closs_plan *plan) {
+    return (plan->totals.count + plan->coefficients.count + tie_words(plan) + group_words(plan)) * sizeof(int64_t);
+}
+
+static size_t histogram_bytes(int threads) { return (size_t)threads * SELECTION_BINS * sizeof(uint32_t); }
+
+int scratch_selection_threads(const closs_plan *plan) {
+    size_t logits = (size_t)(plan->shape.samples * plan->shape.classes * plan->shape.voxels) * sizeof(float);
+    size_t limit = logits / 100 + (64u << 10), used = word_bytes(plan) + SCRATCH_ALIGNMENT;
+    int threads = plan->threads;
+    while (threads > 1 && used + histogram_bytes(threads) > limit) threads--;
+    return threads;
+}
+
+size_t scratch_bytes(const closs_plan *plan) {
+    return SCRATCH_ALIGNMENT + word_bytes(plan) + (plan->balanced ? histogram_bytes(plan->selection_threads) : 0);
+}
+
+scratch scratch_in(const closs_plan *plan, void *memory) {
+    uintptr_t aligned = ((uintptr_t)memory + SCRATCH_ALIGNMENT - 1) / SCRATCH_ALIGNMENT * SCRATCH_ALIGNMENT;
+    scratch s;
+    s.totals = (int64_t *)aligned;
+    s.coefficients = s.totals + plan->totals.count;
+    s.tie_ends = s.coefficients + plan->coefficients.count;
+    s.group = s.tie_ends + tie_words(plan);
+    s.histograms = (uint32_t *)(s.group + group_words(plan));
+    return s;
+}

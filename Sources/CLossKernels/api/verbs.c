@@ -1,0 +1,218 @@
+// The verbs. Each checks everything first, works in the caller's scratch, and touches the caller's results last.
+#include <string.h>
+
+#include "api/check_batch.h"
+#include "api/diagnose.h"
+#include "api/scratch.h"
+#include "driver/environment.h"
+#include "driver/passes.h"
+#include "terms/pointwise.h"
+#include "terms/region.h"
+#include "terms/selection.h"
+
+static int has_sums(const closs_plan *plan) { return plan->formula.region || plan->formula.pointwise_count; }
+
+static int only_pointwise(const closs_plan *plan) { return !plan->formula.region && !plan->balanced; }
+
+static void clear(int64_t *words, size_t count) { memset(words, 0, count * sizeof *words); }
+
+// ------------------------------------------------------------------------------------------------- accumulate ----
+
+// One stage of a part's totals.
+static sweep_fault accumulate_stage(const part *p, int stage, int64_t *totals, const scratch *s) {
+    const closs_plan *plan = p->plan;
+    sweep_fault found = {0};
+    if (stage == 0 && has_sums(plan)) found = totals_pass(p, totals);
+    if (found.found || !plan->balanced) return found;
+    if (plan->balanced->scope == CLOSS_PER_SAMPLE) return selection_samples_pass(p, totals, s->group, s->histograms);
+    return selection_pass(p, stage, totals, s->histograms);
+}
+
+void closs_stage_words(const closs_plan *plan, int stage, size_t *first, size_t *count) {
+    *first = *count = 0;
+    if (stage < 0 || stage >= closs_stage_count(plan)) return;
+    if (closs_stage_count(plan) == 1)
+        *count = closs_totals_count(plan);
+    else
+        selection_stage_words(plan, stage, first, count);
+}
+
+static closs_status check_stage(const closs_plan *plan, int stage, closs_error *error) {
+    if (plan && stage >= 0 && stage < closs_stage_count(plan)) return CLOSS_OK;
+    if (!plan) return refuse(error, CLOSS_NULL_POINTER, -1, "plan is NULL");
+    return refuse(error, CLOSS_BAD_OPTION, -1, "stage is %d: expected 0 to %d", stage, closs_stage_count(plan) - 1);
+}
+
+// A stage reads what earlier stages found and adds to its own words; both go through scratch, so that a part that is
+// refused halfway has added nothing.
+closs_status closs_accumulate(const closs_plan *plan, int stage, const closs_batch *batch, int64_t *totals,
+                              size_t totals_count, void *memory, size_t memory_bytes, closs_error *error) {
+    closs_status status = check_stage(plan, stage, error);
+    if (status == CLOSS_OK) status = check_totals(plan, totals, totals_count, "totals", error);
+    call_memory call = {.totals = totals, .totals_count = totals_count, .writes_totals = 1, .scratch = memory,
+                        .scratch_bytes = memory_bytes};
+    part p;
+    if (status == CLOSS_OK) status = check_batch(plan, batch, 0, &call, &p, error);
+    if (status != CLOSS_OK) return status;
+    scratch s = scratch_in(plan, memory);
+    size_t first, count;
+    closs_stage_words(plan, stage, &first, &count);
+    memcpy(s.totals, totals, plan->totals.count * sizeof *totals);
+    clear(s.totals + first, count);
+    sweep_fault found = accumulate_stage(&p, stage, s.totals, &s);
+    if (found.found) return diagnose(&p, &found, error);
+    for (size_t i = first; i < first + count; i++) totals[i] += s.totals[i];
+    return accept(error);
+}
+
+closs_status closs_merge(const closs_plan *plan, int stage, int64_t *into, size_t into_count, const int64_t *from,
+                         size_t from_count, closs_error *error) {
+    closs_status status = check_stage(plan, stage, error);
+    if (status == CLOSS_OK) status = check_totals(plan, into, into_count, "into", error);
+    if (status == CLOSS_OK) status = check_totals(plan, from, from_count, "from", error);
+    if (status != CLOSS_OK) return status;
+    size_t first, count;
+    closs_stage_words(plan, stage, &first, &count);
+    for (size_t i = first; i < first + count; i++) into[i] += from[i];
+    return accept(error);
+}
+
+// ----------------------------------------------------------------------------------------------------- finish ----
+
+static double finish_term(const closs_plan *plan, size_t i, const int64_t *totals, int64_t *coefficients,
+                          double *per_class) {
+    switch (plan->terms[i].kind) {
+    case CLOSS_DICE: return dice_finish(plan, &plan->terms[i], totals, coefficients, per_class);
+    case CLOSS_BALANCED_BINARY_CROSS_ENTROPY: return selection_finish(plan, totals, coefficients);
+    default: return pointwise_finish(plan, i, totals, coefficients, per_class);
+    }
+}
+
+// A coefficient beyond float's range (a divisor near 0, a huge weight or scale) would make NaNs of zeros.
+static closs_status check_coefficient_range(const closs_plan *plan, const int64_t *coefficients, float scale,
+                                            closs_error *error) {
+    size_t doubles = plan->coefficients.selection, taken = TAKEN_WORDS;
+    for (size_t i = 0; i < plan->coefficients.count; i++) {
+        if (i >= doubles && (i - doubles) % taken != TAKEN_COEFFICIENT) continue;
+        if (!__builtin_isfinite((float)load_double(&coefficients[i]) * scale))
+            return refuse(error, CLOSS_OUT_OF_RANGE, -1,
+                          "a coefficient of the gradient, %g times the scale %g, is beyond the range of float",
+                          load_double(&coefficients[i]), (double)scale);
+    }
+    return CLOSS_OK;
+}
+
+static void finish(const closs_plan *plan, const int64_t *totals, closs_result *result, int64_t *coefficients) {
+    float_environment callers = environment_enter();
+    if (coefficients) clear(coefficients, plan->coefficients.count);
+    double value = 0;
+    for (size_t i = 0; i < plan->term_count; i++) {
+        double *per_class = result && result->per_class ? result->per_class + i * (size_t)plan->shape.classes : 0;
+        if (per_class) memset(per_class, 0, (size_t)plan->shape.classes * sizeof *per_class);
+        double term = finish_term(plan, i, totals, coefficients, per_class);
+        if (result && result->terms) result->terms[i] = term;
+        value += plan->terms[i].weight * term;
+    }
+    if (result) result->value = value;
+    environment_leave(callers);
+}
+
+closs_status closs_finish(const closs_plan *plan, const int64_t *totals, size_t totals_count, closs_result *result,
+                          int64_t *coefficients, size_t coefficients_count, closs_error *error) {
+    closs_status status = check_totals(plan, totals, totals_count, "totals", error);
+    if (status == CLOSS_OK) status = check_result(plan, result, error);
+    if (status == CLOSS_OK && coefficients)
+        status = check_coefficients(plan, coefficients, coefficients_count, error);
+    if (status != CLOSS_OK) return status;
+    finish(plan, totals, result, coefficients);
+    return accept(error);
+}
+
+// --------------------------------------------------------------------------------------------------- gradient ----
+
+closs_status closs_gradient(const closs_plan *plan, const int64_t *coefficients, size_t coefficients_count,
+                            const closs_batch *batch, const closs_gradient_buffer *gradient, void *memory,
+                            size_t memory_bytes, closs_error *error) {
+    if (!plan) return refuse(error, CLOSS_NULL_POINTER, -1, "plan is NULL");
+    if (!gradient) return refuse(error, CLOSS_NULL_POINTER, -1, "gradient is NULL");
+    closs_status status = check_coefficients(plan, coefficients, coefficients_count, error);
+    call_memory call = {.gradient = gradient, .coefficients = coefficients, .coefficients_count = coefficients_count,
+                        .scratch = memory, .scratch_bytes = memory_bytes};
+    part p;
+    if (status == CLOSS_OK) status = check_batch(plan, batch, 0, &call, &p, error);
+    if (status != CLOSS_OK) return status;
+    status = check_coefficient_range(plan, coefficients, gradient->scale, error);
+    if (status != CLOSS_OK) return status;
+    if (plan->checks == CLOSS_CHECK_BEFORE_WRITING) {
+        survey_found found;
+        sweep_fault fault = survey_pass(&p, 1, 0, &found);
+        if (fault.found) return diagnose(&p, &fault, error);
+    }
+    gradient_pass(&p, coefficients, gradient, scratch_in(plan, memory).tie_ends);
+    return accept(error);
+}
+
+// --------------------------------------------------------------------------------------------------- evaluate ----
+
+// Totals first, then the gradient.
+static closs_status evaluate_in_two_sweeps(const part *p, const closs_gradient_buffer *gradient, closs_result *result,
+                                           const scratch *s, closs_error *error) {
+    clear(s->totals, p->plan->totals.count);
+    for (int stage = 0; stage < closs_stage_count(p->plan); stage++) {
+        sweep_fault found = accumulate_stage(p, stage, s->totals, s);
+        if (found.found) return diagnose(p, &found, error);
+    }
+    if (gradient) {
+        finish(p->plan, s->totals, 0, s->coefficients);
+        closs_status status = check_coefficient_range(p->plan, s->coefficients, gradient->scale, error);
+        if (status != CLOSS_OK) return status;
+        gradient_pass(p, s->coefficients, gradient, s->tie_ends);
+    }
+    finish(p->plan, s->totals, result, 0);
+    return accept(error);
+}
+
+// What the divisors are, and, where the plan asks for it, whether anything must be refused: before the first write.
+static sweep_fault survey_for_one_sweep(const part *p, const scratch *s) {
+    int before = p->plan->checks == CLOSS_CHECK_BEFORE_WRITING;
+    survey_found found = {0};
+    sweep_fault fault = {0};
+    clear(s->totals, p->plan->totals.count);
+    if (before || !pointwise_divisors_known(p->plan, p->batch))
+        fault = survey_pass(p, before, s->totals, &found);
+    else
+        pointwise_add_known(p->plan, s->totals);
+    if (fault.found || !before) return fault;
+    // Four losses are added as floats; none of them can be near the limit, or each is looked at.
+    double bound = 4.5 * pointwise_loss_bound(p->plan, found.largest_logit, found.largest_weight);
+    if (bound < 0x1p19) return fault;
+    clear(s->totals, p->plan->totals.count);
+    return totals_pass(p, s->totals);
+}
+
+// Value and gradient together: the divisors are found beforehand.
+static closs_status evaluate_in_one_sweep(const part *p, const closs_gradient_buffer *gradient, closs_result *result,
+                                          const scratch *s, closs_error *error) {
+    sweep_fault found = survey_for_one_sweep(p, s);
+    if (found.found) return diagnose(p, &found, error);
+    finish(p->plan, s->totals, 0, s->coefficients);
+    closs_status status = check_coefficient_range(p->plan, s->coefficients, gradient->scale, error);
+    if (status != CLOSS_OK) return status;
+    clear(s->totals, p->plan->totals.count);
+    found = combined_pass(p, s->coefficients, gradient, s->totals);
+    if (found.found) return diagnose(p, &found, error);
+    finish(p->plan, s->totals, result, 0);
+    return accept(error);
+}
+
+closs_status closs_evaluate(const closs_plan *plan, const closs_batch *batch, const closs_gradient_buffer *gradient,
+                            closs_result *result, void *memory, size_t memory_bytes, closs_error *error) {
+    call_memory call = {.gradient = gradient, .scratch = memory, .scratch_bytes = memory_bytes};
+    part p;
+    closs_status status = check_batch(plan, batch, 1, &call, &p, error);
+    if (status == CLOSS_OK) status = check_result(plan, result, error);
+    if (status != CLOSS_OK) return status;
+    scratch s = scratch_in(plan, memory);
+    if (gradient && only_pointwise(plan)) return evaluate_in_one_sweep(&p, gradient, result, &s, error);
+    return evaluate_in_two_sweeps(&p, gradient, result, &s, error);
+}

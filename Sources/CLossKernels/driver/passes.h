@@ -1,0 +1,33 @@
+// The passes over a part that the verbs are made of. Each returns where it met a value that must be refused.
+#ifndef CLOSS_DRIVER_PASSES_H
+#define CLOSS_DRIVER_PASSES_H
+
+#include "driver/part.h"
+#include "driver/sweep.h"
+
+// Sums of the pointwise and region terms, added to `totals`.
+sweep_fault totals_pass(const part *p, int64_t *totals);
+
+// One stage of the balanced term over the batch, for all samples of the part.
+sweep_fault selection_pass(const part *p, int stage, int64_t *totals, uint32_t *histograms);
+
+// The balanced term sample by sample, all stages; `group` has room for one group's words.
+sweep_fault selection_samples_pass(const part *p, int64_t *totals, int64_t *group, uint32_t *histograms);
+
+// Reads without computing. Adds weights and counts to `totals` (NULL: not wanted), and tells the largest magnitude of a
+// logit and the largest voxel weight.
+typedef struct survey_found {
+    float largest_logit, largest_weight;
+} survey_found;
+
+sweep_fault survey_pass(const part *p, int with_logits, int64_t *totals, survey_found *found);
+
+// The gradient. `tie_ends` has room for a word for each sample of the part.
+void gradient_pass(const part *p, const int64_t *coefficients, const closs_gradient_buffer *gradient,
+                   int64_t *tie_ends);
+
+// Totals and gradient of pointwise terms in one sweep.
+sweep_fault combined_pass(const part *p, const int64_t *coefficients, const closs_gradient_buffer *gradient,
+                          int64_t *totals);
+
+#endif

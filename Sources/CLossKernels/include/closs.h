@@ -1,0 +1,350 @@
+/* SegLoss for C: fused segmentation losses with gradients, the same bits everywhere.
+ *
+ * A loss is a weighted sum of terms on top of one activation. Four verbs compute it:
+ *
+ *     plan        shape, activation, terms, options       -> an immutable plan
+ *     accumulate  plan, a batch or a part of one          -> totals (integers)
+ *     finish      plan, totals                            -> the value, its parts, the gradient's coefficients
+ *     gradient    plan, coefficients, the same batch      -> the gradient, into the caller's memory
+ *
+ * closs_evaluate does all of it for one whole batch. Totals are exact integers: parts of a batch may be accumulated on
+ * any number of threads, in any order, on any machine; adding the words of their totals gives the bits of one call.
+ *
+ * LAYOUT. Logits and gradient are float [samples][classes][voxels], contiguous; voxels is the product of the spatial
+ * extents, 2-D and 3-D alike. Labels, mask and weights are [samples][voxels]; dense targets have the logits' layout.
+ * No alignment is asked for. All counts are in elements unless a name says bytes.
+ *
+ * MEMORY. closs_plan_create is the only function that allocates; the plan owns copies of everything it needs.
+ * Everything else works in memory of the caller's, whose sizes the plan tells.
+ *
+ * THREADS. A plan never changes after its creation: any number of threads may use it at once, each with scratch of its
+ * own. A call itself runs on up to closs_spec.threads threads. The number never changes a bit of any result.
+ *
+ * ERRORS. Every call that can be refused returns a status and, where closs_error is given, says what was wrong, where,
+ * and what was expected. A refused call changes none of the caller's totals, logits, gradients or results (with one
+ * exception, by request: see closs_checks); scratch is always the library's to overwrite.
+ *
+ * NUMBERS. What every operation does to the last bit stands in docs/arithmetic.md. Inputs must be finite, including
+ * those of voxels that are masked or ignored.
+ */
+#ifndef CLOSS_H
+#define CLOSS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CLOSS_VERSION_MAJOR 0
+#define CLOSS_VERSION_MINOR 1
+
+#if defined(__GNUC__)
+#define CLOSS_API __attribute__((visibility("default")))
+#else
+#define CLOSS_API
+#endif
+
+enum {
+    CLOSS_MAX_CLASSES = 512, /* classes or channels of a plan */
+    CLOSS_MAX_TERMS = 8      /* terms of a loss */
+};
+
+/* ---------------------------------------------------------------------------------------------------- errors ---- */
+
+typedef enum closs_status {
+    CLOSS_OK = 0,
+    CLOSS_NULL_POINTER = 1,        /* a buffer that the call needs is NULL */
+    CLOSS_WRONG_SIZE = 2,          /* a buffer's count is not the one that the plan's shape gives */
+    CLOSS_TOO_SMALL = 3,           /* totals, coefficients or scratch hold less than the plan asks for */
+    CLOSS_BAD_SHAPE = 4,           /* a zero, negative or too large extent, or too few or too many classes */
+    CLOSS_BAD_OPTION = 5,          /* an option is negative, not finite, or outside its range */
+    CLOSS_BAD_TERM = 6,            /* a term does not fit the activation, the targets or the other terms */
+    CLOSS_BAD_PART = 7,            /* a part of a batch lies outside the shape or is not cut at 64 voxels */
+    CLOSS_BAD_LABEL = 8,           /* a label is no class and not ignore_index */
+    CLOSS_BAD_TARGET = 9,          /* a dense target is outside [0, 1], or not 0 or 1 where a term needs that */
+    CLOSS_BAD_WEIGHT = 10,         /* a voxel weight is negative or not finite */
+    CLOSS_NOT_FINITE = 11,         /* a logit is NaN or infinite */
+    CLOSS_BAD_PROBABILITY = 12,    /* a probability is outside [0, 1] */
+    CLOSS_OUT_OF_RANGE = 13,       /* a sum would leave the range in which totals are exact */
+    CLOSS_OVERLAP = 14,            /* buffers overlap that must not */
+    CLOSS_UNSUPPORTED_ISA = 15,    /* this machine or build lacks the instruction set asked for */
+    CLOSS_BAD_THREADS = 16,        /* a negative thread count */
+    CLOSS_OUT_OF_MEMORY = 17       /* closs_plan_create found no memory */
+} closs_status;
+
+/* What was wrong, where, and what was expected. */
+typedef struct closs_error {
+    closs_status status;
+    int64_t index;      /* of the offending value in its buffer, or of the term in the spec; -1 where neither applies */
+    char message[240];  /* one English sentence, NUL-terminated */
+} closs_error;
+
+/* The status's name in words, for any value; a string that lives forever. */
+CLOSS_API const char *closs_status_text(closs_status status);
+
+/* ------------------------------------------------------------------------------------------------------ spec ---- */
+
+typedef struct closs_shape {
+    int64_t samples; /* at least 1 */
+    int64_t classes; /* softmax: 2 .. CLOSS_MAX_CLASSES; otherwise the channels, 1 .. CLOSS_MAX_CLASSES */
+    int64_t voxels;  /* of one sample: height * width, or depth * height * width; at least 1 */
+} closs_shape;
+
+typedef enum closs_activation {
+    CLOSS_SOFTMAX = 0,      /* the input is logits, p = softmax over the classes */
+    CLOSS_SIGMOID = 1,      /* the input is logits, p = 1 / (1 + exp(-x)) of each channel */
+    CLOSS_PROBABILITIES = 2 /* the input already is p of each channel, in [0, 1]; the gradient is dL/dp */
+} closs_activation;
+
+/* One instruction set computes what another does, bit for bit; only the time differs. */
+typedef enum closs_isa {
+    CLOSS_ISA_BEST = 0,    /* the fastest that this machine has */
+    CLOSS_ISA_GENERIC = 1, /* what the compiler's baseline has: NEON on AArch64; on x86-64 without fma, and slow */
+    CLOSS_ISA_AVX2 = 2,    /* AVX2 and FMA */
+    CLOSS_ISA_AVX512 = 3   /* AVX-512 F, BW, DQ, VL */
+} closs_isa;
+
+/* When a call that writes a gradient looks for values that it must refuse. Plans that total first and then write
+ * (region and selection terms) have always looked at everything before; for plans of pointwise terms alone, which
+ * need one sweep for value and gradient, it is a choice. */
+typedef enum closs_checks {
+    CLOSS_CHECK_BEFORE_WRITING = 0, /* read everything once more first: a refused call leaves the gradient untouched */
+    CLOSS_CHECK_WHILE_WRITING = 1   /* one sweep: a refused call still says why, but has overwritten the gradient */
+} closs_checks;
+
+/* What a pointwise term's sum is divided by. Where it comes to zero (everything ignored) the term is 0 with a zero
+ * gradient. */
+typedef enum closs_divisor {
+    CLOSS_DIVIDE_BY_WEIGHT = 0,  /* the sum of the weights (class weight of the label times voxel weight) that entered */
+    CLOSS_DIVIDE_BY_VALID = 1,   /* the number of values that are neither masked nor ignored */
+    CLOSS_DIVIDE_BY_ALL = 2,     /* the number of values, ignored ones too */
+    CLOSS_DIVIDE_BY_CONSTANT = 3 /* divisor_value: 1 gives the sum */
+} closs_divisor;
+
+/* Over what a term's totals are taken before its formula is applied. */
+typedef enum closs_scope {
+    CLOSS_PER_SAMPLE = 0, /* the formula for each sample, then the mean of the samples */
+    CLOSS_PER_BATCH = 1   /* the formula once, on totals over the batch */
+} closs_scope;
+
+typedef enum closs_denominator {
+    CLOSS_LINEAR = 0, /* sum p + sum g */
+    CLOSS_SQUARED = 1 /* sum p^2 + sum g^2 (V-Net) */
+} closs_denominator;
+
+typedef enum closs_term_kind {
+    CLOSS_CROSS_ENTROPY = 1,
+    CLOSS_BINARY_CROSS_ENTROPY = 2,
+    CLOSS_FOCAL = 3,
+    CLOSS_DICE = 4,
+    CLOSS_BALANCED_BINARY_CROSS_ENTROPY = 5
+} closs_term_kind;
+
+/* Softmax cross entropy with label smoothing e, class weights w, voxel weights v (PyTorch's CrossEntropyLoss):
+ *     sum_i v_i [ (1-e) w[y_i] nll_i(y_i) + e/C sum_c w_c nll_i(c) ] / divisor,      nll_i(c) = -log p_i(c). */
+typedef struct closs_cross_entropy {
+    const float *class_weights; /* [classes], each >= 0 and below 2^19, not all 0; NULL: all 1 */
+    size_t class_weights_count;
+    double label_smoothing;     /* e in [0, 1] */
+    closs_divisor divisor;
+    double divisor_value;       /* > 0, for CLOSS_DIVIDE_BY_CONSTANT */
+} closs_cross_entropy;
+
+/* Binary cross entropy of each channel, with voxel weights v and positive weights a (PyTorch's BCEWithLogitsLoss; from
+ * probabilities BCELoss, whose logarithms are held at -100):
+ *     sum_ic v_i [ -a_c g log p - (1-g) log(1-p) ] / divisor. */
+typedef struct closs_binary_cross_entropy {
+    const float *positive_weights; /* a, [classes], each >= 0; NULL: all 1 */
+    size_t positive_weights_count;
+    closs_divisor divisor;         /* a_c does not count in the sum of weights */
+    double divisor_value;
+} closs_binary_cross_entropy;
+
+/* Focal loss of each channel (Lin et al. 2017; torchvision's sigmoid_focal_loss), with p_t = p g + (1-p)(1-g) and
+ * a_t = a g + (1-a)(1-g):
+ *     sum_ic v_i a_t (1 - p_t)^gamma [ -g log p - (1-g) log(1-p) ] / divisor. */
+typedef struct closs_focal {
+    double gamma;  /* >= 0 */
+    int has_alpha; /* 0: a_t = 1 */
+    double alpha;  /* a in [0, 1] */
+    closs_divisor divisor;
+    double divisor_value;
+} closs_focal;
+
+/* Dice loss of each class c, with I = sum p g and U = sum p + sum g or sum p^2 + sum g^2 over the valid voxels:
+ *     mean_c w_c [ 1 - (2 I_c + smooth_numerator) / (U_c + smooth_denominator) ];
+ * the mean divides by the number of classes that take part (MONAI: weights are not renormalised). Where the
+ * denominator is 0 the class counts as perfect: 0 with a zero gradient. Voxel weights do not enter. */
+typedef struct closs_dice {
+    double smooth_numerator;    /* >= 0 */
+    double smooth_denominator;  /* >= 0 */
+    closs_denominator denominator;
+    closs_scope scope;
+    int exclude_background;     /* not 0: class 0 takes no part; needs two classes or more */
+    const float *class_weights; /* [classes], each >= 0, not all 0 among those that take part; NULL: all 1 */
+    size_t class_weights_count;
+} closs_dice;
+
+/* Binary cross entropy over all positives and the hardest negatives (DBNet's balanced cross entropy, Liao et al. 2020):
+ *     [ sum over positives + sum over the k negatives of greatest loss ] / (positives + k + epsilon),
+ *     k = min(negatives, max(floor(negative_ratio * positives), minimum_negatives)).
+ * The negatives are ranked by their logit (or probability), in which the loss is monotonic; among equals the lowest
+ * index is taken. Targets must be 0 or 1; voxel weights are refused. At most one such term in a loss. */
+typedef struct closs_balanced_binary_cross_entropy {
+    double negative_ratio;     /* >= 0 */
+    int64_t minimum_negatives; /* >= 0 */
+    double epsilon;            /* >= 0; where positives + k + epsilon is 0 the term is 0 with a zero gradient */
+    closs_scope scope;         /* one ranking for each sample, or one for the batch; over all channels */
+} closs_balanced_binary_cross_entropy;
+
+typedef struct closs_term {
+    closs_term_kind kind;
+    double weight; /* finite; the term's factor in the loss */
+    union {
+        closs_cross_entropy cross_entropy; /* the member that `kind` names */
+        closs_binary_cross_entropy binary_cross_entropy;
+        closs_focal focal;
+        closs_dice dice;
+        closs_balanced_binary_cross_entropy balanced_binary_cross_entropy;
+    } of;
+} closs_term;
+
+typedef struct closs_spec {
+    closs_shape shape; /* of the whole batch, however many parts it comes in */
+    closs_activation activation;
+    int has_ignore_index;  /* not 0: voxels labelled ignore_index take no part in anything */
+    int64_t ignore_index;  /* for dense uint8_t targets it excludes that channel's value alone; not for dense float */
+    const closs_term *terms;
+    size_t term_count;     /* 1 .. CLOSS_MAX_TERMS */
+    int threads;           /* 0: OpenMP's default; n: at most n. Small inputs use fewer. */
+    closs_isa isa;
+    closs_checks checks;
+} closs_spec;
+
+/* ------------------------------------------------------------------------------------------------------ plan ---- */
+
+typedef struct closs_plan closs_plan;
+
+/* Makes a plan of a copy of `spec` (the arrays that it points to included), to be given back to closs_plan_destroy. */
+CLOSS_API closs_status closs_plan_create(const closs_spec *spec, closs_plan **plan, closs_error *error);
+
+/* Frees a plan; NULL is let pass. */
+CLOSS_API void closs_plan_destroy(closs_plan *plan);
+
+/* Bytes of scratch that each call with the plan needs; no alignment is asked for. */
+CLOSS_API size_t closs_scratch_bytes(const closs_plan *plan);
+
+/* int64_t words of the plan's totals. */
+CLOSS_API size_t closs_totals_count(const closs_plan *plan);
+
+/* int64_t words of the plan's coefficients, a block whose inside is the library's own. */
+CLOSS_API size_t closs_coefficients_count(const closs_plan *plan);
+
+/* How often a batch must be accumulated, in stages 0, 1, ...: 1, but 4 with a balanced term over the batch, whose
+ * threshold is found digit by digit. */
+CLOSS_API int closs_stage_count(const closs_plan *plan);
+
+/* The instruction set that the plan's calls use. */
+CLOSS_API closs_isa closs_plan_isa(const closs_plan *plan);
+
+/* The threads that the plan's calls use at most. */
+CLOSS_API int closs_plan_threads(const closs_plan *plan);
+
+/* Not 0 where this build and this machine can run `isa`. */
+CLOSS_API int closs_isa_available(closs_isa isa);
+
+/* ----------------------------------------------------------------------------------------------------- batch ---- */
+
+/* What is known about the image. Class indices are 0 .. classes - 1. With one channel they are 0 (background) and 1;
+ * with several channels that are not a softmax, channel c has target 1 where the label is c. Dense targets hold one
+ * value for each channel and voxel: uint8_t 0 or 1, or float in [0, 1]. */
+typedef enum closs_target {
+    CLOSS_LABELS_U8 = 0,
+    CLOSS_LABELS_U16 = 1,
+    CLOSS_LABELS_I32 = 2,
+    CLOSS_LABELS_I64 = 3,
+    CLOSS_DENSE_U8 = 4, /* not for softmax */
+    CLOSS_DENSE_F32 = 5 /* not for softmax */
+} closs_target;
+
+/* A batch, or a part of one. A part holds samples first_sample .. first_sample + sample_count - 1 of the plan's shape
+ * and of each the voxels first_voxel .. first_voxel + voxel_count - 1; its buffers are contiguous and hold the part
+ * alone. A count of 0 stands for all. first_voxel must be a multiple of 64, and voxel_count too unless it ends the
+ * sample; a balanced term needs whole samples. */
+typedef struct closs_batch {
+    const float *logits; /* or probabilities: [samples][classes][voxels] */
+    size_t logits_count;
+    closs_target target; /* the type of `targets`; parts of one batch may differ in it */
+    const void *targets; /* labels: [samples][voxels]; dense: [samples][classes][voxels] */
+    size_t targets_count;
+    const uint8_t *mask; /* [samples][voxels]: 0 takes the voxel out of everything; NULL: all are in */
+    size_t mask_count;
+    const float *weights; /* [samples][voxels], each >= 0: factors of the pointwise terms; NULL: all 1 */
+    size_t weights_count;
+    int64_t first_sample, sample_count;
+    int64_t first_voxel, voxel_count;
+} closs_batch;
+
+typedef enum closs_write {
+    CLOSS_OVERWRITE = 0, /* gradient = scale * dL/dlogits; the gradient may be the logits' own buffer */
+    CLOSS_ADD = 1        /* gradient += scale * dL/dlogits; that product is rounded before it is added */
+} closs_write;
+
+/* Where the gradient goes. */
+typedef struct closs_gradient_buffer {
+    float *values; /* the logits' layout */
+    size_t count;
+    closs_write write;
+    float scale;   /* finite; 1 for the gradient itself */
+} closs_gradient_buffer;
+
+/* What a loss came to. The arrays are the caller's; NULL where they are not wanted. */
+typedef struct closs_result {
+    double value;       /* sum over the terms of weight * term */
+    double *terms;      /* [term_count]: each term without its weight */
+    double *per_class;  /* [term_count][classes]: Dice terms: the class's loss without its class weight, the mean of the
+                         * samples (0 for a background left out); binary and focal terms: what the channel adds to the
+                         * term; 0 for the others */
+    size_t terms_count, per_class_count;
+} closs_result;
+
+/* ----------------------------------------------------------------------------------------------------- verbs ---- */
+
+/* Value, parts and gradient of one whole batch in one call. `gradient` NULL: the value only. */
+CLOSS_API closs_status closs_evaluate(const closs_plan *plan, const closs_batch *batch,
+                                      const closs_gradient_buffer *gradient, closs_result *result,
+                                      void *scratch, size_t scratch_bytes, closs_error *error);
+
+/* Adds a part's sums to `totals` (all words 0 at first). A stage above 0 reads the merged words of the stages before
+ * it, and every part must be accumulated in it again. Buffers may be larger than the plan asks for. */
+CLOSS_API closs_status closs_accumulate(const closs_plan *plan, int stage, const closs_batch *part,
+                                        int64_t *totals, size_t totals_count,
+                                        void *scratch, size_t scratch_bytes, closs_error *error);
+
+/* The words that `stage` adds to: `*count` words from `*first` on. What to add up element by element, across
+ * micro-batches or ranks (an all-reduce of int64 sums), after each stage; up to 2^30 totals at a time. The plans of all
+ * ranks must agree in shape, activation, terms and ignore_index. A stage that does not exist has no words. */
+CLOSS_API void closs_stage_words(const closs_plan *plan, int stage, size_t *first, size_t *count);
+
+/* into += from, the words of one stage. */
+CLOSS_API closs_status closs_merge(const closs_plan *plan, int stage, int64_t *into, size_t into_count,
+                                   const int64_t *from, size_t from_count, closs_error *error);
+
+/* The loss that the totals of the whole batch amount to, and the coefficients of its gradient (NULL: not wanted). */
+CLOSS_API closs_status closs_finish(const closs_plan *plan, const int64_t *totals, size_t totals_count,
+                                    closs_result *result, int64_t *coefficients, size_t coefficients_count,
+                                    closs_error *error);
+
+/* The gradient of a part, by the coefficients of the whole batch. Where the plan checks before writing, the part is
+ * looked through again; where it checks while writing, the part is taken to be the one that was accumulated. */
+CLOSS_API closs_status closs_gradient(const closs_plan *plan, const int64_t *coefficients, size_t coefficients_count,
+                                      const closs_batch *part, const closs_gradient_buffer *gradient,
+                                      void *scratch, size_t scratch_bytes, closs_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

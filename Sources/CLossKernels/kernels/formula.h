@@ -1,0 +1,140 @@
+// What the kernels are told: plain data, no vectors, no threads.
+//
+// A formula is the part of a plan that every voxel needs. A run is a stretch of voxels of one sample (and, but for
+// softmax, of one channel). A kernel walks a run and gives back its sums, or writes its gradient, or both.
+#ifndef CLOSS_KERNELS_FORMULA_H
+#define CLOSS_KERNELS_FORMULA_H
+
+#include "include/closs.h"
+
+enum {
+    BLOCK_VOXELS = 64,           // arithmetic 6.1
+    RUN_VOXELS = 256 * BLOCK_VOXELS // the most a kernel walks at once: its 64-bit sums cannot overflow before that
+};
+
+// A pointwise term as its voxels see it.
+typedef struct pointwise_formula {
+    closs_term_kind kind;
+    // Cross entropy (arithmetic 4). A plain term has neither class weights nor smoothing.
+    int plain, has_class_weights;
+    const float *target_factor; // a_c, [classes]
+    const float *class_weight;  // w_c, [classes]
+    float smoothing;            // E
+    float class_weight_sum;     // W
+    // Binary cross entropy (5.1).
+    const float *positive_weight; // [classes]
+    // Focal (5.2).
+    int gamma_is_small_integer; // 0, 1, 2 or 3
+    float gamma;
+    float alpha, beta;
+} pointwise_formula;
+
+typedef struct formula {
+    closs_activation activation;
+    int classes;
+    int region;  // some term totals products and sums of probabilities
+    int squares; // ... and sums of squares
+    int counts;  // some term needs the number of labels of each class
+    int balanced;
+    int pointwise_count;
+    pointwise_formula pointwise[CLOSS_MAX_TERMS];
+    int has_ignore_index;
+    int64_t ignore_index;
+} formula;
+
+// How the gradient is written.
+typedef enum gradient_store { STORE_PLAIN, STORE_STREAMING, STORE_ADD } gradient_store;
+
+// A stretch of voxels, at most RUN_VOXELS of them, that begins at a multiple of BLOCK_VOXELS in its sample. Pointers
+// point at its first voxel.
+typedef struct run {
+    const float *logits;
+    int64_t class_stride; // from one class's voxel to the next class's, in elements
+    int channel;          // not for softmax: the channel that the run belongs to
+    closs_target target;
+    const void *targets;
+    const uint8_t *mask;  // or NULL
+    const float *weights; // or NULL
+    float *gradient;      // class_stride holds here too
+    gradient_store store;
+    int64_t voxels;
+} run;
+
+// The gradient's coefficients as a run's kernel uses them (arithmetic 4, 5.4, 7.2), the caller's scale in them.
+typedef struct run_coefficients {
+    const float *target, *constant, *probability; // A, B, Q of the run's classes, [classes] (a channel's kernel: [1])
+    float pointwise[CLOSS_MAX_TERMS];
+    // The balanced term (8): the values that take part are the positives and the negatives with a key above the
+    // threshold, and of those at the threshold the ones below `tie_end` (counted from the run's first voxel).
+    float balanced;
+    uint32_t threshold;
+    int64_t tie_end;
+} run_coefficients;
+
+// What a run adds up to, in quanta (arithmetic 6.2) or counts. Only what the formula asks for is filled in.
+typedef struct class_sums {
+    int64_t product, probability, square; // I, P, S
+    int64_t count;                        // of voxels labelled so
+} class_sums;
+
+typedef struct run_sums {
+    int64_t valid;
+    int64_t loss[CLOSS_MAX_TERMS];
+    int64_t weight[CLOSS_MAX_TERMS]; // of runs with voxel weights
+    int64_t target, target_square;   // G, H of a channel
+    class_sums *classes;             // [classes]; a channel's kernel: [1]
+} run_sums;
+
+// What a kernel found that must be refused; where exactly is for a slower look to say.
+typedef enum fault {
+    FAULT_NONE = 0,
+    FAULT_FOUND = 1
+} fault;
+
+// What a look at a run, before anything is computed of it, came to.
+typedef struct run_survey {
+    uint32_t largest_logit_bits; // of the magnitudes
+    float largest_weight;
+} run_survey;
+
+// A stage of the search for the balanced term's threshold.
+typedef struct selection_digit {
+    uint32_t prefix;      // the digits found so far, in place
+    uint32_t prefix_mask; // which bits those are; 0 at first
+    int shift;            // of the digit that is counted
+    uint32_t digit_mask;
+} selection_digit;
+
+typedef struct selection_sums {
+    int64_t positives, negatives;
+    __int128 positive_loss; // in quanta
+    __int128 negative_loss; // of the keys above the prefix
+    int64_t ties;
+} selection_sums;
+
+// The kernels of one instruction set.
+typedef struct kernels {
+    closs_isa isa;
+    fault (*totals)(const formula *, const run *, run_sums *);
+    void (*gradient)(const formula *, const run *, const run_coefficients *);
+    fault (*totals_and_gradient)(const formula *, const run *, const run_coefficients *, run_sums *);
+    fault (*survey)(const formula *, const run *, int with_logits, run_survey *, run_sums *);
+    fault (*selection_start)(const formula *, const run *, const selection_digit *, uint32_t *histogram,
+                             selection_sums *);
+    void (*selection_count)(const formula *, const run *, const selection_digit *, uint32_t *histogram);
+    fault (*selection_above)(const formula *, const run *, const selection_digit *, uint32_t *histogram,
+                             selection_sums *);
+    int64_t (*selection_ties)(const formula *, const run *, uint32_t threshold);
+    int64_t (*negative_loss)(const formula *, uint32_t key); // in quanta
+} kernels;
+
+extern const kernels kernels_generic;
+#if defined(__x86_64__)
+extern const kernels kernels_avx2;
+extern const kernels kernels_avx512;
+#endif
+
+// The kernels of an instruction set; NULL where this build or machine has none.
+const kernels *kernels_for(closs_isa isa);
+
+#endif

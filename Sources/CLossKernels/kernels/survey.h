@@ -1,0 +1,91 @@
+// A look at a run before anything is computed of it: what a pointwise loss is divided by, and whether anything in the
+// run must be refused. It reads and compares only, so that value and gradient can then be had in one sweep without
+// risk to the caller's memory.
+#ifndef CLOSS_KERNELS_SURVEY_H
+#define CLOSS_KERNELS_SURVEY_H
+
+#include "kernels/channel.h"
+#include "kernels/softmax.h"
+
+typedef struct survey_state {
+    i32x16 largest_logit; // bits of the magnitude
+    f32x16 largest_weight;
+    i32x16 bad;
+} survey_state;
+
+// An integer comparison orders magnitudes, and puts infinities and NaNs above all of them.
+LANES_INLINE void survey_logits(const formula *f, const run *at, int classes, survey_state *state) {
+    for (int c = 0; c < classes; c++)
+        for (int v = 0; v < BLOCK_VECTORS; v++) {
+            f32x16 input = f32_load(at->logits + c * at->class_stride + v * LANES);
+            i32x16 bits = bits_of(f32_abs(input));
+            state->largest_logit = i32_select(bits > state->largest_logit, bits, state->largest_logit);
+            if (f->activation == CLOSS_PROBABILITIES)
+                state->bad |= ~((input >= 0) & (input <= 1)) & lanes_inside(at, v);
+        }
+}
+
+LANES_INLINE void survey_weights(const run *at, int v, i32x16 valid, f32x16 *weight, survey_state *state) {
+    *weight = decode_weights(at, v, valid, &state->bad);
+    state->largest_weight = f32_larger(*weight, state->largest_weight);
+}
+
+LANES_INLINE void survey_softmax_block(const formula *f, const run *at, softmax_block *block, softmax_sums *sums,
+                                       survey_state *state) {
+    block_labels labels = decode_labels(f, at, f->classes, &state->bad);
+    for (int v = 0; v < BLOCK_VECTORS; v++) {
+        softmax_voxels *x = &block->voxels[v];
+        x->label = labels.label[v];
+        x->valid = x->label >= 0;
+        sums->valid -= x->valid;
+        if (at->weights) survey_weights(at, v, x->valid, &x->weight, state);
+    }
+    if (f->counts) count_labels(f->classes, block, sums);
+    if (at->weights)
+        for (int k = 0; k < f->pointwise_count; k++)
+            total_cross_entropy_weight(&f->pointwise[k], k, f->classes, block, sums);
+    sums->blocks++;
+}
+
+static fault survey_softmax(const formula *f, const run *whole, int with_logits, survey_state *state, run_sums *out) {
+    softmax_block block;
+    softmax_sums sums;
+    clear_softmax_sums(&sums, f->classes, f->pointwise_count);
+    FOR_EACH_BLOCK(whole, at, f->classes, {
+        survey_softmax_block(f, &at, &block, &sums, state);
+        if (with_logits) survey_logits(f, &at, f->classes, state);
+    });
+    state->bad |= sums.bad;
+    return finish_softmax_sums(f, whole, &sums, out);
+}
+
+static fault survey_channel(const formula *f, const run *whole, int with_logits, survey_state *state, run_sums *out) {
+    channel_sums sums = {0};
+    FOR_EACH_BLOCK(whole, at, 1, {
+        channel_values values[BLOCK_VECTORS];
+        for (int v = 0; v < BLOCK_VECTORS; v++) {
+            load_target(f, &at, v, &values[v], &state->bad);
+            sums.valid -= values[v].valid;
+            if (at.weights) survey_weights(&at, v, values[v].valid, &values[v].weight, state);
+        }
+        if (at.weights) total_weight(values, &sums);
+        if (with_logits) survey_logits(f, &at, 1, state);
+        sums.blocks++;
+    });
+    state->bad |= sums.bad;
+    return finish_channel_sums(f, whole, &sums, out);
+}
+
+static fault survey_run(const formula *f, const run *whole, int with_logits, run_survey *found, run_sums *out) {
+    survey_state state = {.largest_weight = f32_splat(whole->weights ? 0 : 1)};
+    fault outcome = f->activation == CLOSS_SOFTMAX ? survey_softmax(f, whole, with_logits, &state, out)
+                                                   : survey_channel(f, whole, with_logits, &state, out);
+    found->largest_logit_bits = (uint32_t)__builtin_reduce_max(state.largest_logit);
+    found->largest_weight = 0;
+    for (int j = 0; j < LANES; j++)
+        if (state.largest_weight[j] > found->largest_weight) found->largest_weight = state.largest_weight[j];
+    if (i32_any(state.bad) || found->largest_logit_bits >= 0x7f800000u) return FAULT_FOUND;
+    return outcome;
+}
+
+#endif

@@ -1,0 +1,59 @@
+// The plan's inside: what was asked for, what the kernels are told of it, and where in the totals and coefficients each
+// family keeps its words.
+#ifndef CLOSS_TERMS_PLAN_H
+#define CLOSS_TERMS_PLAN_H
+
+#include "include/closs.h"
+#include "kernels/formula.h"
+
+enum {
+    SELECTION_STAGES = 4,
+    SELECTION_DIGITS = 3,
+    SELECTION_BINS = 2048 // of the widest digit
+};
+
+// First words of the families in the totals (or the coefficients).
+typedef struct word_layout {
+    size_t region;    // [samples][classes]
+    size_t pointwise; // [pointwise terms][rows]
+    size_t valid;
+    size_t selection;
+    size_t count;     // words in all
+} word_layout;
+
+struct closs_plan {
+    closs_shape shape;
+    formula formula;
+    const kernels *kernels;
+    int threads;
+    closs_checks checks;
+    size_t term_count;
+    closs_term terms[CLOSS_MAX_TERMS]; // their arrays are copies, in `storage`
+    int pointwise_index[CLOSS_MAX_TERMS]; // of a term in the formula, or -1
+    const closs_balanced_binary_cross_entropy *balanced; // the one there may be, or NULL
+    double balanced_weight;
+    int balanced_term; // its index
+    int selection_threads;
+    word_layout totals, coefficients;
+    float storage[];
+};
+
+// Softmax totals its voxels once; every other activation channel by channel.
+static inline int64_t plan_rows_per_sample(const closs_plan *plan) {
+    return plan->formula.activation == CLOSS_SOFTMAX ? 1 : plan->shape.classes;
+}
+
+static inline int64_t plan_values(const closs_plan *plan) {
+    return plan->shape.samples * plan->shape.voxels * plan_rows_per_sample(plan);
+}
+
+// Coefficients are Doubles; their words are what callers hold.
+static inline void store_double(int64_t *word, double value) { __builtin_memcpy(word, &value, sizeof value); }
+
+static inline double load_double(const int64_t *word) {
+    double value;
+    __builtin_memcpy(&value, word, sizeof value);
+    return value;
+}
+
+#endif

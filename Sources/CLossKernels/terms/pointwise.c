@@ -1,0 +1,135 @@
+#include "terms/pointwise.h"
+
+#include "sums/wide.h"
+
+static int64_t *words_of(const closs_plan *plan, int64_t *totals, int k, int64_t row) {
+    return totals + plan->totals.pointwise + (k * plan_rows_per_sample(plan) + row) * POINTWISE_WORDS;
+}
+
+size_t pointwise_totals_words(const closs_plan *plan) {
+    return (size_t)(plan->formula.pointwise_count * plan_rows_per_sample(plan)) * POINTWISE_WORDS;
+}
+
+// A float as whole quanta, halves to even (arithmetic 6.3).
+static int64_t quanta_of(float weight) {
+    double anchor = 0x1.8p+20;
+    double anchored = (double)weight + anchor;
+    int64_t bits, base;
+    __builtin_memcpy(&bits, &anchored, sizeof bits);
+    __builtin_memcpy(&base, &anchor, sizeof base);
+    return bits - base;
+}
+
+// The weight of a run without voxel weights, from counts.
+static __int128 counted_weight(const closs_plan *plan, const pointwise_formula *term, const run_sums *sums) {
+    if (!term->has_class_weights)
+        return wide_from_count(sums->valid, LOSS_QUANTUM);
+    __int128 weight = 0;
+    for (int64_t c = 0; c < plan->shape.classes; c++)
+        weight += (__int128)sums->classes[c].count * quanta_of(term->class_weight[c]);
+    return weight;
+}
+
+void pointwise_add(const closs_plan *plan, int64_t row, int with_weights, const run_sums *sums, int64_t *totals) {
+    for (int k = 0; k < plan->formula.pointwise_count; k++) {
+        int64_t *words = words_of(plan, totals, k, row);
+        wide_add_shared(words, sums->loss[k]);
+        wide_add_shared(words + 2, with_weights ? sums->weight[k]
+                                                : counted_weight(plan, &plan->formula.pointwise[k], sums));
+    }
+    wide_add_shared(totals + plan->totals.valid, sums->valid);
+}
+
+static void divisor_of(const closs_term *term, closs_divisor *divisor, double *value) {
+    switch (term->kind) {
+    case CLOSS_CROSS_ENTROPY:
+        *divisor = term->of.cross_entropy.divisor;
+        *value = term->of.cross_entropy.divisor_value;
+        break;
+    case CLOSS_FOCAL:
+        *divisor = term->of.focal.divisor;
+        *value = term->of.focal.divisor_value;
+        break;
+    default:
+        *divisor = term->of.binary_cross_entropy.divisor;
+        *value = term->of.binary_cross_entropy.divisor_value;
+        break;
+    }
+}
+
+static double divide_by(const closs_plan *plan, size_t term, __int128 weight, const int64_t *totals) {
+    closs_divisor divisor;
+    double constant;
+    divisor_of(&plan->terms[term], &divisor, &constant);
+    switch (divisor) {
+    case CLOSS_DIVIDE_BY_WEIGHT: return wide_double(weight, LOSS_QUANTUM);
+    case CLOSS_DIVIDE_BY_VALID: return wide_double(wide_value(totals + plan->totals.valid), COUNT_QUANTUM);
+    case CLOSS_DIVIDE_BY_ALL: return (double)plan_values(plan);
+    default: return constant;
+    }
+}
+
+double pointwise_finish(const closs_plan *plan, size_t term, const int64_t *totals, int64_t *coefficients,
+                        double *per_class) {
+    int k = plan->pointwise_index[term];
+    int64_t rows = plan_rows_per_sample(plan);
+    __int128 loss = 0, weight = 0;
+    for (int64_t row = 0; row < rows; row++) {
+        const int64_t *words = words_of(plan, (int64_t *)totals, k, row);
+        loss += wide_value(words);
+        weight += wide_value(words + 2);
+    }
+    double divisor = divide_by(plan, term, weight, totals);
+    if (coefficients)
+        store_double(&coefficients[plan->coefficients.pointwise + (size_t)k],
+                     divisor > 0 ? plan->terms[term].weight / divisor : 0);
+    if (per_class && plan->formula.activation != CLOSS_SOFTMAX)
+        for (int64_t row = 0; row < rows; row++)
+            per_class[row] = divisor > 0 ? wide_double(wide_value(words_of(plan, (int64_t *)totals, k, row)),
+                                                       LOSS_QUANTUM) / divisor
+                                         : 0;
+    return divisor > 0 ? wide_double(loss, LOSS_QUANTUM) / divisor : 0;
+}
+
+int pointwise_divisors_known(const closs_plan *plan, const closs_batch *batch) {
+    int all_count = !batch->mask && !plan->formula.has_ignore_index;
+    for (size_t i = 0; i < plan->term_count; i++) {
+        closs_divisor divisor;
+        double constant;
+        divisor_of(&plan->terms[i], &divisor, &constant);
+        int weighted = batch->weights || plan->formula.pointwise[plan->pointwise_index[i]].has_class_weights;
+        if (divisor == CLOSS_DIVIDE_BY_WEIGHT && (weighted || !all_count)) return 0;
+        if (divisor == CLOSS_DIVIDE_BY_VALID && !all_count) return 0;
+    }
+    return 1;
+}
+
+void pointwise_add_known(const closs_plan *plan, int64_t *totals) {
+    int64_t rows = plan_rows_per_sample(plan), values = plan->shape.samples * plan->shape.voxels;
+    for (int64_t row = 0; row < rows; row++) {
+        run_sums sums = {.valid = values};
+        for (int k = 0; k < plan->formula.pointwise_count; k++)
+            wide_add_shared(words_of(plan, totals, k, row) + 2, wide_from_count(values, LOSS_QUANTUM));
+        wide_add_shared(totals + plan->totals.valid, sums.valid);
+    }
+}
+
+// The largest factor that a term puts before a negative log-likelihood.
+static double largest_factor(const closs_plan *plan, const pointwise_formula *term) {
+    double largest = 1;
+    if (term->kind == CLOSS_FOCAL || term->plain) return largest;
+    const float *factors = term->kind == CLOSS_CROSS_ENTROPY ? term->target_factor : term->positive_weight;
+    for (int64_t c = 0; c < plan->shape.classes; c++)
+        if (factors[c] > largest) largest = factors[c];
+    return largest + (double)term->smoothing * term->class_weight_sum;
+}
+
+double pointwise_loss_bound(const closs_plan *plan, float largest_logit, float largest_weight) {
+    double log_likelihood = plan->formula.activation == CLOSS_PROBABILITIES ? 100 : 2.0 * largest_logit + 8;
+    double bound = 0;
+    for (int k = 0; k < plan->formula.pointwise_count; k++) {
+        double factor = largest_factor(plan, &plan->formula.pointwise[k]);
+        if (factor > bound) bound = factor;
+    }
+    return bound * log_likelihood * largest_weight;
+}

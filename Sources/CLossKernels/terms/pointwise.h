@@ -1,0 +1,27 @@
+// Pointwise terms: sums of losses that need their own voxel only, divided by a weight or a count.
+#ifndef CLOSS_TERMS_POINTWISE_H
+#define CLOSS_TERMS_POINTWISE_H
+
+#include "terms/plan.h"
+
+enum { POINTWISE_WORDS = 4 }; // loss and weight of one row of one term, two words each
+
+size_t pointwise_totals_words(const closs_plan *plan);
+
+// Adds what a run came to; `row` is 0 for softmax, else the channel.
+void pointwise_add(const closs_plan *plan, int64_t row, int with_weights, const run_sums *sums, int64_t *totals);
+
+// A term's value, its coefficient (NULL: not wanted) and, for channels, its parts (NULL: likewise).
+double pointwise_finish(const closs_plan *plan, size_t term, const int64_t *totals, int64_t *coefficients,
+                        double *per_class);
+
+// Not 0 where every term's divisor is known before anything is read, for a batch with neither mask nor weights.
+int pointwise_divisors_known(const closs_plan *plan, const closs_batch *batch);
+
+// Totals of a batch whose divisors are known: what pointwise_add would have made of its weights and counts.
+void pointwise_add_known(const closs_plan *plan, int64_t *totals);
+
+// A bound of the loss at any voxel, from the largest logit and voxel weight there are.
+double pointwise_loss_bound(const closs_plan *plan, float largest_logit, float largest_weight);
+
+#endif

@@ -1,0 +1,53 @@
+// The balanced term: an exact k-th largest key, found digit by digit in histograms that merge by addition
+// (arithmetic 8).
+#ifndef CLOSS_TERMS_SELECTION_H
+#define CLOSS_TERMS_SELECTION_H
+
+#include "terms/plan.h"
+
+// Words of a group, one sample or the batch, while its threshold is sought. What one stage adds to lies together.
+enum {
+    GROUP_POSITIVES = 0,
+    GROUP_NEGATIVES = 1,
+    GROUP_POSITIVE_LOSS = 2,                             // two words
+    GROUP_FIRST_DIGIT = 4,                               // stage 0 ends with the first histogram
+    GROUP_SECOND_DIGIT = GROUP_FIRST_DIGIT + SELECTION_BINS, // stage 1
+    GROUP_NEGATIVE_LOSS = GROUP_SECOND_DIGIT + SELECTION_BINS, // stage 2: two words, above the prefix
+    GROUP_THIRD_DIGIT = GROUP_NEGATIVE_LOSS + 2,
+    GROUP_TIES = GROUP_THIRD_DIGIT + SELECTION_BINS / 2, // stage 3: one word for each sample of the batch
+    GROUP_WORDS = GROUP_TIES
+};
+
+// Words of a sample that is a group of its own, once its threshold is known.
+enum { RESOLVED_POSITIVES, RESOLVED_NEGATIVES, RESOLVED_LOSS, RESOLVED_THRESHOLD = 4, RESOLVED_TIES, RESOLVED_WORDS };
+
+// Words of a sample among the coefficients.
+enum { TAKEN_COEFFICIENT, TAKEN_THRESHOLD, TAKEN_TIES, TAKEN_WORDS };
+
+// Which negatives a group takes: the keys above the threshold and `ties` of those at it.
+typedef struct taken_negatives {
+    uint32_t threshold;
+    int64_t ties;     // INT64_MAX: all there are
+    __int128 loss;    // of all that are taken, in quanta
+} taken_negatives;
+
+size_t selection_totals_words(const closs_plan *plan);
+size_t selection_coefficients_words(const closs_plan *plan);
+void selection_stage_words(const closs_plan *plan, int stage, size_t *first, size_t *count);
+
+// The digit that `stage` counts in a group, and the first word of its histogram.
+selection_digit selection_stage_digit(const closs_plan *plan, int stage, const int64_t *group, size_t *histogram);
+
+// Not 0 where `stage` has something to find: k > 0, and for the last one, ties that are not all taken.
+int selection_needs_stage(const closs_plan *plan, int stage, const int64_t *group);
+
+// The negatives that a group takes, once its digits are counted.
+taken_negatives selection_taken(const closs_plan *plan, const int64_t *group);
+
+// Writes a sample's resolved words.
+void selection_resolve(const closs_plan *plan, int64_t sample, const int64_t *group, int64_t *totals);
+
+// The term's value and its coefficients (NULL: not wanted).
+double selection_finish(const closs_plan *plan, const int64_t *totals, int64_t *coefficients);
+
+#endif

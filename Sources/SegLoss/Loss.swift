@@ -1,0 +1,163 @@
+/// A weighted sum of loss terms on top of one activation.
+///
+/// Losses are made by the functions below and composed with `+` and `*`:
+///
+///     let loss: Loss = .dice(smooth: .both(1e-5)) + 0.5 * .crossEntropy(labelSmoothing: 0.1)
+///
+/// A loss is a plain value: it holds what is to be computed and computes nothing. An ``Evaluator`` checks it against a
+/// shape and an activation and evaluates it; the sum costs as many sweeps over the memory as its dearest term alone.
+///
+/// In the formulas `i` runs over the voxels of all samples, `c` over the classes or channels, `p` is the probability
+/// that the ``Activation`` gives, `g` the target (for labels 1 where the label is `c`, otherwise 0), `y` the label, and
+/// `v` the voxel weight that a call may bring along, else 1. Voxels that are masked or ignored take no part in any sum.
+/// Logarithms are natural and every value is a pure number: there are no units.
+public struct Loss: Sendable, Hashable {
+    /// A term and its factor in the loss.
+    public struct WeightedTerm: Sendable, Hashable {
+        /// The term's factor in the loss: finite, negative ones included.
+        public var weight: Double
+        /// What is weighted.
+        public var term: Term
+
+        /// A term with its factor.
+        public init(weight: Double = 1, term: Term) {
+            self.weight = weight
+            self.term = term
+        }
+    }
+
+    /// The terms in the order in which they were added, 1 to 8 of them; ``Evaluation/terms`` has the same order.
+    public var terms: [WeightedTerm]
+
+    /// The sum of `terms`.
+    public init(terms: [WeightedTerm]) {
+        self.terms = terms
+    }
+
+    private init(_ term: Term) {
+        self.init(terms: [WeightedTerm(term: term)])
+    }
+}
+
+extension Loss {
+    /// The sum of two losses: the terms of `left`, then those of `right`.
+    public static func + (left: Loss, right: Loss) -> Loss {
+        Loss(terms: left.terms + right.terms)
+    }
+
+    /// `loss` with each term's weight multiplied by `factor`.
+    public static func * (factor: Double, loss: Loss) -> Loss {
+        Loss(terms: loss.terms.map { WeightedTerm(weight: factor * $0.weight, term: $0.term) })
+    }
+}
+
+extension Loss {
+    /// Softmax cross entropy with label smoothing, class weights, and voxel weights.
+    ///
+    ///     sum_i v_i [ (1-e) w[y_i] nll_i(y_i) + e/C sum_c w_c nll_i(c) ] / divisor,    nll_i(c) = -log p_i(c)
+    ///
+    /// The formula of PyTorch's `CrossEntropyLoss`, whose `reduction="mean"` is the divisor ``Divisor/weight``. For
+    /// ``Activation/softmax`` with labels.
+    ///
+    /// - Parameters:
+    ///   - classWeights: `w`, one for each class, each at least 0 and not all 0; `nil`: all 1.
+    ///   - labelSmoothing: `e`, from 0 to 1.
+    ///   - divisor: What the sum is divided by.
+    public static func crossEntropy(
+        classWeights: [Float]? = nil,
+        labelSmoothing: Double = 0,
+        divisor: Divisor = .weight
+    ) -> Loss {
+        Loss(.crossEntropy(.init(classWeights: classWeights, labelSmoothing: labelSmoothing, divisor: divisor)))
+    }
+
+    /// Binary cross entropy of each channel, with positive weights and voxel weights.
+    ///
+    ///     sum_ic v_i [ -a_c g log p - (1-g) log(1-p) ] / divisor
+    ///
+    /// The formula of PyTorch's `BCEWithLogitsLoss`, and from probabilities that of `BCELoss`, whose logarithms are
+    /// held at -100. For ``Activation/sigmoid`` and ``Activation/probabilities``.
+    ///
+    /// - Parameters:
+    ///   - positiveWeights: `a`, one for each channel, each at least 0; `nil`: all 1.
+    ///   - divisor: What the sum is divided by. `a` does not count in the sum of weights.
+    public static func binaryCrossEntropy(positiveWeights: [Float]? = nil, divisor: Divisor = .weight) -> Loss {
+        Loss(.binaryCrossEntropy(.init(positiveWeights: positiveWeights, divisor: divisor)))
+    }
+
+    /// Focal loss of each channel: binary cross entropy that counts easy values less.
+    ///
+    ///     sum_ic v_i a_t (1 - p_t)^gamma [ -g log p - (1-g) log(1-p) ] / divisor,
+    ///     p_t = p g + (1-p)(1-g),    a_t = a g + (1-a)(1-g)
+    ///
+    /// From Lin et al., "Focal Loss for Dense Object Detection" (2017), in the form of torchvision's
+    /// `sigmoid_focal_loss`. For ``Activation/sigmoid`` and ``Activation/probabilities``.
+    ///
+    /// - Parameters:
+    ///   - gamma: How strongly easy values are counted less, at least 0; 0 leaves the weighted cross entropy.
+    ///   - alpha: `a`, from 0 to 1, the weight of the positives; `nil` or, as in torchvision, any negative value:
+    ///     `a_t` is 1.
+    ///   - divisor: What the sum is divided by.
+    public static func focal(gamma: Double = 2, alpha: Double? = 0.25, divisor: Divisor = .weight) -> Loss {
+        Loss(.focal(.init(gamma: gamma, alpha: alpha, divisor: divisor)))
+    }
+
+    /// Dice loss: one minus the overlap of prediction and target, of each class, then the mean of the classes.
+    ///
+    ///     mean_c w_c [ 1 - (2 I_c + numerator) / (U_c + denominator) ],
+    ///     I = sum_i p g,    U = sum_i p + sum_i g    or    sum_i p^2 + sum_i g^2
+    ///
+    /// The linear form with `smooth: .both(1e-5)` is MONAI's `DiceLoss`; the squared one is from Milletari et al.,
+    /// "V-Net" (2016). The mean divides by the number of classes that take part, whatever their weights. Where the
+    /// denominator is 0 the class counts as perfect: 0 with a zero gradient. Voxel weights do not enter. For every
+    /// ``Activation``.
+    ///
+    /// - Parameters:
+    ///   - smooth: What is added to numerator and denominator.
+    ///   - denominator: Whether `U` sums values or squares.
+    ///   - scope: Whether the sums are taken over each sample or over the batch.
+    ///   - background: Whether class 0 takes part. Leaving it out needs two classes or more.
+    ///   - classWeights: `w`, one for each class (the background's included), each at least 0 and not all 0 among those
+    ///     that take part; `nil`: all 1.
+    public static func dice(
+        smooth: Smooth = .both(1e-5),
+        denominator: Denominator = .linear,
+        scope: Scope = .sample,
+        background: Background = .included,
+        classWeights: [Float]? = nil
+    ) -> Loss {
+        Loss(
+            .dice(
+                .init(
+                    smooth: smooth, denominator: denominator, scope: scope, background: background,
+                    classWeights: classWeights)))
+    }
+
+    /// Binary cross entropy over all positives and the hardest negatives.
+    ///
+    ///     [ sum over positives + sum over the k negatives of greatest loss ] / (positives + k + epsilon),
+    ///     k = min(negatives, max(floor(negativeRatio * positives), minimumNegatives))
+    ///
+    /// The balanced cross entropy of DBNet: Liao et al., "Real-time Scene Text Detection with Differentiable
+    /// Binarization" (2020). Among negatives of equal loss the one with the lowest index is taken. Targets must be 0 or
+    /// 1; voxel weights are refused; a loss holds at most one such term. For ``Activation/sigmoid`` and
+    /// ``Activation/probabilities``.
+    ///
+    /// - Parameters:
+    ///   - negativeRatio: How many negatives are taken for each positive, at least 0.
+    ///   - minimumNegatives: How many negatives are taken at least, where there are that many.
+    ///   - epsilon: What is added to the divisor, at least 0. Where that comes to 0 the term is 0 with a zero gradient.
+    ///   - scope: Whether each sample has a ranking of its own or the batch has one; each over all channels. Over the
+    ///     batch, accumulating parts takes several stages: see ``Evaluator/stageCount``.
+    public static func balancedBinaryCrossEntropy(
+        negativeRatio: Double = 3,
+        minimumNegatives: Int = 0,
+        epsilon: Double = 1e-6,
+        scope: Scope = .batch
+    ) -> Loss {
+        Loss(
+            .balancedBinaryCrossEntropy(
+                .init(
+                    negativeRatio: negativeRatio, minimumNegatives: minimumNegatives, epsilon: epsilon, scope: scope)))
+    }
+}

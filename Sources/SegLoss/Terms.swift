@@ -1,0 +1,139 @@
+/// One term of a ``Loss``, with its options. Terms are made by the functions of ``Loss``, which hold the formulas and
+/// the defaults; here a program can look at the options, or change them.
+public enum Term: Sendable, Hashable {
+    /// See ``Loss/crossEntropy(classWeights:labelSmoothing:divisor:)``.
+    case crossEntropy(CrossEntropy)
+    /// See ``Loss/binaryCrossEntropy(positiveWeights:divisor:)``.
+    case binaryCrossEntropy(BinaryCrossEntropy)
+    /// See ``Loss/focal(gamma:alpha:divisor:)``.
+    case focal(Focal)
+    /// See ``Loss/dice(smooth:denominator:scope:background:classWeights:)``.
+    case dice(Dice)
+    /// See ``Loss/balancedBinaryCrossEntropy(negativeRatio:minimumNegatives:epsilon:scope:)``.
+    case balancedBinaryCrossEntropy(BalancedBinaryCrossEntropy)
+
+    /// The options of softmax cross entropy.
+    public struct CrossEntropy: Sendable, Hashable {
+        /// One weight for each class; `nil`: all 1.
+        public var classWeights: [Float]?
+        /// How much of the target is spread evenly over the classes, from 0 to 1.
+        public var labelSmoothing: Double
+        /// What the sum is divided by.
+        public var divisor: Divisor
+    }
+
+    /// The options of binary cross entropy.
+    public struct BinaryCrossEntropy: Sendable, Hashable {
+        /// One weight of the positives for each channel; `nil`: all 1.
+        public var positiveWeights: [Float]?
+        /// What the sum is divided by.
+        public var divisor: Divisor
+    }
+
+    /// The options of focal loss.
+    public struct Focal: Sendable, Hashable {
+        /// How strongly easy values are counted less, at least 0.
+        public var gamma: Double
+        /// The weight of the positives, from 0 to 1; `nil` or negative: positives and negatives weigh 1.
+        public var alpha: Double?
+        /// What the sum is divided by.
+        public var divisor: Divisor
+    }
+
+    /// The options of Dice loss.
+    public struct Dice: Sendable, Hashable {
+        /// What is added to numerator and denominator.
+        public var smooth: Smooth
+        /// Whether the denominator sums values or squares.
+        public var denominator: Denominator
+        /// Over what the sums are taken.
+        public var scope: Scope
+        /// Whether class 0 takes part.
+        public var background: Background
+        /// One weight for each class, the background's included; `nil`: all 1.
+        public var classWeights: [Float]?
+    }
+
+    /// The options of balanced binary cross entropy.
+    public struct BalancedBinaryCrossEntropy: Sendable, Hashable {
+        /// How many negatives are taken for each positive, at least 0.
+        public var negativeRatio: Double
+        /// How many negatives are taken at least.
+        public var minimumNegatives: Int
+        /// What is added to the divisor, at least 0.
+        public var epsilon: Double
+        /// Over what the negatives are ranked.
+        public var scope: Scope
+    }
+}
+
+/// What a pointwise term's sum is divided by. Where that comes to zero, because everything is masked or ignored, the
+/// term is 0 with a zero gradient.
+public enum Divisor: Sendable, Hashable {
+    /// The sum of the weights that entered: class weight of the label times voxel weight.
+    case weight
+    /// The number of values that are neither masked nor ignored.
+    case valid
+    /// The number of values, ignored ones too.
+    case all
+    /// A constant greater than 0; 1 leaves the sum.
+    case constant(Double)
+}
+
+/// What a Dice term adds to its numerator and its denominator, each at least 0.
+public enum Smooth: Sendable, Hashable {
+    /// Nothing.
+    case none
+    /// The same to numerator and denominator.
+    case both(Double)
+    /// To the numerator only.
+    case numerator(Double)
+    /// To the denominator only.
+    case denominator(Double)
+    /// One value to the numerator, another to the denominator.
+    case separate(numerator: Double, denominator: Double)
+}
+
+/// What the denominator of a Dice term sums.
+public enum Denominator: Sendable, Hashable {
+    /// `sum p + sum g`.
+    case linear
+    /// `sum p^2 + sum g^2`, as in V-Net.
+    case squared
+}
+
+/// Over what a term's sums are taken before its formula is applied.
+public enum Scope: Sendable, Hashable {
+    /// The formula for each sample, then the mean of the samples.
+    case sample
+    /// The formula once, on sums over the batch.
+    case batch
+}
+
+/// Whether class 0 takes part in a term.
+public enum Background: Sendable, Hashable {
+    /// Class 0 is a class like the others.
+    case included
+    /// Class 0 takes no part. It still has its share in a softmax.
+    case excluded
+}
+
+extension Term {
+    /// The term's array with one weight for each class, where it has one.
+    var weights: [Float]? {
+        switch self {
+        case .crossEntropy(let options): options.classWeights
+        case .binaryCrossEntropy(let options): options.positiveWeights
+        case .dice(let options): options.classWeights
+        case .focal, .balancedBinaryCrossEntropy: nil
+        }
+    }
+
+    /// Whether the term's value has parts that belong to single classes.
+    var hasClassParts: Bool {
+        switch self {
+        case .binaryCrossEntropy, .focal, .dice: true
+        case .crossEntropy, .balancedBinaryCrossEntropy: false
+        }
+    }
+}

@@ -1,0 +1,88 @@
+/// What a loss is computed of: the whole input in plain arrays, in the layout of `closs.h`.
+///
+/// The reference and the Double oracle both take it. It says what the library's specification says, in types of its
+/// own, so that neither depends on the library.
+public struct Problem: Sendable {
+    public enum Activation: Sendable, CaseIterable { case softmax, sigmoid, probabilities }
+
+    public enum Target: Sendable {
+        /// Class indices, [samples][voxels].
+        case labels([Int64])
+        /// One value for each channel, [samples][classes][voxels]. `byte` tells `uint8_t` targets (which may hold
+        /// the ignore index) from float ones (which never do).
+        case dense([Float], byte: Bool)
+    }
+
+    public var samples: Int
+    public var classes: Int
+    public var voxels: Int
+    public var activation: Activation
+    public var terms: [Term]
+    /// Logits, or probabilities: [samples][classes][voxels].
+    public var logits: [Float]
+    public var target: Target
+    /// [samples][voxels]; 0 takes the voxel out.
+    public var mask: [UInt8]?
+    /// [samples][voxels].
+    public var weights: [Float]?
+    public var ignoreIndex: Int?
+
+    public init(
+        samples: Int, classes: Int, voxels: Int, activation: Activation, terms: [Term], logits: [Float],
+        target: Target, mask: [UInt8]? = nil, weights: [Float]? = nil, ignoreIndex: Int? = nil
+    ) {
+        self.samples = samples
+        self.classes = classes
+        self.voxels = voxels
+        self.activation = activation
+        self.terms = terms
+        self.logits = logits
+        self.target = target
+        self.mask = mask
+        self.weights = weights
+        self.ignoreIndex = ignoreIndex
+    }
+}
+
+/// One term of a loss and its factor.
+public struct Term: Sendable {
+    public enum Divisor: Sendable, Hashable { case weight, valid, all, constant(Double) }
+    public enum Scope: Sendable, Hashable { case sample, batch }
+
+    public enum Kind: Sendable {
+        case crossEntropy(classWeights: [Float]?, labelSmoothing: Double, divisor: Divisor)
+        case binaryCrossEntropy(positiveWeights: [Float]?, divisor: Divisor)
+        case focal(gamma: Double, alpha: Double?, divisor: Divisor)
+        case dice(
+            smoothNumerator: Double, smoothDenominator: Double, squared: Bool, scope: Scope,
+            excludeBackground: Bool, classWeights: [Float]?)
+        case balancedBinaryCrossEntropy(
+            negativeRatio: Double, minimumNegatives: Int, epsilon: Double, scope: Scope)
+    }
+
+    public var weight: Double
+    public var kind: Kind
+
+    public init(_ kind: Kind, weight: Double = 1) {
+        self.kind = kind
+        self.weight = weight
+    }
+}
+
+/// What a loss came to.
+public struct Outcome: Sendable {
+    public var value: Double
+    /// Each term without its weight.
+    public var terms: [Double]
+    /// [terms][classes], as `closs_result.per_class`.
+    public var perClass: [Double]
+    /// dL/dlogits (or dL/dp) times the scale; [samples][classes][voxels].
+    public var gradient: [Float]
+
+    public init(value: Double, terms: [Double], perClass: [Double], gradient: [Float]) {
+        self.value = value
+        self.terms = terms
+        self.perClass = perClass
+        self.gradient = gradient
+    }
+}

@@ -1,0 +1,370 @@
+/// The losses as docs/arithmetic.md defines them, to the last bit, one voxel after the other.
+///
+/// Written from that page alone, to be read beside it and compared with the kernels. The input is taken to be valid.
+public enum Reference {
+    /// The loss of a problem and, where it is wanted, its gradient times `scale`.
+    public static func evaluate(_ problem: Problem, scale: Float = 1, wantsGradient: Bool = true) -> Outcome {
+        if problem.activation == .softmax {
+            return evaluateSoftmax(problem, scale: scale, wantsGradient: wantsGradient)
+        }
+        return evaluateChannels(problem, scale: scale, wantsGradient: wantsGradient)
+    }
+
+    // MARK: - Softmax
+
+    private static func evaluateSoftmax(_ problem: Problem, scale: Float, wantsGradient: Bool) -> Outcome {
+        let voxels = Voxels(problem)
+        let classes = problem.classes
+        let terms = Terms(problem)
+        let crossEntropies = terms.crossEntropies
+        var softmax = SoftmaxVoxel(classes: classes)
+
+        // Totals.
+        var totals = [PointwiseTotals](
+            repeating: PointwiseTotals(channels: 1, all: problem.samples * problem.voxels), count: crossEntropies.count)
+        var sums = [RegionSums](repeating: RegionSums(), count: problem.samples * classes)
+        var countOfLabel = [Int](repeating: 0, count: classes)
+        for sample in 0..<problem.samples {
+            // What each voxel adds to the sums; +0 where it is invalid.
+            let zeros = [Float](repeating: 0, count: problem.voxels)
+            var losses = [[Float]](repeating: zeros, count: crossEntropies.count)
+            var weights = losses
+            var p = [[Float]](repeating: zeros, count: classes)
+            var g = p
+            for voxel in 0..<problem.voxels where voxels.isValid(sample, 0, voxel) {
+                let y = voxels.label(sample, voxel)
+                let v = voxels.weight(sample, voxel)
+                softmax.set(problem.logits, first: voxels.index(sample, 0, voxel), stride: problem.voxels)
+                countOfLabel[y] += 1
+                for (i, term) in crossEntropies.enumerated() {
+                    losses[i][voxel] = term.formula.loss(softmax, label: y) * v
+                    weights[i][voxel] = term.formula.w[y] * v
+                }
+                if terms.hasRegion {
+                    for c in 0..<classes {
+                        p[c][voxel] = softmax.p[c]
+                    }
+                    g[y][voxel] = 1
+                }
+            }
+            for i in crossEntropies.indices {
+                totals[i].losses[0].addSample(losses[i])
+                if voxels.hasWeights {
+                    totals[i].weight.addSample(weights[i])
+                }
+            }
+            if terms.hasRegion {
+                for c in 0..<classes {
+                    sums[sample * classes + c].addSample(p: p[c], g: g[c])
+                }
+            }
+        }
+        for (i, term) in crossEntropies.enumerated() {
+            for y in 0..<classes {
+                totals[i].valid += countOfLabel[y]
+                if !voxels.hasWeights {
+                    totals[i].weight.add(term.formula.w[y], times: countOfLabel[y])
+                }
+            }
+        }
+
+        // Finish.
+        var finish = Finish(problem)
+        var crossEntropyCoefficients: [Float] = []
+        for (i, term) in crossEntropies.enumerated() {
+            crossEntropyCoefficients.append(finish.pointwise(totals[i], at: term.index, divisor: term.divisor) * scale)
+        }
+        finish.dice(terms.dices, sums: sums)
+        var outcome = finish.outcome()
+        guard wantsGradient else {
+            return outcome
+        }
+
+        // Gradient.
+        let regionCoefficients = finish.coefficients.map { $0.scaled(by: scale) }
+        var gradient = [Float](repeating: 0, count: problem.logits.count)
+        var q = [Float](repeating: 0, count: classes)
+        for sample in 0..<problem.samples {
+            for voxel in 0..<problem.voxels where voxels.isValid(sample, 0, voxel) {
+                let y = voxels.label(sample, voxel)
+                let v = voxels.weight(sample, voxel)
+                softmax.set(problem.logits, first: voxels.index(sample, 0, voxel), stride: problem.voxels)
+                var top: Float = 0
+                var dot: Float = 0
+                if terms.hasRegion {
+                    for c in 0..<classes {
+                        q[c] = regionCoefficients[sample * classes + c].derivative(p: softmax.p[c], g: c == y ? 1 : 0)
+                        top = softmax.e[c] < 1 ? top : q[c]
+                    }
+                    for c in 0..<classes {
+                        dot = fma(softmax.p[c], q[c] - top, dot)
+                    }
+                }
+                for c in 0..<classes {
+                    var G: Float = 0
+                    for (i, term) in crossEntropies.enumerated() {
+                        let k = crossEntropyCoefficients[i] * v
+                        G = fma(k, term.formula.derivative(softmax, c, label: y), G)
+                    }
+                    gradient[voxels.index(sample, c, voxel)] = terms.hasRegion ? fma(softmax.p[c], (q[c] - top) - dot, G) : G
+                }
+            }
+        }
+        outcome.gradient = gradient
+        return outcome
+    }
+
+    // MARK: - Sigmoid and probabilities
+
+    private static func evaluateChannels(_ problem: Problem, scale: Float, wantsGradient: Bool) -> Outcome {
+        let voxels = Voxels(problem)
+        let channels = problem.classes
+        let terms = Terms(problem)
+        let pointwise = terms.channelPointwise
+
+        // Totals.
+        var totals = [PointwiseTotals](
+            repeating: PointwiseTotals(channels: channels, all: problem.logits.count), count: pointwise.count)
+        var sums = [RegionSums](repeating: RegionSums(), count: problem.samples * channels)
+        var rankedLosses = [Float](repeating: 0, count: terms.balanced == nil ? 0 : problem.logits.count)
+        for sample in 0..<problem.samples {
+            for channel in 0..<channels {
+                // What each value adds to the sums; +0 where it is invalid.
+                var p = [Float](repeating: 0, count: problem.voxels)
+                var g = p
+                var weights = p
+                var losses = [[Float]](repeating: p, count: pointwise.count)
+                var valid = 0
+                for voxel in 0..<problem.voxels where voxels.isValid(sample, channel, voxel) {
+                    let index = voxels.index(sample, channel, voxel)
+                    let value = ChannelValue(problem.logits[index], problem.activation)
+                    let target = voxels.target(sample, channel, voxel)
+                    let v = voxels.weight(sample, voxel)
+                    valid += 1
+                    p[voxel] = value.p
+                    g[voxel] = target
+                    weights[voxel] = v
+                    for (i, term) in pointwise.enumerated() {
+                        losses[i][voxel] = term.loss(value, target: target, channel: channel) * v
+                    }
+                    if terms.balanced != nil {
+                        rankedLosses[index] = target == 1 ? value.n0 : value.n1
+                    }
+                }
+                for i in pointwise.indices {
+                    totals[i].losses[channel].addSample(losses[i])
+                    totals[i].valid += valid
+                    if voxels.hasWeights {
+                        totals[i].weight.addSample(weights)
+                    } else {
+                        totals[i].weight.add(1, times: valid)
+                    }
+                }
+                if terms.hasRegion {
+                    sums[sample * channels + channel].addSample(p: p, g: g)
+                }
+            }
+        }
+
+        // Finish.
+        var finish = Finish(problem)
+        var pointwiseCoefficients: [Float] = []
+        for (i, term) in pointwise.enumerated() {
+            pointwiseCoefficients.append(finish.pointwise(totals[i], at: term.index, divisor: term.divisor) * scale)
+        }
+        finish.dice(terms.dices, sums: sums)
+        var selected: Selection.Finished?
+        if let balanced = terms.balanced {
+            selected = balanced.formula.finish(
+                weight: problem.terms[balanced.index].weight, values: problem.logits, losses: rankedLosses,
+                voxels: voxels)
+            finish.terms[balanced.index] = selected!.term
+        }
+        var outcome = finish.outcome()
+        guard wantsGradient else {
+            return outcome
+        }
+
+        // Gradient.
+        let regionCoefficients = finish.coefficients.map { $0.scaled(by: scale) }
+        let hasPointwise = !pointwise.isEmpty || selected != nil
+        var gradient = [Float](repeating: 0, count: problem.logits.count)
+        for sample in 0..<problem.samples {
+            for channel in 0..<channels {
+                let region = regionCoefficients[sample * channels + channel]
+                for voxel in 0..<problem.voxels where voxels.isValid(sample, channel, voxel) {
+                    let index = voxels.index(sample, channel, voxel)
+                    let value = ChannelValue(problem.logits[index], problem.activation)
+                    let (p, q) = (value.p, value.q)
+                    let g = voxels.target(sample, channel, voxel)
+                    let v = voxels.weight(sample, voxel)
+
+                    // By the logit.
+                    var G: Float = 0
+                    for (i, term) in pointwise.enumerated() {
+                        let k = pointwiseCoefficients[i] * v
+                        G = fma(k, term.derivative(value, target: g, channel: channel), G)
+                    }
+                    if let selected, selected.isSelected[index] {
+                        let coefficient = selected.coefficients[sample] * scale
+                        G = fma(coefficient, fma(-g, q, (1 - g) * p), G)
+                    }
+
+                    // By p.
+                    let Z = region.derivative(p: p, g: g)
+
+                    let result: Float
+                    if problem.activation == .sigmoid {
+                        result = terms.hasRegion ? fma(p * q, Z, G) : G
+                    } else {
+                        let smallest: Float = 0x1.197998p-40  // 1e-12
+                        let byProbability = G / larger(p * q, smallest)
+                        if !terms.hasRegion {
+                            result = byProbability
+                        } else {
+                            result = hasPointwise ? Z + byProbability : Z
+                        }
+                    }
+                    gradient[index] = result
+                }
+            }
+        }
+        outcome.gradient = gradient
+        return outcome
+    }
+}
+
+/// A problem's terms by family, each with its place among all of them.
+private struct Terms {
+    struct CrossEntropyTerm {
+        let index: Int
+        let divisor: Term.Divisor
+        let formula: CrossEntropy
+    }
+
+    /// A binary cross-entropy or a focal term.
+    struct ChannelTerm {
+        enum Formula {
+            case binary(BinaryCrossEntropy)
+            case focal(Focal)
+        }
+
+        let index: Int
+        let divisor: Term.Divisor
+        let formula: Formula
+
+        func loss(_ value: ChannelValue, target g: Float, channel: Int) -> Float {
+            switch formula {
+            case .binary(let binary): binary.loss(value, target: g, channel: channel)
+            case .focal(let focal): focal.loss(value, target: g)
+            }
+        }
+
+        func derivative(_ value: ChannelValue, target g: Float, channel: Int) -> Float {
+            switch formula {
+            case .binary(let binary): binary.derivative(value, target: g, channel: channel)
+            case .focal(let focal): focal.derivative(value, target: g)
+            }
+        }
+    }
+
+    struct DiceTerm {
+        let index: Int
+        let formula: Dice
+    }
+
+    struct BalancedTerm {
+        let index: Int
+        let formula: Selection
+    }
+
+    var crossEntropies: [CrossEntropyTerm] = []
+    var channelPointwise: [ChannelTerm] = []
+    var dices: [DiceTerm] = []
+    var balanced: BalancedTerm?
+
+    var hasRegion: Bool { !dices.isEmpty }
+
+    init(_ problem: Problem) {
+        let isSoftmax = problem.activation == .softmax
+        for (index, term) in problem.terms.enumerated() {
+            switch term.kind {
+            case .crossEntropy(let classWeights, let labelSmoothing, let divisor):
+                precondition(isSoftmax)
+                let formula = CrossEntropy(
+                    classes: problem.classes, classWeights: classWeights, labelSmoothing: labelSmoothing)
+                crossEntropies.append(CrossEntropyTerm(index: index, divisor: divisor, formula: formula))
+            case .binaryCrossEntropy(let positiveWeights, let divisor):
+                precondition(!isSoftmax)
+                let formula = BinaryCrossEntropy(channels: problem.classes, positiveWeights: positiveWeights)
+                channelPointwise.append(ChannelTerm(index: index, divisor: divisor, formula: .binary(formula)))
+            case .focal(let gamma, let alpha, let divisor):
+                precondition(!isSoftmax)
+                let formula = Focal(gamma: gamma, alpha: alpha)
+                channelPointwise.append(ChannelTerm(index: index, divisor: divisor, formula: .focal(formula)))
+            case .dice(
+                let smoothNumerator, let smoothDenominator, let squared, let scope, let excludeBackground,
+                let classWeights):
+                let formula = Dice(
+                    smoothNumerator: smoothNumerator, smoothDenominator: smoothDenominator, squared: squared,
+                    scope: scope, excludeBackground: excludeBackground, classWeights: classWeights)
+                dices.append(DiceTerm(index: index, formula: formula))
+            case .balancedBinaryCrossEntropy(let negativeRatio, let minimumNegatives, let epsilon, let scope):
+                precondition(!isSoftmax && balanced == nil && problem.weights == nil)
+                let formula = Selection(
+                    negativeRatio: negativeRatio, minimumNegatives: minimumNegatives, epsilon: epsilon, scope: scope)
+                balanced = BalancedTerm(index: index, formula: formula)
+            }
+        }
+    }
+}
+
+/// The finish (docs/arithmetic.md, 7): from totals to the loss and the coefficients of its gradient.
+private struct Finish {
+    let problem: Problem
+    var terms: [Double]
+    var perClass: [Double]
+    /// [samples][classes], of all region terms together.
+    var coefficients: [RegionCoefficients]
+
+    init(_ problem: Problem) {
+        self.problem = problem
+        terms = [Double](repeating: 0, count: problem.terms.count)
+        perClass = [Double](repeating: 0, count: problem.terms.count * problem.classes)
+        coefficients = [RegionCoefficients](repeating: RegionCoefficients(), count: problem.samples * problem.classes)
+    }
+
+    /// Finishes a pointwise term and gives its coefficient.
+    mutating func pointwise(_ totals: PointwiseTotals, at index: Int, divisor: Term.Divisor) -> Float {
+        let (term, perChannel, coefficient) = totals.finish(weight: problem.terms[index].weight, divisor: divisor)
+        terms[index] = term
+        if problem.activation != .softmax {
+            for c in 0..<problem.classes {
+                perClass[index * problem.classes + c] = perChannel[c]
+            }
+        }
+        return coefficient
+    }
+
+    /// Finishes the Dice terms.
+    mutating func dice(_ dices: [Terms.DiceTerm], sums: [RegionSums]) {
+        for dice in dices {
+            let (term, parts) = dice.formula.finish(
+                weight: problem.terms[dice.index].weight, sums: sums, samples: problem.samples,
+                classes: problem.classes, coefficients: &coefficients)
+            terms[dice.index] = term
+            for c in 0..<problem.classes {
+                perClass[dice.index * problem.classes + c] = parts[c]
+            }
+        }
+    }
+
+    /// The value, 7.3. The gradient is still to come.
+    func outcome() -> Outcome {
+        var value = 0.0
+        for (i, term) in problem.terms.enumerated() {
+            value += term.weight * terms[i]
+        }
+        return Outcome(value: value, terms: terms, perClass: perClass, gradient: [])
+    }
+}

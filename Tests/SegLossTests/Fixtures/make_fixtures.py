@@ -1,0 +1,594 @@
+#!/usr/bin/env python3
+"""Makes golden.json: numbers of original implementations, put in the terms and options of closs.h.
+
+    make_fixtures.py GOLDEN_FOLDER              writes golden.json beside this script
+    make_fixtures.py GOLDEN_FOLDER --check      and proves every mapping with a NumPy implementation in float64
+
+GOLDEN_FOLDER holds inputs.json and one file of cases per system ("golden cases 1", set A; see its README.md).
+
+A case says how the original's value follows from ours: theirs = scale * ours + offset, gradient = scale * ours.
+`tolerance` is for a float32 library: the value's error relative to ours, the gradient's relative to its largest
+element. `exact_tolerance` is for computations in double precision; it is above 1e-9 only where an option or target of
+the original is no float32 number and had to be rounded to one.
+"""
+import argparse
+import json
+import math
+import os
+import sys
+
+import numpy as np
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+# ---------------------------------------------------------------------------------------------------- vocabulary
+
+
+def ce(weight=1.0, class_weights=None, smoothing=0.0, divisor="weight"):
+    return dict(kind="cross_entropy", weight=weight, class_weights=class_weights, label_smoothing=smoothing,
+                divisor=divisor)
+
+
+def bce(weight=1.0, positive_weights=None, divisor="all"):
+    return dict(kind="binary_cross_entropy", weight=weight, positive_weights=positive_weights, divisor=divisor)
+
+
+def focal(gamma, alpha=None, divisor="all", weight=1.0):
+    return dict(kind="focal", weight=weight, gamma=gamma, alpha=alpha, divisor=divisor)
+
+
+def dice(nr=0.0, dr=0.0, scope="sample", squared=False, background=True, class_weights=None, weight=1.0):
+    return dict(kind="dice", weight=weight, smooth_numerator=nr, smooth_denominator=dr, squared=squared, scope=scope,
+                exclude_background=not background, class_weights=class_weights)
+
+
+def balanced(ratio, epsilon=1e-6, minimum=0, scope="batch", weight=1.0):
+    return dict(kind="balanced_binary_cross_entropy", weight=weight, negative_ratio=ratio, minimum_negatives=minimum,
+                epsilon=epsilon, scope=scope)
+
+
+# ---------------------------------------------------------------------------------------------------- the selection
+
+CASES = []
+
+
+def case(name, input, terms, activation, target="labels", kind=None, logits=None, classes=None, samples=None, mask=None,
+         weights=None, ignore=None, scale=1.0, offset=0.0, note=None, exact=1e-9, gradient=None, value=True,
+         suffix=""):
+    """`input` names the golden input; arrays without a slash are its own. `kind` is labels, bytes or floats."""
+    if logits is None:
+        logits = "probabilities" if activation == "probabilities" else "logits"
+    CASES.append(dict(name=name, input=input, terms=terms if isinstance(terms, list) else [terms],
+                      activation=activation, target=target, kind=kind or "labels", logits=logits, classes=classes,
+                      samples=samples, mask=mask, weights=weights, ignore=ignore, scale=scale, offset=offset,
+                      note=note, exact=exact, gradient=gradient or logits, has_value=value, suffix=suffix))
+
+
+def softmax(name, input, terms, **more):
+    case(name, input, terms, "softmax", **more)
+
+
+def sigmoid(name, input, terms, **more):
+    if input.startswith("multilabel"):
+        more.setdefault("kind", "bytes")
+    case(name, input, terms, "sigmoid", **{"target": "targets", **more})
+
+
+def probabilities(name, input, terms, **more):
+    case(name, input, terms, "probabilities", **{"target": "targets", **more})
+
+
+W4 = [0.25, 1.0, 2.0, 5.0]
+V4 = [0.5, 1.0, 2.0, 4.0]
+
+# torchvision
+sigmoid("torchvision/focal_mean", "binary", focal(2, 0.25))
+sigmoid("torchvision/focal_noalpha_gamma0", "binary", focal(0))
+sigmoid("torchvision/focal_gamma1_sum", "multilabel", focal(1, 0.75, 1))
+sigmoid("torchvision/focal_gamma37_none", "binary", focal(3.7, 0.25, 1), note="output summed")
+sigmoid("torchvision/focal_gamma05", "binary_distinct", focal(0.5, 0.25), classes=1)
+sigmoid("torchvision/focal_soft_targets", "multilabel", focal(2, 0.25), target="targets_soft", kind="floats")
+sigmoid("torchvision/focal_all_background", "binary_background", focal(2, 0.25))
+sigmoid("torchvision/focal_gamma05_saturated_nan", "binary", focal(0.5, 0.25),
+        note="where the original's gradient is NaN the right derivative, 0, stands here")
+
+# PyTorch
+softmax("pytorch/ce_mean", "softmax", ce())
+softmax("pytorch/ce_weight", "softmax", ce(class_weights=W4))
+softmax("pytorch/ce_ignore_smoothing", "softmax", ce(smoothing=0.1), target="labels_ignore", ignore=255)
+softmax("pytorch/ce_weight_ignore_smoothing", "softmax", ce(class_weights=W4, smoothing=0.05), target="labels_ignore",
+        ignore=255)
+softmax("pytorch/ce_sum", "softmax_many", ce(divisor=1))
+softmax("pytorch/ce_none_volume", "volume", ce(divisor=1), note="output summed")
+sigmoid("pytorch/bce_logits_mean", "binary", bce())
+sigmoid("pytorch/bce_logits_pos_weight", "multilabel", bce(positive_weights=[1, 3, 0.25]))
+sigmoid("pytorch/bce_logits_soft_none", "multilabel", bce(divisor=1), target="targets_soft", kind="floats",
+        note="output summed")
+sigmoid("pytorch/bce_logits_all_background", "binary_background", bce(positive_weights=[5]))
+sigmoid("pytorch/bce_logits_pixel_weight", "multilabel", bce(), weights="mask",
+        note="the mask is a weight map here: the mean divides by all values")
+probabilities("pytorch/bce_probabilities", "binary_probabilities", bce())
+probabilities("pytorch/bce_probabilities_weight_sum", "binary_probabilities", bce(divisor=1), weights="weights")
+probabilities("pytorch/bce_probabilities_exact_0_1", "binary_probabilities", bce(), logits="probabilities_exact",
+              note="logarithms held at -100, the gradient's denominator at 1e-12")
+
+# kornia
+softmax("kornia/dice_macro", "softmax_many", dice(0, 1e-8, class_weights=[1] * 7 + [0] + [1] * 3), scale=1.1,
+        note="the original's mean is over present classes: the absent class 7 has weight 0, scale 11/10")
+softmax("kornia/dice_all_background", "softmax_background", dice(0, 1e-8, class_weights=[1, 0, 0]), scale=3.0,
+        note="the original's mean is over present classes: only class 0 has a weight, scale 3")
+sigmoid("kornia/binary_focal", "binary", focal(2, 0.25), kind="bytes")
+sigmoid("kornia/binary_focal_pos_weight_ignore", "binary", focal(3.7, 0.4), target="targets_ignore", ignore=255,
+        scale=1.25, note="positives 0.25 * 2, negatives 0.75: 1.25 times alpha 0.4; ignored values count in the mean")
+sigmoid("kornia/binary_focal_multilabel_sum", "multilabel", focal(0.5, None, 1), classes=1, samples=6,
+        weights="derived/multilabel_kornia_weights", note="channels taken as samples, channel weights as voxel weights")
+
+# segmentation-models-pytorch
+sigmoid("smp/dice_binary", "binary", dice(scope="batch"))
+sigmoid("smp/dice_binary_ignore", "binary", dice(scope="batch"), target="targets_ignore", ignore=255)
+softmax("smp/dice_multiclass", "softmax", dice(scope="batch"))
+softmax("smp/dice_multiclass_weights", "softmax", dice(scope="batch", class_weights=W4), scale=4 / 8.25,
+        note="weights are normalised: scale C / sum of weights")
+softmax("smp/dice_multiclass_ignore", "softmax", dice(scope="batch"), target="labels_ignore", ignore=255)
+sigmoid("smp/dice_multilabel", "multilabel", dice(2, 2, "batch"), note="(I + s) / (U/2 + s) with s = 1")
+softmax("smp/dice_all_background", "softmax_background", dice(scope="batch", class_weights=[1, 0, 0]),
+        note="absent classes count as 0: weight 0")
+sigmoid("smp/focal_binary", "binary", focal(2, 0.25))
+sigmoid("smp/focal_binary_gamma0_ignore", "binary", focal(0, None, "valid"), target="targets_ignore", ignore=255)
+sigmoid("smp/focal_multiclass", "softmax", focal(2), target="labels")
+sigmoid("smp/focal_multiclass_ignore_weights", "softmax", focal(1, None, "weight"), classes=1, samples=8,
+        target="derived/softmax_one_hot_ignore", kind="bytes", ignore=255, weights="derived/softmax_smp_weights",
+        note="channels taken as samples, class weights as voxel weights, their sum as the divisor")
+sigmoid("smp/focal_multilabel_gamma05", "multilabel_distinct", focal(0.5))
+sigmoid("smp/soft_bce_smooth", "binary", bce(), target="derived/binary_smoothed", kind="floats", exact=1e-7,
+        note="targets 0.1 and 0.9 rounded to float32")
+sigmoid("smp/soft_bce_pos_weight_ignore", "binary", bce(positive_weights=[3]), target="targets_ignore", ignore=255)
+sigmoid("smp/soft_bce_multilabel_none", "multilabel", bce(positive_weights=[1, 2, 4], divisor=1), note="output summed")
+softmax("smp/soft_ce_smooth", "softmax", ce(smoothing=0.1, divisor="all"))
+softmax("smp/soft_ce_smooth_ignore", "softmax", ce(divisor="all"), target="labels_ignore", ignore=255,
+        note="ignored pixels count in the mean")
+
+# SAM2 and Mask2Former: one object is one sample of one channel
+sigmoid("sam2_mask2former/sam2_focal", "instances", focal(2, 0.25), classes=1)
+sigmoid("sam2_mask2former/sam2_focal_other", "instances", focal(1, None, 168 * 2.5), classes=1,
+        note="168 pixels, divided by 2.5 objects")
+sigmoid("sam2_mask2former/sam2_dice", "instances", dice(1, 1), classes=1)
+sigmoid("sam2_mask2former/m2f_sigmoid_ce", "instances", bce(), classes=1)
+sigmoid("sam2_mask2former/m2f_mask_and_dice", "instances", [bce(5, divisor=168 * 3), dice(1, 1, weight=25 / 3)],
+        classes=1, note="168 pixels, sums over 5 objects divided by 3")
+
+# the source texts
+probabilities("seeds/s000_focal_sum", "binary_probabilities", focal(2, 0.25, 1))
+probabilities("seeds/s000_focal_mean", "binary_probabilities", focal(2, 0.25))
+probabilities("seeds/s000_dice_smooth1", "binary_probabilities", dice(1, 1, "batch"))
+probabilities("seeds/s000_weighted_bce", "binary_probabilities", bce(divisor="weight"), weights="weights")
+for short, term in [("dice", dice()), ("dice_squared", dice(squared=True)), ("dice_smooth1", dice(1, 1)),
+                    ("dice_misplaced", dice(2, 1))]:
+    probabilities("seeds/s002_vector_" + short, "short_vector", term, samples=1, classes=1, scale=-1.0, offset=1.0,
+                  note="a coefficient: 1 - loss")
+sigmoid("seeds/s002_soft_dice_literal", "binary", dice(2, 1), note="misplaced smoothing: 2 (I + 1) / (U + 1)")
+sigmoid("seeds/s002_soft_dice_corrected", "binary", dice(1, 1))
+probabilities("seeds/s002_dice_coeff_batch", "binary_probabilities", dice(1, 1, "batch"), scale=-1.0, offset=1.0,
+              note="a coefficient: 1 - loss")
+probabilities("seeds/s002_keras_squared_loss", "binary_probabilities", dice(1, 1, "batch", squared=True))
+probabilities("seeds/s002_dice_coe_jaccard", "binary_probabilities", dice(1e-5, 1e-5, squared=True))
+probabilities("seeds/s002_dice_coe_sorensen", "binary_probabilities", dice(1e-5, 1e-5))
+sigmoid("seeds/s002_bce2d", "binary_distinct", bce(), classes=1)
+DB = dict(logits="P", target="gt", mask="mask")
+probabilities("seeds/s003_balanced_bce_corrected", "db", balanced(3), **DB)
+probabilities("seeds/s003_masked_dice", "db", dice(0, 1e-6, "batch"), **DB)
+probabilities("seeds/s003_weighted_bce", "binary_probabilities", bce(positive_weights="negatives/positives"))
+probabilities("seeds/s003_focal", "binary_probabilities", focal(2, 0.75))
+probabilities("seeds/s003_soft_dice_squared", "probabilities", dice(scope="batch", squared=True), target="labels")
+softmax("seeds/s004_question_literal", "softmax", dice(2, 1, "batch"), scale=4.0,
+        note="misplaced smoothing; four outputs, summed")
+softmax("seeds/s004_question_corrected", "softmax", dice(1, 1, "batch"))
+
+# DB
+probabilities("db/balanced_bce", "db", balanced(3), **DB)
+probabilities("db/balanced_bce_other_ratio", "db", balanced(1.5), kind="bytes", **DB)
+probabilities("db/balanced_bce_all_negatives", "db", balanced(50), kind="floats", **DB)
+probabilities("db/balanced_bce_no_text", "db_empty", balanced(3), **DB)
+probabilities("db/masked_dice", "db", dice(0, 1e-6, "batch"), **DB)
+probabilities("db/masked_dice_no_text", "db_empty", dice(0, 1e-6, "batch"), **DB)
+
+# LIVIAETS
+probabilities("liviaets/dice", "probabilities", dice(1e-10, 1e-10, background=False), target="labels")
+
+# MONAI
+S = 1e-5
+softmax("monai/dice_softmax_default", "softmax", dice(S, S))
+softmax("monai/dice_softmax_nobg_batch", "softmax", dice(S, S, "batch", background=False))
+softmax("monai/dice_squared_smooth", "softmax_many", dice(1, 1, squared=True))
+softmax("monai/dice_weight_none", "softmax", dice(S, S, class_weights=W4), scale=8.0,
+        note="output of 2 samples and 4 classes, summed")
+sigmoid("monai/dice_sigmoid_binary", "binary", dice(0, S))
+softmax("monai/dice_ignore_255", "softmax", dice(S, S, "batch"), target="labels_ignore", ignore=255)
+softmax("monai/dice_all_background", "softmax_background", dice(S, S))
+softmax("monai/dice_volume", "volume", dice(S, S, background=False))
+softmax("monai/dice_ce_default", "softmax", [dice(S, S), ce()])
+softmax("monai/dice_ce_weight_smoothing", "softmax",
+        [dice(S, S, background=False, class_weights=V4, weight=0.75), ce(1.25, V4, 0.1)])
+sigmoid("monai/dice_ce_binary", "binary", [dice(S, S), bce(positive_weights=[3])])
+softmax("monai/dice_ce_volume_sum", "volume", [dice(S, S, "batch", weight=3), ce(divisor=1)],
+        note="reduction sum: Dice summed over 3 classes, cross entropy over the pixels")
+sigmoid("monai/focal_sigmoid", "binary", focal(2, 0.25))
+sigmoid("monai/focal_sigmoid_gamma0", "binary", focal(0))
+sigmoid("monai/focal_sigmoid_gamma05", "binary", focal(0.5))
+sigmoid("monai/focal_sigmoid_gamma37_sum", "multilabel", focal(3.7, None, 128), classes=1, samples=6,
+        weights="derived/multilabel_monai_weights",
+        note="spatial mean (128 pixels), then the sum; channels taken as samples, channel weights as voxel weights")
+sigmoid("monai/masked_dice", "multilabel", dice(S, S), mask="mask")
+
+# nnU-Net: minus the coefficient, so offset -1
+NN = dict(offset=-1.0)
+softmax("nnunet/memory_efficient_trainer", "softmax", dice(S, S, background=False), **NN)
+softmax("nnunet/memory_efficient_batch_bg_smooth1", "softmax", dice(1, 1, "batch"), **NN)
+softmax("nnunet/memory_efficient_nosmooth", "softmax", dice(background=False), **NN)
+softmax("nnunet/memory_efficient_all_background", "softmax_background", dice(S, S, "batch", background=False), **NN)
+sigmoid("nnunet/memory_efficient_regions", "multilabel", dice(S, S, "batch"), **NN)
+sigmoid("nnunet/memory_efficient_regions_mask", "multilabel", dice(1, 1), mask="mask", **NN)
+softmax("nnunet/soft_dice", "softmax", dice(1, 1), **NN)
+softmax("nnunet/soft_dice_volume", "volume", dice(S, S, "batch", background=False), **NN)
+TRAINER = [dice(S, S, background=False), ce()]
+softmax("nnunet/dc_and_ce_trainer", "softmax", TRAINER, **NN)
+softmax("nnunet/dc_and_ce_ignore", "softmax", TRAINER, target="labels_ignore", ignore=255, **NN)
+softmax("nnunet/dc_and_ce_weighted", "softmax", [dice(1, 1, background=False), ce(class_weights=V4)], **NN)
+softmax("nnunet/dc_and_ce_volume", "volume", TRAINER, **NN)
+softmax("nnunet/dc_and_ce_all_background", "softmax_background", TRAINER, **NN)
+sigmoid("nnunet/dc_and_bce_regions", "multilabel", [dice(S, S), bce()], **NN)
+sigmoid("nnunet/dc_and_bce_regions_ignore", "multilabel", [dice(S, S, "batch"), bce(3, divisor="valid")], mask="mask",
+        note="the original divides by valid pixels, not values: weight 3 channels", **NN)
+softmax("nnunet/robust_ce_ignore", "softmax", ce(), target="labels_ignore", ignore=255)
+for level, factor in [(0, 2 / 3), (1, 1 / 3)]:
+    softmax("nnunet/deep_supervision", "deep_supervision", TRAINER, logits=f"logits{level}", target=f"labels{level}",
+            scale=factor, offset=0.0, value=False, suffix=f"/scale{level}",
+            note="the gradient of one scale; the original's value is the sum over the scales")
+
+# What looks as if it belonged, and why it is not here. Everything named by neither list is a family of its own
+# (Tversky, Jaccard, log-Dice, generalised Dice, Lovasz, boundary, Hausdorff, MCC, top-k, L1, IoU, weight maps, ...).
+LATER = "later family option: "
+LEFT_OUT = {
+    "pytorch/ce_all_ignored": "the value is NaN by design; ours is 0 by definition, tested on its own",
+    "pytorch/ce_soft_targets": LATER + "dense targets with softmax",
+    "kornia/dice_micro": LATER + "Dice over all classes together",
+    "kornia/dice_micro_weight": LATER + "Dice over all classes together, weights in both sums",
+    "kornia/dice_macro_weight_ignore": LATER + "mean over the classes present in each sample, weights normalised",
+    "kornia/focal_mean": LATER + "softmax focal",
+    "kornia/focal_gamma05": LATER + "softmax focal",
+    "kornia/focal_none": LATER + "softmax focal",
+    "kornia/focal_weight_ignore": LATER + "softmax focal",
+    "smp/dice_binary_log_smooth": LATER + "log-Dice",
+    "smp/dice_binary_all_background": LATER + "absent classes count as 0 (ours is 1 with a zero gradient)",
+    "smp/dice_multiclass_log_classes": LATER + "log-Dice",
+    "smp/dice_multilabel_soft": LATER + "L1 form of Dice",
+    "smp/dice_from_probabilities": LATER + "log-Dice",
+    "smp/focal_binary_normalized": LATER + "focal divided by the sum of the focal factors",
+    "smp/focal_binary_reduced": LATER + "focal with a reduced threshold",
+    "sam2_mask2former/m2f_point_sampled": "the sampling of points is no part of the loss kernels",
+    "sam2_mask2former/sam2_soft_dice_l1": LATER + "L1 form of Dice, over all channels together",
+    "sam2_mask2former/sam2_multimask_total": "chooses among candidates; several predictions",
+    "seeds/s000_bce_log_dice": LATER + "log-Dice",
+    "seeds/s000_mixed_literal": LATER + "logarithm of a Dice loss",
+    "seeds/s000_mixed_corrected": LATER + "log-Dice",
+    "seeds/s000_weighted_dice": LATER + "voxel weights inside Dice",
+    "seeds/s000_weighted_bce_dice": "expressible, but its weight map is a later unit and 130 kB of text",
+    "seeds/s003_balanced_bce_literal": "wrong formula: pairs every image with every mask",
+    "seeds/s004_answer_literal": "Dice of each pixel's class vector",
+    "seeds/s004_weighted_literal": LATER + "generalised Dice weights, misplaced smoothing",
+    "seeds/s004_weighted_corrected": LATER + "generalised Dice weights",
+    "db/masked_dice_weights": LATER + "voxel weights inside Dice",
+    "db/leaky_dice": LATER + "leaky Dice",
+    "db/dice_on_binarization": LATER + "differentiable binarization, two predictions",
+    "db/combined_l1_balance_ce": "a sum over three maps with L1 and binarization",
+    "db/combined_l1_balance_ce_no_text": "a sum over three maps with L1 and binarization",
+    "db/combined_l1_dice": "a sum over three maps with L1 and binarization",
+    "db/combined_other_scales": "a sum over three maps with L1 and binarization",
+    "liviaets/cross_entropy": LATER + "cross entropy of the true class from probabilities, log(p + 1e-10)",
+    "liviaets/cross_entropy_subset": LATER + "cross entropy of the true class from probabilities, class subset",
+    "liviaets/focal": LATER + "focal of the true class from probabilities",
+    "monai/dice_jaccard_sum": LATER + "Jaccard",
+    "monai/dice_multilabel_jaccard_squared": LATER + "Jaccard",
+    "monai/dice_soft_label_softmax": LATER + "dense targets with softmax, L1 form of Dice",
+    "monai/dice_soft_label_sigmoid": LATER + "L1 form of Dice",
+    "monai/dice_soft_target_product": LATER + "dense targets with softmax",
+    "monai/dice_ce_soft_targets": LATER + "dense targets with softmax",
+    "monai/dice_focal_softmax": LATER + "softmax Dice and sigmoid focal on one input",
+    "monai/dice_focal_nobg_weight": LATER + "softmax Dice and sigmoid focal on one input",
+    "monai/focal_sigmoid_gamma1": LATER + "an alpha for each class, on positives only",
+    "monai/focal_sigmoid_soft_targets": LATER + "MONAI's modulating factor, another function of soft targets",
+    "monai/focal_softmax": LATER + "softmax focal",
+    "monai/focal_softmax_gamma05": LATER + "softmax focal",
+    "monai/focal_softmax_nobg": LATER + "softmax focal",
+    "monai/focal_softmax_none_ignore": LATER + "softmax focal",
+    "nnunet/soft_dice_clip_tp": LATER + "clipped true positives",
+}
+
+
+# ---------------------------------------------------------------------------------------------------- derived arrays
+
+def derived(inputs):
+    """Arrays made of the golden inputs, with what they are made of."""
+    def array(input, name):
+        a = inputs[input]["arrays"][name]
+        return np.array(a["data"]).reshape(a["shape"])
+
+    def per_channel(values, samples, voxels):
+        return np.repeat(np.tile(np.array(values, np.float32), samples), voxels)
+
+    labels = array("softmax", "labels_ignore").reshape(2, 1, -1)
+    one_hot = np.where(labels == 255, 255, labels == np.arange(4).reshape(1, 4, 1))
+    smoothed = np.where(array("binary", "targets") == 1, np.float32(0.9), np.float32(0.1)).astype(np.float32)
+    return {
+        "derived/multilabel_kornia_weights": ("channel weights 1, 0.5, 2", per_channel([1, 0.5, 2], 2, 128)),
+        "derived/multilabel_monai_weights": ("channel weights 1, 2, 0.5", per_channel([1, 2, 0.5], 2, 128)),
+        "derived/softmax_smp_weights": ("class weights 0.25, 1, 2, 5", per_channel(W4, 2, 221)),
+        "derived/softmax_one_hot_ignore": ("softmax/labels_ignore one-hot, 255 kept", one_hot.ravel()),
+        "derived/binary_smoothed": ("(1 - y) 0.1 + y 0.9 of binary/targets, rounded to float32", smoothed.ravel()),
+    }
+
+
+# ---------------------------------------------------------------------------------------------------- NumPy check
+
+def evaluate(problem, arrays):
+    """Value and gradient of a case's problem by the formulas of closs.h, in float64."""
+    n, c, v = problem["samples"], problem["classes"], problem["voxels"]
+    x = np.array(arrays[problem["logits"]], np.float64).reshape(n, c, v)
+    raw = np.array(arrays[problem["target"]["values"]], np.float64)
+    valid = np.ones((n, c, v), bool)
+    if "mask" in problem:
+        valid &= np.array(arrays[problem["mask"]]).reshape(n, 1, v) != 0
+    ignore = problem.get("ignore_index")
+    if problem["target"]["kind"] == "labels":
+        labels = raw.reshape(n, 1, v)
+        if ignore is not None:
+            valid &= labels != ignore
+        g = (labels == (1 if c == 1 else np.arange(c).reshape(1, c, 1))).astype(float)
+    else:
+        g = raw.reshape(n, c, v)
+        if ignore is not None:
+            valid &= g != ignore
+    g = np.where(valid, g, 0)
+    weights = np.ones((n, 1, v))
+    if "weights" in problem:
+        weights = np.array(arrays[problem["weights"]], np.float64).reshape(n, 1, v)
+    w = np.broadcast_to(weights, (n, c, v)) * valid
+
+    activation = problem["activation"]
+    if activation == "softmax":
+        top = x.max(axis=1, keepdims=True)
+        logp = x - top - np.log(np.exp(x - top).sum(axis=1, keepdims=True))
+        p = np.exp(logp)
+    elif activation == "sigmoid":
+        e = np.exp(-np.abs(x))
+        p, q = np.where(x >= 0, 1, e) / (1 + e), np.where(x >= 0, e, 1) / (1 + e)
+        n0, n1 = np.logaddexp(0, -x), np.logaddexp(0, x)
+    else:
+        p, q = x, 1 - x
+        with np.errstate(divide="ignore"):
+            n0, n1 = np.minimum(-np.log(p), 100), np.minimum(-np.log(q), 100)
+
+    def divide(divisor, weight_sum, values):
+        return {"weight": weight_sum, "valid": values.sum(), "all": values.size}.get(divisor, divisor)
+
+    def through(t):  # from the derivative by the logit
+        held = float(np.float32(1e-12))  # PyTorch's constant is a float
+        return t / np.maximum(p * q, held) if activation == "probabilities" else t
+
+    value, gradient = 0.0, np.zeros_like(x)
+    for term in problem["terms"]:
+        kind, factor = term["kind"], term["weight"]
+        if kind == "cross_entropy":
+            a = np.array(term["class_weights"] or [1] * c, float).reshape(1, c, 1)
+            s = term["label_smoothing"]
+            d = divide(term["divisor"], (w * g * a).sum(), valid[:, 0])
+            k = ((1 - s) * g * a + s / c * a) * w  # weight of each -log p
+            loss, t = (k * -logp).sum() / d, (p * k.sum(axis=1, keepdims=True) - k) / d
+        elif kind == "binary_cross_entropy":
+            a = np.array(term["positive_weights"] or [1] * c, float).reshape(1, c, 1)
+            d = divide(term["divisor"], w.sum(), valid)
+            loss = (w * (a * g * n0 + (1 - g) * n1)).sum() / d
+            t = through(w * ((1 - g) * p - a * g * q) / d)
+        elif kind == "focal":
+            gamma, alpha = term["gamma"], term["alpha"]
+            b = 1 - g
+            a = np.ones_like(g) if alpha is None else alpha * g + (1 - alpha) * b
+            d = divide(term["divisor"], w.sum(), valid)
+            u, m = g * q + b * p, g * n0 + b * n1
+            loss = (w * a * u ** gamma * m).sum() / d
+            du = np.where(u > 0, gamma * np.where(u > 0, u, 1) ** (gamma - 1), 0) * (1 - 2 * g) * p * q
+            t = through(w * a * (du * m + u ** gamma * (b * p - g * q)) / d)
+        elif kind == "dice":
+            first = 1 if term["exclude_background"] else 0
+            a = np.array(term["class_weights"] or [1] * c, float).reshape(1, c, 1)
+            axes = (0, 2) if term["scope"] == "batch" else 2
+            pv, e = np.where(valid, p, 0), 2 if term["squared"] else 1
+            num = 2 * (pv * g).sum(axis=axes, keepdims=True) + term["smooth_numerator"]
+            den = (pv ** e).sum(axis=axes, keepdims=True) + (g ** e).sum(axis=axes, keepdims=True) \
+                + term["smooth_denominator"]
+            part = (np.arange(c) >= first).reshape(1, c, 1) * a * (den > 0)
+            safe = np.where(den > 0, den, 1)
+            count = num.shape[0] * (c - first)
+            loss = (part * (1 - num / safe)).sum() / count
+            dp = valid * part / count * (-2 * g / safe + num / safe ** 2 * (e * p ** (e - 1)))
+            if activation == "softmax":
+                t = p * (dp - (p * dp).sum(axis=1, keepdims=True))
+            else:
+                t = dp * p * q if activation == "sigmoid" else dp
+        else:
+            groups = [slice(None)] if term["scope"] == "batch" else [slice(i, i + 1) for i in range(n)]
+            loss, t = 0.0, np.zeros_like(x)
+            for group in groups:
+                ok, gg, key = valid[group].ravel(), g[group].ravel(), x[group].ravel()
+                positive, negative = np.flatnonzero(ok & (gg == 1)), np.flatnonzero(ok & (gg == 0))
+                k = min(len(negative), max(math.floor(term["negative_ratio"] * len(positive)),
+                                           term["minimum_negatives"]))
+                hard = negative[np.argsort(-key[negative], kind="stable")[:k]]
+                d = len(positive) + k + term["epsilon"]
+                if d > 0:
+                    loss += (n0[group].ravel()[positive].sum() + n1[group].ravel()[hard].sum()) / d / len(groups)
+                    part = np.zeros(key.shape)
+                    part[positive], part[hard] = -q[group].ravel()[positive], p[group].ravel()[hard]
+                    t[group] = (part / d / len(groups)).reshape(t[group].shape)
+            t = through(t)
+        value += factor * loss
+        gradient += factor * t
+    return value, gradient
+
+
+# ---------------------------------------------------------------------------------------------------- writing
+
+def shortest(value):
+    """The shortest text that is `value` as float32, as a number that json writes like that."""
+    value = float(np.float32(value))
+    for digits in range(1, 10):
+        text = float(f"{value:.{digits}g}")
+        if float(np.float32(text)) == value:
+            return int(text) if text == int(text) and abs(text) < 1e6 else text
+    raise ValueError(value)
+
+
+def packed(values):
+    """Integers times a power of ten that leaves 11 digits of the largest."""
+    top = max(abs(v) for v in values)
+    exponent = math.floor(math.log10(top)) - 10 if top > 0 else 0
+    return exponent, [int(round(v / 10.0 ** exponent)) if exponent >= 0 else int(round(v * 10.0 ** -exponent))
+                      for v in values]
+
+
+def text(value):
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("golden")
+    parser.add_argument("--check", action="store_true")
+    arguments = parser.parse_args()
+
+    def load(name):
+        with open(os.path.join(arguments.golden, name + ".json")) as file:
+            return json.load(file)
+
+    inputs = load("inputs")["inputs"]
+    made = derived(inputs)
+    golden, versions = {}, {}
+    for system in ["monai", "nnunet", "smp", "kornia", "torchvision", "pytorch", "berman", "liviaets", "db",
+                   "sam2_mask2former", "seeds"]:
+        book = load(system)
+        versions[system] = book["version"]
+        for entry in book["cases"]:
+            golden[entry["name"]] = entry
+
+    used, cases, problems, worst = {}, [], 0, (0.0, 0.0)
+
+    def use(input, name):
+        if name is None:
+            return None
+        if name.startswith("derived/"):
+            origin, values = made[name]
+            used[name] = dict(origin=origin, shape=[len(values)], values=values.tolist())
+            return name
+        full = f"{input}/{name}"
+        entry = inputs[input]["arrays"][name]
+        used[full] = dict(origin=f"inputs.json: {input}, {name}", shape=entry["shape"], values=entry["data"])
+        return full
+
+    for chosen in CASES:
+        original = golden[chosen["name"]]
+        assert original["input"] == chosen["input"], chosen["name"]
+        assert original["dtype"].startswith("float64"), chosen["name"]
+        shape = inputs[chosen["input"]]["arrays"][chosen["logits"]]["shape"]
+        total = int(np.prod(shape))
+        samples = chosen["samples"] or shape[0]
+        classes = chosen["classes"] or shape[1]
+        voxels = total // samples // classes
+        terms = json.loads(json.dumps(chosen["terms"]))
+        logits = use(chosen["input"], chosen["logits"])
+        target = use(chosen["input"], chosen["target"])
+        for term in terms:
+            if term.get("positive_weights") == "negatives/positives":
+                values = np.array(used[target]["values"])
+                term["positive_weights"] = [shortest((values == 0).sum() / (values == 1).sum())]
+            for key in ("class_weights", "positive_weights"):
+                assert all(float(np.float32(v)) == v or chosen["exact"] > 1e-9 for v in term.get(key) or []), \
+                    chosen["name"]
+        problem = dict(samples=samples, classes=classes, voxels=voxels, activation=chosen["activation"], terms=terms,
+                       logits=logits, target=dict(kind=chosen["kind"], values=target))
+        for key in ("mask", "weights"):
+            if chosen[key]:
+                problem[key] = use(chosen["input"], chosen[key])
+        if chosen["ignore"] is not None:
+            problem["ignore_index"] = chosen["ignore"]
+
+        expected = original["gradient"][chosen["gradient"]]["data"]
+        holes = sum(v is None for v in expected)
+        assert (holes > 0) == (chosen["name"] == "torchvision/focal_gamma05_saturated_nan"), chosen["name"]
+        expected = [0.0 if v is None else v for v in expected]
+        assert len(expected) == total
+        exponent, integers = packed(expected)
+        notes = "; ".join(x for x in (chosen["note"], original.get("note")) if x)
+        entry = dict(name=chosen["name"] + chosen["suffix"], system=versions[chosen["name"].split("/")[0]],
+                     callable=original["callable"], dtype=original["dtype"], note=notes, problem=problem,
+                     scale=chosen["scale"], offset=chosen["offset"],
+                     value=original["value"] if chosen["has_value"] else None,
+                     tolerance=dict(value=1e-6, gradient=1e-6), exact_tolerance=chosen["exact"],
+                     gradient=dict(exponent=exponent, integers=integers))
+        cases.append(entry)
+
+        if arguments.check:
+            flat = {name: a["values"] for name, a in used.items()}
+            for term in problem["terms"]:  # options that are float32 in the library
+                for key in ("class_weights", "positive_weights"):
+                    if term.get(key):
+                        term[key] = [float(np.float32(v)) for v in term[key]]
+            arrays = {name: np.float32(v) for name, v in flat.items()}
+            with np.errstate(all="raise", under="ignore", divide="ignore"):
+                value, gradient = evaluate(problem, arrays)
+            value_error = 0.0
+            if chosen["has_value"]:
+                ours = (original["value"] - chosen["offset"]) / chosen["scale"]
+                value_error = abs(value - ours) / abs(ours) if ours != 0 else abs(value)
+            largest = max(abs(v) for v in expected)
+            miss = float(np.abs(gradient.ravel() * chosen["scale"] - expected).max())
+            gradient_error = miss / largest if largest > 0 else miss
+            stored = float(np.abs(np.array(integers, float) * 10.0 ** exponent - expected).max())
+            good = value_error <= chosen["exact"] and gradient_error <= chosen["exact"] \
+                and stored <= 1e-10 * largest
+            problems += not good
+            if chosen["exact"] == 1e-9:
+                worst = max(worst[0], value_error), max(worst[1], gradient_error)
+            if not good or chosen["exact"] > 1e-9:
+                print(f"{'ok ' if good else 'BAD'} {entry['name']}: value {value_error:.2e} gradient "
+                      f"{gradient_error:.2e} stored {stored:.2e}")
+
+    names = {c["name"] for c in CASES}
+    assert not names & set(LEFT_OUT), names & set(LEFT_OUT)
+    assert set(LEFT_OUT) <= set(golden), set(LEFT_OUT) - set(golden)
+
+    lines = ['{"origin":' + text("golden numbers of original implementations, set A; made by make_fixtures.py") + ",",
+             '"relation":' + text("original value = scale * ours + offset; original gradient = scale * ours; "
+                                  "a gradient is integers * 10^exponent") + ",",
+             '"inputs":{']
+    rows = []
+    for name in sorted(used):
+        a = used[name]
+        rows.append(f'{text(name)}:{{"origin":{text(a["origin"])},"shape":{text(a["shape"])},'
+                    f'"values":{text([shortest(v) for v in a["values"]])}}}')
+    lines.append(",\n".join(rows) + "},")
+    lines.append('"cases":[')
+    lines.append(",\n".join(text(c) for c in cases) + "],")
+    lines.append('"left_out":[')
+    lines.append(",\n".join(text(dict(name=n, reason=r)) for n, r in sorted(LEFT_OUT.items())) + "]}")
+    path = os.path.join(HERE, "golden.json")
+    with open(path, "w") as file:
+        file.write("\n".join(lines) + "\n")
+    print(f"{len(cases)} cases of {len(names)} originals, {len(LEFT_OUT)} left out of those that look alike, "
+          f"{len(golden) - len(names) - len(LEFT_OUT)} of other families; {os.path.getsize(path)} bytes")
+    if arguments.check:
+        print(f"checked: {problems} bad; worst value {worst[0]:.2e}, worst gradient {worst[1]:.2e} (relative)")
+    sys.exit(1 if problems else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+import SegLossReference
+import XCTest
+
+/// The oracle's gradient against differences of the oracle's value, for every term kind and option.
+final class GradientTests: XCTestCase {
+    func testCrossEntropy() {
+        for weights in [nil, [0.5, 0, 2]] as [[Float]?] {
+            for smoothing in [0, 0.1, 1] {
+                for divisor in divisors {
+                    check(
+                        .softmax,
+                        [.crossEntropy(classWeights: weights, labelSmoothing: smoothing, divisor: divisor)])
+                }
+            }
+        }
+    }
+
+    func testBinaryCrossEntropy() {
+        for activation in channelwise {
+            for weights in [nil, [0.5, 0, 2]] as [[Float]?] {
+                for divisor in divisors {
+                    check(activation, [.binaryCrossEntropy(positiveWeights: weights, divisor: divisor)])
+                }
+            }
+        }
+    }
+
+    func testFocal() {
+        for activation in channelwise {
+            for gamma in [0, 0.5, 1, 1.5, 2, 3, 3.7] {
+                for alpha in [nil, 0, 0.25, 1] as [Double?] {
+                    check(activation, [.focal(gamma: gamma, alpha: alpha, divisor: .weight)])
+                }
+            }
+            for divisor in divisors { check(activation, [.focal(gamma: 2, alpha: 0.25, divisor: divisor)]) }
+        }
+    }
+
+    func testDice() {
+        for activation in Problem.Activation.allCases {
+            for squared in [false, true] {
+                for scope in [Term.Scope.sample, .batch] {
+                    for exclude in [false, true] {
+                        for weights in [nil, [0.5, 0, 2]] as [[Float]?] {
+                            for (nr, dr) in [(0, 0), (1e-5, 1e-5), (2, 1), (0, 1e-6)] {
+                                check(
+                                    activation,
+                                    [
+                                        .dice(
+                                            smoothNumerator: nr, smoothDenominator: dr, squared: squared, scope: scope,
+                                            excludeBackground: exclude, classWeights: weights)
+                                    ])
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    func testBalancedBinaryCrossEntropy() {
+        for activation in channelwise {
+            for ratio in [0, 0.5, 1, 3, 100] {
+                for minimum in [0, 4] {
+                    for scope in [Term.Scope.sample, .batch] {
+                        check(
+                            activation,
+                            [
+                                .balancedBinaryCrossEntropy(
+                                    negativeRatio: ratio, minimumNegatives: minimum, epsilon: 1e-6, scope: scope)
+                            ])
+                    }
+                }
+            }
+        }
+    }
+
+    func testSums() {
+        let seed = testSeed(21)
+        for round in 0..<UInt64(60) {
+            var generator = Generator(seed: seed &+ round)
+            let activation = generator.random.element(of: Problem.Activation.allCases)
+            let terms = generator.terms(activation, classes: 3, balancedAllowed: true)
+            checkAll(activation, terms, "seed \(seed), round \(round)", seed &+ round)
+        }
+    }
+
+    /// Where a value is saturated, differences tell nothing; the gradient must be finite, and the value's direction.
+    func testSaturatedInputIsFinite() {
+        let seed = testSeed(22)
+        for flavour in Flavour.allCases {
+            for round in 0..<UInt64(50) {
+                var generator = Generator(seed: seed &+ round)
+                let result = Oracle.evaluate(generator.anything(flavour: flavour))
+                XCTAssertTrue(result.value.isFinite, "seed \(seed), round \(round), \(flavour)")
+                XCTAssertTrue(result.gradient.allSatisfy(\.isFinite), "seed \(seed), round \(round), \(flavour)")
+            }
+        }
+    }
+
+    // MARK: Help
+
+    private let divisors: [Term.Divisor] = [.weight, .valid, .all, .constant(7.5)]
+    private let channelwise: [Problem.Activation] = [.sigmoid, .probabilities]
+
+    private func check(_ activation: Problem.Activation, _ kinds: [Term.Kind]) {
+        checkAll(activation, kinds.map { Term($0, weight: 1.5) }, "fixed seed 20", 20)
+    }
+
+    /// With labels; with labels to ignore, mask and weights; with soft targets; with bytes to ignore.
+    private func checkAll(_ activation: Problem.Activation, _ terms: [Term], _ message: String, _ seed: UInt64) {
+        var generator = Generator(seed: seed)
+        let isBalanced = terms.contains { if case .balancedBinaryCrossEntropy = $0.kind { true } else { false } }
+        var inputs: [(Subject, Bool)] = [(.blobs, false), (.blobs, true), (.absentClass, false)]
+        if activation != .softmax { inputs += isBalanced ? [(.bytes, true)] : [(.soft, true), (.bytes, true)] }
+        for (subject, everything) in inputs {
+            var problem = generator.problem(
+                activation, samples: 2, classes: 3, voxels: 7, terms: terms, subject: subject,
+                ignoring: everything, masked: everything, weighted: everything && !isBalanced)
+            // Distances between the values that no step bridges, so that the ranking of negatives stays as it is.
+            let levels = (0..<problem.logits.count).shuffled(using: &generator.random)
+            for (at, level) in levels.enumerated() {
+                let unit = (Float(level) + 0.5) / Float(levels.count)
+                problem.logits[at] = activation == .probabilities ? 0.05 + 0.9 * unit : 5 * unit - 2.5
+            }
+            let gradient = Oracle.evaluate(problem).gradient
+            let numeric = problem.logits.indices.map { Oracle.centralDifference(problem, at: $0, step: 1e-4) }
+            // Rounding of the value over the step, and the gradient's own size.
+            let bound = 1e-8 * largestMagnitude(gradient) + 1e-11
+            let error = largestMagnitude(zip(gradient, numeric).lazy.map { $0 - $1 })
+            XCTAssertTrue(error <= bound, "\(message): off by \(error), \(activation), \(subject), \(terms)")
+        }
+    }
+}

@@ -1,0 +1,198 @@
+import Foundation
+import SegLossReference
+
+/// A number of an original implementation and the problem whose solution it is. Fixtures/make_fixtures.py made them and
+/// proved every mapping with NumPy; golden.json says where each came from.
+struct GoldenCase {
+    let name: String
+    let problem: Problem
+    /// The original's value in our terms; `nil` where only the gradient is ours to compare.
+    let value: Double?
+    /// What a value's error is relative to: our value or the original's, whichever is larger. An original that is a
+    /// coefficient near 1 is our small loss, one that is a small coefficient our loss near 1.
+    let valueScale: Double
+    /// The original's gradient in our terms.
+    let gradient: [Double]
+    /// Bounds for a float32 library: the value's relative to its scale, the gradient's relative to its largest element.
+    let valueTolerance: Double
+    let gradientTolerance: Double
+    /// The bound of both for computations in Double.
+    let exactTolerance: Double
+}
+
+enum Fixtures {
+    static func golden() throws -> [GoldenCase] {
+        guard let url = Bundle.module.url(forResource: "golden", withExtension: "json", subdirectory: "Fixtures") else {
+            throw CocoaError(.fileNoSuchFile)
+        }
+        let book = try JSONDecoder().decode(Book.self, from: Data(contentsOf: url))
+        return try book.cases.map { try $0.goldenCase(inputs: book.inputs) }
+    }
+}
+
+private struct Book: Decodable {
+    struct Input: Decodable {
+        let values: [Double]
+    }
+
+    let inputs: [String: Input]
+    let cases: [Entry]
+}
+
+private struct Entry: Decodable {
+    struct Target: Decodable {
+        let kind: String
+        let values: String
+    }
+
+    struct Setup: Decodable {
+        let samples, classes, voxels: Int
+        let activation: String
+        let terms: [TermEntry]
+        let logits: String
+        let target: Target
+        let mask, weights: String?
+        let ignore_index: Int?
+    }
+
+    struct Gradient: Decodable {
+        let exponent: Int
+        let integers: [Double]
+    }
+
+    struct Tolerance: Decodable {
+        let value, gradient: Double
+    }
+
+    let name: String
+    let problem: Setup
+    let scale, offset: Double
+    let value: Double?
+    let gradient: Gradient
+    let tolerance: Tolerance
+    let exact_tolerance: Double
+
+    func goldenCase(inputs: [String: Book.Input]) throws -> GoldenCase {
+        func values(_ name: String) throws -> [Double] {
+            guard let input = inputs[name] else { throw Unreadable(what: "input \(name) of \(self.name)") }
+            return input.values
+        }
+        let targets = try values(problem.target.values)
+        let target: Problem.Target
+        switch problem.target.kind {
+        case "labels": target = .labels(targets.map { Int64($0) })
+        case "bytes": target = .dense(targets.map { Float($0) }, byte: true)
+        case "floats": target = .dense(targets.map { Float($0) }, byte: false)
+        default: throw Unreadable(what: "target kind \(problem.target.kind) of \(name)")
+        }
+        let activation: Problem.Activation
+        switch problem.activation {
+        case "softmax": activation = .softmax
+        case "sigmoid": activation = .sigmoid
+        case "probabilities": activation = .probabilities
+        default: throw Unreadable(what: "activation \(problem.activation) of \(name)")
+        }
+        // Integers of up to 11 digits: the rounding of the powers of ten does not show.
+        let power = pow(10, Double(abs(gradient.exponent)))
+        return GoldenCase(
+            name: name,
+            problem: Problem(
+                samples: problem.samples, classes: problem.classes, voxels: problem.voxels, activation: activation,
+                terms: try problem.terms.map { try $0.term() },
+                logits: try values(problem.logits).map { Float($0) }, target: target,
+                mask: try problem.mask.map { try values($0).map { UInt8($0) } },
+                weights: try problem.weights.map { try values($0).map { Float($0) } },
+                ignoreIndex: problem.ignore_index),
+            value: value.map { ($0 - offset) / scale },
+            valueScale: value.map { max(abs(($0 - offset) / scale), abs($0 / scale)) } ?? 0,
+            gradient: gradient.integers.map { (gradient.exponent < 0 ? $0 / power : $0 * power) / scale },
+            valueTolerance: tolerance.value, gradientTolerance: tolerance.gradient, exactTolerance: exact_tolerance)
+    }
+}
+
+private struct TermEntry: Decodable {
+    let kind: String
+    let weight: Double
+    let class_weights, positive_weights: [Float]?
+    let label_smoothing: Double?
+    let divisor: DivisorEntry?
+    let gamma, alpha: Double?
+    let smooth_numerator, smooth_denominator: Double?
+    let squared, exclude_background: Bool?
+    let scope: String?
+    let negative_ratio, epsilon: Double?
+    let minimum_negatives: Int?
+
+    func term() throws -> Term {
+        func needed<Value>(_ value: Value?, _ what: String) throws -> Value {
+            guard let value else { throw Unreadable(what: "\(kind) without \(what)") }
+            return value
+        }
+        func parsedScope() throws -> Term.Scope {
+            switch scope {
+            case "sample": .sample
+            case "batch": .batch
+            default: throw Unreadable(what: "scope of \(kind)")
+            }
+        }
+        switch kind {
+        case "cross_entropy":
+            return Term(
+                .crossEntropy(
+                    classWeights: class_weights, labelSmoothing: try needed(label_smoothing, "label_smoothing"),
+                    divisor: try needed(divisor, "divisor").value),
+                weight: weight)
+        case "binary_cross_entropy":
+            return Term(
+                .binaryCrossEntropy(
+                    positiveWeights: positive_weights, divisor: try needed(divisor, "divisor").value),
+                weight: weight)
+        case "focal":
+            return Term(
+                .focal(
+                    gamma: try needed(gamma, "gamma"), alpha: alpha, divisor: try needed(divisor, "divisor").value),
+                weight: weight)
+        case "dice":
+            return Term(
+                .dice(
+                    smoothNumerator: try needed(smooth_numerator, "smooth_numerator"),
+                    smoothDenominator: try needed(smooth_denominator, "smooth_denominator"),
+                    squared: try needed(squared, "squared"), scope: try parsedScope(),
+                    excludeBackground: try needed(exclude_background, "exclude_background"),
+                    classWeights: class_weights),
+                weight: weight)
+        case "balanced_binary_cross_entropy":
+            return Term(
+                .balancedBinaryCrossEntropy(
+                    negativeRatio: try needed(negative_ratio, "negative_ratio"),
+                    minimumNegatives: try needed(minimum_negatives, "minimum_negatives"),
+                    epsilon: try needed(epsilon, "epsilon"), scope: try parsedScope()),
+                weight: weight)
+        default: throw Unreadable(what: "term \(kind)")
+        }
+    }
+}
+
+/// A divisor: a word, or a number.
+private struct DivisorEntry: Decodable {
+    let value: Term.Divisor
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if let constant = try? container.decode(Double.self) {
+            value = .constant(constant)
+            return
+        }
+        switch try container.decode(String.self) {
+        case "weight": value = .weight
+        case "valid": value = .valid
+        case "all": value = .all
+        case let word: throw Unreadable(what: "divisor \(word)")
+        }
+    }
+}
+
+/// A fixture that says something this code does not know.
+struct Unreadable: Error {
+    let what: String
+}

@@ -1,0 +1,267 @@
+import Foundation
+import SegLossReference
+
+/// The generator of all random tests: 64 bits of state, the same numbers everywhere (Steele, Lea, Flood 2014).
+struct SplitMix64: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+
+    /// Uniform in [0, 1), a multiple of 2^-24.
+    mutating func unit() -> Float { Float(next() >> 40) * 0x1p-24 }
+
+    /// About normal, mean 0 and deviation 1, between -3.47 and 3.47.
+    mutating func normal() -> Float { (unit() + unit() + unit() + unit() - 2) * 1.7320508 }
+
+    mutating func chance(_ probability: Float) -> Bool { unit() < probability }
+
+    mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
+
+    mutating func element<Element>(of values: [Element]) -> Element { values[below(values.count)] }
+}
+
+/// The seed of random tests: SEGLOSS_SEED, or the test's own. Tests put it in their messages.
+func testSeed(_ standard: UInt64) -> UInt64 {
+    let seed = ProcessInfo.processInfo.environment["SEGLOSS_SEED"].flatMap(UInt64.init) ?? standard
+    print("SEGLOSS_SEED=\(seed)")
+    return seed
+}
+
+/// What the logits are like.
+enum Flavour: CaseIterable {
+    /// Noise with a bias to the right class.
+    case ordinary
+    /// Up to +-60, mostly right.
+    case saturated
+    /// +-1e4, mostly right.
+    case extreme
+    /// +-60, all confidently right: losses and gradients down to 1e-26.
+    case confidentlyRight
+    /// +-60, all confidently wrong.
+    case confidentlyWrong
+    /// Few levels, so that many values are equal.
+    case ties
+}
+
+/// What the targets are like.
+enum Subject: CaseIterable {
+    /// Blobs of all classes.
+    case blobs
+    /// Everything is class 0.
+    case background
+    /// Blobs without the last class.
+    case absentClass
+    /// Everything is ignored.
+    case allIgnored
+    /// Values in [0, 1] for each channel; not for softmax.
+    case soft
+    /// 0, 1 or the ignore index for each channel; not for softmax.
+    case bytes
+}
+
+/// Makes problems.
+struct Generator {
+    var random: SplitMix64
+    static let ignoreIndex = 255
+
+    init(seed: UInt64) { random = SplitMix64(seed: seed) }
+
+    /// Labels in blobs: runs along the voxels that change class now and then.
+    mutating func labels(_ samples: Int, _ classes: Int, _ voxels: Int) -> [Int64] {
+        let top = max(classes, 2)
+        var labels = [Int64](repeating: 0, count: samples * voxels)
+        var current: Int64 = 0
+        for at in labels.indices {
+            if random.below(24) == 0 { current = random.chance(0.5) ? 0 : Int64(random.below(top)) }
+            labels[at] = current
+        }
+        return labels
+    }
+
+    /// A problem with the given terms. `ignoring`, `masked` and `weighted` add labels to ignore, a mask, and voxel
+    /// weights some of which are 0.
+    mutating func problem(
+        _ activation: Problem.Activation, samples: Int, classes: Int, voxels: Int, terms: [Term],
+        flavour: Flavour = .ordinary, subject: Subject = .blobs,
+        ignoring: Bool = false, masked: Bool = false, weighted: Bool = false
+    ) -> Problem {
+        var labels = labels(samples, classes, voxels)
+        var ignoreIndex: Int?
+        switch subject {
+        case .background:
+            for at in labels.indices { labels[at] = 0 }
+        case .absentClass:
+            for at in labels.indices where labels[at] == Int64(max(classes, 2) - 1) { labels[at] = 0 }
+        case .blobs, .allIgnored, .soft, .bytes: break
+        }
+
+        var logits = [Float](repeating: 0, count: samples * classes * voxels)
+        for n in 0..<samples {
+            for c in 0..<classes {
+                for i in 0..<voxels {
+                    let label = labels[n * voxels + i]
+                    let isRight = label == (classes == 1 ? 1 : Int64(c))
+                    logits[(n * classes + c) * voxels + i] = logit(isRight, flavour, activation)
+                }
+            }
+        }
+        if activation == .probabilities {
+            for at in logits.indices { logits[at] = probability(logits[at], flavour) }
+        }
+
+        var target = Problem.Target.labels(labels)
+        if subject == .soft || subject == .bytes {
+            precondition(activation != .softmax)
+            var dense = [Float](repeating: 0, count: logits.count)
+            for n in 0..<samples {
+                for c in 0..<classes {
+                    for i in 0..<voxels {
+                        let isRight = labels[n * voxels + i] == (classes == 1 ? 1 : Int64(c))
+                        let hard: Float = isRight ? 1 : 0
+                        var value = hard
+                        if subject == .soft {
+                            value = random.chance(0.3) ? hard : hard * 0.5 + random.unit() * 0.5
+                        } else if ignoring && random.chance(0.15) {
+                            value = Float(Self.ignoreIndex)
+                        }
+                        dense[(n * classes + c) * voxels + i] = value
+                    }
+                }
+            }
+            target = .dense(dense, byte: subject == .bytes)
+            if subject == .bytes && ignoring { ignoreIndex = Self.ignoreIndex }
+        } else if subject == .allIgnored || ignoring {
+            for at in labels.indices where subject == .allIgnored || random.chance(0.15) {
+                labels[at] = Int64(Self.ignoreIndex)
+            }
+            target = .labels(labels)
+            ignoreIndex = Self.ignoreIndex
+        }
+
+        var problem = Problem(
+            samples: samples, classes: classes, voxels: voxels, activation: activation, terms: terms,
+            logits: logits, target: target, ignoreIndex: ignoreIndex)
+        if masked { problem.mask = labels.indices.map { _ in random.chance(0.8) ? UInt8(1 + random.below(255)) : 0 } }
+        if weighted { problem.weights = labels.indices.map { _ in random.chance(0.2) ? 0 : random.unit() * 3 } }
+        return problem
+    }
+
+    private mutating func logit(_ isRight: Bool, _ flavour: Flavour, _ activation: Problem.Activation) -> Float {
+        let direction: Float = isRight ? 1 : -1
+        switch flavour {
+        case .ordinary: return random.normal() + direction
+        case .saturated:
+            let size = random.chance(0.5) ? 60 * random.unit() : 3 * random.unit()
+            return (random.chance(0.9) ? direction : -direction) * size
+        case .extreme:
+            let size = random.chance(0.5) ? 1e4 * random.unit() : 3 * random.unit()
+            return (random.chance(0.9) ? direction : -direction) * size
+        case .confidentlyRight: return direction * (30 + 30 * random.unit())
+        case .confidentlyWrong: return -direction * (30 + 30 * random.unit())
+        case .ties: return Float(random.below(5)) * 0.75 - 1.5 + 0.5 * direction
+        }
+    }
+
+    /// A probability for a logit, rounded to a multiple of 2^-10 for ties, with some exact 0 and 1 where saturated.
+    private mutating func probability(_ logit: Float, _ flavour: Flavour) -> Float {
+        let p = Float(1 / (1 + exp(-Double(logit))))
+        switch flavour {
+        case .ties: return (p * 0x1p10).rounded() * 0x1p-10
+        case .ordinary: return min(max(p, 0x1p-20), 1 - 0x1p-20)
+        case .saturated, .extreme: return random.chance(0.1) ? p.rounded() : p
+        case .confidentlyRight, .confidentlyWrong: return p
+        }
+    }
+
+    // MARK: Terms
+
+    mutating func divisor() -> Term.Divisor {
+        random.element(of: [.weight, .valid, .all, .constant(1), .constant(37.5)])
+    }
+
+    mutating func scope() -> Term.Scope { random.element(of: [.sample, .batch]) }
+
+    /// Weights of which some may be 0, but not all.
+    mutating func classWeights(_ classes: Int, from first: Int = 0) -> [Float]? {
+        guard random.chance(0.5) else { return nil }
+        var weights = (0..<classes).map { _ in random.chance(0.15) ? 0 : 0.25 + 3 * random.unit() }
+        if weights[first...].allSatisfy({ $0 == 0 }) { weights[classes - 1] = 1.5 }
+        return weights
+    }
+
+    mutating func dice(_ classes: Int) -> Term.Kind {
+        let exclude = classes > 1 && random.chance(0.4)
+        let smooth = random.element(of: [(0, 0), (1e-5, 1e-5), (1, 1), (0, 1e-6), (2, 1)])
+        return .dice(
+            smoothNumerator: smooth.0, smoothDenominator: smooth.1, squared: random.chance(0.5), scope: scope(),
+            excludeBackground: exclude, classWeights: classWeights(classes, from: exclude ? 1 : 0))
+    }
+
+    mutating func crossEntropy(_ classes: Int) -> Term.Kind {
+        .crossEntropy(
+            classWeights: classWeights(classes), labelSmoothing: random.element(of: [0, 0, 0.1, 1]),
+            divisor: divisor())
+    }
+
+    mutating func binaryCrossEntropy(_ classes: Int) -> Term.Kind {
+        .binaryCrossEntropy(positiveWeights: classWeights(classes), divisor: divisor())
+    }
+
+    mutating func focal() -> Term.Kind {
+        .focal(
+            gamma: random.element(of: [0, 0.5, 1, 1.5, 2, 3, 3.7, 5]),
+            alpha: random.element(of: [nil, 0.25, 0.75, 0, 1]), divisor: divisor())
+    }
+
+    mutating func balanced() -> Term.Kind {
+        .balancedBinaryCrossEntropy(
+            negativeRatio: random.element(of: [0, 0.7, 1, 3, 1000]), minimumNegatives: random.element(of: [0, 0, 5]),
+            epsilon: random.element(of: [0, 1e-6]), scope: scope())
+    }
+
+    /// One to five terms that fit the activation, with weights of both signs. A balanced term is among them at most
+    /// once, and only where `balancedAllowed` (hard targets, no voxel weights).
+    mutating func terms(_ activation: Problem.Activation, classes: Int, balancedAllowed: Bool = false) -> [Term] {
+        var terms: [Term] = []
+        var balancedAllowed = balancedAllowed
+        for _ in 0...random.below(5) {
+            let kind: Term.Kind
+            if activation == .softmax {
+                kind = random.chance(0.5) ? crossEntropy(classes) : dice(classes)
+            } else {
+                switch random.below(balancedAllowed ? 4 : 3) {
+                case 0: kind = binaryCrossEntropy(classes)
+                case 1: kind = focal()
+                case 2: kind = dice(classes)
+                default:
+                    kind = balanced()
+                    balancedAllowed = false
+                }
+            }
+            terms.append(Term(kind, weight: random.element(of: [1, 0.5, 2, 0.3, 1.25, -0.4])))
+        }
+        return terms
+    }
+
+    /// A problem of any kind, small enough to be looked at from every side.
+    mutating func anything(flavour: Flavour? = nil) -> Problem {
+        let activation = random.element(of: Problem.Activation.allCases)
+        let subjects: [Subject] = Subject.allCases.filter { activation != .softmax || ($0 != .soft && $0 != .bytes) }
+        let subject = random.element(of: subjects)
+        let weighted = random.chance(0.4)
+        let classes = activation == .softmax ? 2 + random.below(6) : 1 + random.below(5)
+        return problem(
+            activation, samples: 1 + random.below(3), classes: classes, voxels: 1 + random.below(400),
+            terms: terms(activation, classes: classes, balancedAllowed: !weighted && subject != .soft),
+            flavour: flavour ?? random.element(of: Flavour.allCases), subject: subject,
+            ignoring: random.chance(0.4), masked: random.chance(0.4), weighted: weighted)
+    }
+}

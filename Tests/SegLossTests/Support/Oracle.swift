@@ -1,0 +1,470 @@
+import Foundation
+import SegLossReference
+
+/// The formulas of closs.h written down in Double, term by term, without a thought for speed or bits. It shares nothing
+/// with the reference, whose bits the library has to match; the oracle says whether those bits are right.
+///
+/// Logarithms of probabilities are taken in forms that stay exact where a probability rounds to 0 or 1, and sums are
+/// compensated, so that the oracle's own error stays below 1e-12 relative at 2^24 voxels.
+enum Oracle {
+    /// The loss, its terms without their weights, and dL/dlogits (or dL/dp).
+    static func evaluate(_ problem: Problem) -> (value: Double, terms: [Double], gradient: [Double]) {
+        let (value, terms, gradient, _) = evaluateWithResolution(problem)
+        return (value, terms, gradient)
+    }
+
+    /// With the resolution of each term: how far it may be moved by sums that are held in whole quanta (2^-32 for
+    /// losses, 2^-48 for probabilities; docs/arithmetic.md, 6). It only shows where a loss is next to nothing, or a
+    /// Dice denominator is.
+    static func evaluateWithResolution(
+        _ problem: Problem
+    ) -> (value: Double, terms: [Double], gradient: [Double], resolutions: [Double]) {
+        let formulas = Formulas(problem)
+        var gradient = [Double](repeating: 0, count: problem.logits.count)
+        let terms = problem.terms.map { formulas.add($0, to: &gradient, wanted: true) }
+        let values = terms.map(\.value)
+        return (weightedSum(problem.terms, values), values, gradient, terms.map(\.resolution))
+    }
+
+    /// The loss with one logit moved. The move is in Double, so it may be smaller than a Float can tell.
+    static func value(_ problem: Problem, moving index: Int = 0, by amount: Double = 0) -> Double {
+        var formulas = Formulas(problem)
+        formulas.movedIndex = index
+        formulas.movedBy = amount
+        var nothing: [Double] = []
+        return weightedSum(problem.terms, problem.terms.map { formulas.add($0, to: &nothing, wanted: false).value })
+    }
+
+    /// The derivative of the loss by one logit from four values around it; the error is of the fourth order in `step`.
+    static func centralDifference(_ problem: Problem, at index: Int, step: Double = 1e-3) -> Double {
+        func change(_ step: Double) -> Double {
+            value(problem, moving: index, by: step) - value(problem, moving: index, by: -step)
+        }
+        return (8 * change(step) - change(2 * step)) / (12 * step)
+    }
+
+    private static func weightedSum(_ terms: [Term], _ values: [Double]) -> Double {
+        var sum = Sum()
+        for (term, value) in zip(terms, values) { sum.add(term.weight * value) }
+        return sum.value
+    }
+}
+
+/// A compensated sum (Neumaier).
+private struct Sum {
+    private var total = 0.0
+    private var lost = 0.0
+
+    var value: Double { total + lost }
+
+    mutating func add(_ x: Double) {
+        let next = total + x
+        lost += abs(total) >= abs(x) ? (total - next) + x : (x - next) + total
+        total = next
+    }
+}
+
+private struct Formulas {
+    let samples: Int
+    let classes: Int
+    let voxels: Int
+    let activation: Problem.Activation
+    let logits: [Float]
+    let labels: [Int64]?
+    let dense: [Float]?
+    let denseIgnored: Float?
+    let labelIgnored: Int64?
+    let mask: [UInt8]?
+    let weights: [Float]?
+    var movedIndex = 0
+    var movedBy = 0.0
+
+    init(_ problem: Problem) {
+        samples = problem.samples
+        classes = problem.classes
+        voxels = problem.voxels
+        activation = problem.activation
+        logits = problem.logits
+        mask = problem.mask
+        weights = problem.weights
+        switch problem.target {
+        case .labels(let values):
+            labels = values
+            dense = nil
+            labelIgnored = problem.ignoreIndex.map(Int64.init)
+            denseIgnored = nil
+        case .dense(let values, let byte):
+            labels = nil
+            dense = values
+            labelIgnored = nil
+            denseIgnored = byte ? problem.ignoreIndex.map(Float.init) : nil
+        }
+    }
+
+    // MARK: The input
+
+    func index(_ n: Int, _ c: Int, _ i: Int) -> Int { (n * classes + c) * voxels + i }
+
+    func x(_ n: Int, _ c: Int, _ i: Int) -> Double {
+        let at = index(n, c, i)
+        let value = Double(logits[at])
+        return at == movedIndex ? value + movedBy : value
+    }
+
+    func isValid(_ n: Int, _ c: Int, _ i: Int) -> Bool {
+        if let mask, mask[n * voxels + i] == 0 { return false }
+        if let labels, let labelIgnored { return labels[n * voxels + i] != labelIgnored }
+        if let dense, let denseIgnored { return dense[index(n, c, i)] != denseIgnored }
+        return true
+    }
+
+    func g(_ n: Int, _ c: Int, _ i: Int) -> Double {
+        if let labels { return labels[n * voxels + i] == (classes == 1 ? 1 : Int64(c)) ? 1 : 0 }
+        return Double(dense![index(n, c, i)])
+    }
+
+    func v(_ n: Int, _ i: Int) -> Double { weights.map { Double($0[n * voxels + i]) } ?? 1 }
+
+    // MARK: Probabilities
+
+    /// p, 1 - p and the negative logarithms of both.
+    struct Binary {
+        var p, q, n0, n1: Double
+    }
+
+    func binary(_ x: Double) -> Binary {
+        if activation == .probabilities {
+            return Binary(p: x, q: 1 - x, n0: min(-log(x), 100), n1: min(-log1p(-x), 100))
+        }
+        let e = exp(-abs(x))
+        let likely = 1 / (1 + e)
+        let unlikely = e / (1 + e)
+        let small = log1p(e)
+        let large = abs(x) + log1p(e)
+        return x >= 0
+            ? Binary(p: likely, q: unlikely, n0: small, n1: large)
+            : Binary(p: unlikely, q: likely, n0: large, n1: small)
+    }
+
+    /// A term's derivative by the input, from the one by the logit of a sigmoid.
+    func byInput(_ derivative: Double, _ b: Binary) -> Double {
+        activation == .probabilities ? derivative / max(b.p * b.q, Double(Float(1e-12))) : derivative
+    }
+
+    /// One voxel's softmax.
+    struct Softmax {
+        var top = 0
+        var nll: [Double]
+        var p: [Double]
+        var q: [Double]
+    }
+
+    func softmax(_ n: Int, _ i: Int, _ s: inout Softmax) {
+        var top = 0
+        for c in 1..<classes where x(n, c, i) > x(n, top, i) { top = c }
+        let m = x(n, top, i)
+        var others = 0.0
+        for c in 0..<classes {
+            s.p[c] = exp(x(n, c, i) - m)
+            if c != top { others += s.p[c] }
+        }
+        let logSum = log1p(others)
+        for c in 0..<classes {
+            s.nll[c] = (m - x(n, c, i)) + logSum
+            s.p[c] /= 1 + others
+            s.q[c] = c == top ? others / (1 + others) : 1 - s.p[c]
+        }
+        s.top = top
+    }
+
+    func makeSoftmax() -> Softmax {
+        let zeros = [Double](repeating: 0, count: classes)
+        return Softmax(nll: zeros, p: zeros, q: zeros)
+    }
+
+    // MARK: Terms
+
+    /// A term without its weight, and what the quanta of its sums may move it by.
+    typealias Result = (value: Double, resolution: Double)
+
+    /// Half a quantum for each sum of four voxels in one row of one class.
+    func roundings(_ quantum: Double, rows: Int) -> Double { quantum / 2 * Double(16 * ((voxels + 63) / 64) * rows) }
+
+    /// The term's value; adds its weight times its derivative to `gradient` where that is wanted.
+    func add(_ term: Term, to gradient: inout [Double], wanted: Bool) -> Result {
+        switch term.kind {
+        case .crossEntropy(let classWeights, let smoothing, let divisor):
+            precondition(activation == .softmax && labels != nil)
+            return crossEntropy(classWeights, smoothing, divisor, term.weight, &gradient, wanted)
+
+        case .binaryCrossEntropy(let positive, let divisor):
+            let a = classFactors(positive)
+            return pointwise(divisor, term.weight, &gradient, wanted) { c, g, b in
+                (a[c] * g * b.n0 + (1 - g) * b.n1, (1 - g) * b.p - a[c] * g * b.q)
+            }
+
+        case .focal(let gamma, let alpha, let divisor):
+            return pointwise(divisor, term.weight, &gradient, wanted) { _, g, b in
+                let balance = alpha.map { $0 * g + (1 - $0) * (1 - g) } ?? 1
+                let u = g * b.q + (1 - g) * b.p
+                let entropy = g * b.n0 + (1 - g) * b.n1
+                let factor = gamma == 0 ? 1 : pow(u, gamma)
+                let slope = gamma == 0 || u == 0 ? 0 : gamma * pow(u, gamma - 1) * (1 - 2 * g) * b.p * b.q
+                return (
+                    balance * factor * entropy,
+                    balance * (slope * entropy + factor * ((1 - g) * b.p - g * b.q))
+                )
+            }
+
+        case .dice(let nr, let dr, let squared, let scope, let excludeBackground, let classWeights):
+            return dice(
+                nr, dr, squared, scope, excludeBackground ? 1 : 0, classFactors(classWeights),
+                term.weight, &gradient, wanted)
+
+        case .balancedBinaryCrossEntropy(let ratio, let minimum, let epsilon, let scope):
+            return balanced(ratio, minimum, epsilon, scope, term.weight, &gradient, wanted)
+        }
+    }
+
+    func classFactors(_ factors: [Float]?) -> [Double] {
+        factors?.map(Double.init) ?? [Double](repeating: 1, count: classes)
+    }
+
+    func divide(_ divisor: Term.Divisor, weight: Double, valid: Int, all: Int) -> Double {
+        switch divisor {
+        case .weight: weight
+        case .valid: Double(valid)
+        case .all: Double(all)
+        case .constant(let value): value
+        }
+    }
+
+    func crossEntropy(
+        _ classWeights: [Float]?, _ e: Double, _ divisor: Term.Divisor,
+        _ factor: Double, _ gradient: inout [Double], _ wanted: Bool
+    ) -> Result {
+        let w = classFactors(classWeights)
+        let spread = e / Double(classes)
+        var s = makeSoftmax()
+        var loss = Sum()
+        var weight = Sum()
+        var valid = 0
+        for n in 0..<samples {
+            for i in 0..<voxels where isValid(n, 0, i) {
+                softmax(n, i, &s)
+                let y = Int(labels![n * voxels + i])
+                var here = (1 - e) * w[y] * s.nll[y]
+                if e > 0 { for c in 0..<classes { here += spread * w[c] * s.nll[c] } }
+                loss.add(v(n, i) * here)
+                weight.add(v(n, i) * w[y])
+                valid += 1
+            }
+        }
+        let d = divide(divisor, weight: weight.value, valid: valid, all: samples * voxels)
+        guard d > 0 else { return (0, 0) }
+        let result = (loss.value / d, roundings(0x1p-32, rows: samples) / d)
+        guard wanted else { return result }
+
+        for n in 0..<samples {
+            for i in 0..<voxels where isValid(n, 0, i) {
+                softmax(n, i, &s)
+                let y = Int(labels![n * voxels + i])
+                let k = factor * v(n, i) / d
+                let share = (1 - e) * w[y]
+                for c in 0..<classes {
+                    // d nll(j) / dz_c is p_c, less 1 where j is c.
+                    var slope = share * (c == y ? -s.q[c] : s.p[c])
+                    if e > 0 { for j in 0..<classes { slope += spread * w[j] * (c == j ? -s.q[c] : s.p[c]) } }
+                    gradient[index(n, c, i)] += k * slope
+                }
+            }
+        }
+        return result
+    }
+
+    /// A term of single values: `formula` gives a value's loss and its derivative by the logit of a sigmoid.
+    func pointwise(
+        _ divisor: Term.Divisor, _ factor: Double, _ gradient: inout [Double], _ wanted: Bool,
+        _ formula: (Int, Double, Binary) -> (loss: Double, slope: Double)
+    ) -> Result {
+        precondition(activation != .softmax)
+        var loss = Sum()
+        var weight = Sum()
+        var valid = 0
+        for n in 0..<samples {
+            for c in 0..<classes {
+                for i in 0..<voxels where isValid(n, c, i) {
+                    let (here, slope) = formula(c, g(n, c, i), binary(x(n, c, i)))
+                    loss.add(v(n, i) * here)
+                    weight.add(v(n, i))
+                    valid += 1
+                    _ = slope
+                }
+            }
+        }
+        let d = divide(divisor, weight: weight.value, valid: valid, all: samples * classes * voxels)
+        guard d > 0 else { return (0, 0) }
+        let result = (loss.value / d, roundings(0x1p-32, rows: samples * classes) / d)
+        guard wanted else { return result }
+
+        for n in 0..<samples {
+            for c in 0..<classes {
+                for i in 0..<voxels where isValid(n, c, i) {
+                    let b = binary(x(n, c, i))
+                    let slope = formula(c, g(n, c, i), b).slope
+                    gradient[index(n, c, i)] += factor * v(n, i) / d * byInput(slope, b)
+                }
+            }
+        }
+        return result
+    }
+
+    func dice(
+        _ nr: Double, _ dr: Double, _ squared: Bool, _ scope: Term.Scope, _ first: Int, _ w: [Double],
+        _ factor: Double, _ gradient: inout [Double], _ wanted: Bool
+    ) -> Result {
+        let groups = scope == .batch ? 1 : samples
+        var overlap = [Sum](repeating: Sum(), count: groups * classes)
+        var sizes = overlap
+        var s = makeSoftmax()
+        func eachProbability(_ body: (_ n: Int, _ c: Int, _ i: Int, _ p: Double) -> Void) {
+            for n in 0..<samples {
+                if activation == .softmax {
+                    for i in 0..<voxels where isValid(n, 0, i) {
+                        softmax(n, i, &s)
+                        for c in 0..<classes { body(n, c, i, s.p[c]) }
+                    }
+                } else {
+                    for c in 0..<classes {
+                        for i in 0..<voxels where isValid(n, c, i) { body(n, c, i, binary(x(n, c, i)).p) }
+                    }
+                }
+            }
+        }
+        eachProbability { n, c, i, p in
+            let g = g(n, c, i)
+            let at = (groups == 1 ? 0 : n) * classes + c
+            overlap[at].add(p * g)
+            sizes[at].add(squared ? p * p : p)
+            sizes[at].add(squared ? g * g : g)
+        }
+
+        let count = Double(groups * (classes - first))
+        let lost = roundings(0x1p-48, rows: samples / groups)
+        var resolution = 0.0
+        var term = Sum()
+        // dL/dp = constant + byTarget * g + byProbability * p
+        var constant = [Double](repeating: 0, count: groups * classes)
+        var byTarget = constant
+        var byProbability = constant
+        for group in 0..<groups {
+            for c in first..<classes {
+                let at = group * classes + c
+                let above = 2 * overlap[at].value + nr
+                let below = sizes[at].value + dr
+                guard below > 0 else { continue }
+                resolution += w[c] / count * min(1, 2 * lost * (1 + above / below) / below)
+                term.add(w[c] * (1 - above / below) / count)
+                let k = factor * w[c] / count
+                byTarget[at] = -2 * k / below
+                if squared {
+                    byProbability[at] = 2 * k * above / below / below
+                } else {
+                    constant[at] = k * above / below / below
+                }
+            }
+        }
+        guard wanted else { return (term.value, resolution) }
+
+        var d = [Double](repeating: 0, count: classes)
+        for n in 0..<samples {
+            let start = (groups == 1 ? 0 : n) * classes
+            func slope(_ c: Int, _ i: Int, _ p: Double) -> Double {
+                constant[start + c] + byTarget[start + c] * g(n, c, i) + byProbability[start + c] * p
+            }
+            if activation == .softmax {
+                for i in 0..<voxels where isValid(n, 0, i) {
+                    softmax(n, i, &s)
+                    for c in 0..<classes { d[c] = slope(c, i, s.p[c]) }
+                    // dL/dz_c = p_c sum_j p_j (d_c - d_j)
+                    let reference = d[s.top]
+                    var mean = 0.0
+                    for c in 0..<classes where c != s.top { mean += s.p[c] * (d[c] - reference) }
+                    for c in 0..<classes { gradient[index(n, c, i)] += s.p[c] * ((d[c] - reference) - mean) }
+                }
+            } else {
+                for c in 0..<classes {
+                    for i in 0..<voxels where isValid(n, c, i) {
+                        let b = binary(x(n, c, i))
+                        let byP = slope(c, i, b.p)
+                        gradient[index(n, c, i)] += activation == .sigmoid ? byP * b.p * b.q : byP
+                    }
+                }
+            }
+        }
+        return (term.value, resolution)
+    }
+
+    func balanced(
+        _ ratio: Double, _ minimum: Int, _ epsilon: Double, _ scope: Term.Scope,
+        _ factor: Double, _ gradient: inout [Double], _ wanted: Bool
+    ) -> Result {
+        precondition(activation != .softmax)
+        let groups = scope == .batch ? [0..<samples] : (0..<samples).map { $0..<$0 + 1 }
+        var term = Sum()
+        var resolution = 0.0
+        for group in groups {
+            var positives: [(at: Int, x: Double)] = []
+            var negatives: [(at: Int, x: Double)] = []
+            for n in group {
+                for c in 0..<classes {
+                    for i in 0..<voxels where isValid(n, c, i) {
+                        let value = (at: index(n, c, i), x: x(n, c, i))
+                        if g(n, c, i) == 1 { positives.append(value) } else { negatives.append(value) }
+                    }
+                }
+            }
+            let wish = max((ratio * Double(positives.count)).rounded(.down), Double(minimum))
+            let k = Int(min(Double(negatives.count), wish))
+            if k < negatives.count { negatives.sort { $0.x > $1.x || ($0.x == $1.x && $0.at < $1.at) } }
+            let d = Double(positives.count + k) + epsilon
+            guard d > 0 else { continue }
+            var loss = Sum()
+            let share = 1 / d / Double(groups.count)
+            for (at, x) in positives {
+                let b = binary(x)
+                loss.add(b.n0)
+                if wanted { gradient[at] += factor * share * byInput(-b.q, b) }
+            }
+            for (at, x) in negatives.prefix(k) {
+                let b = binary(x)
+                loss.add(b.n1)
+                if wanted { gradient[at] += factor * share * byInput(b.p, b) }
+            }
+            term.add(loss.value * share)
+            resolution += 0x1p-33 * Double(positives.count + k) * share
+        }
+        return (term.value, resolution)
+    }
+}
+
+// MARK: - Comparing
+
+/// The largest magnitude; NaN where there is one.
+func largestMagnitude(_ values: some Sequence<Double>) -> Double {
+    values.reduce(0) { $1.isNaN || abs($1) > $0 ? abs($1) : $0 }
+}
+
+/// The largest difference of two arrays over the largest magnitude of `expected`; 0 where both are zero throughout.
+/// Not a number or infinite where anything in `actual` is.
+func gradientError(_ actual: some Collection<Double>, _ expected: [Double]) -> Double {
+    precondition(actual.count == expected.count)
+    let largest = largestMagnitude(expected)
+    let difference = largestMagnitude(zip(actual, expected).lazy.map { $0 - $1 })
+    return difference == 0 ? 0 : difference / largest
+}
+
+/// The difference over the magnitude of `expected`; 0 where both are equal.
+func relativeError(_ actual: Double, _ expected: Double) -> Double {
+    actual == expected ? 0 : abs(actual - expected) / abs(expected)
+}

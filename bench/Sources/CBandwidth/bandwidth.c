@@ -1,0 +1,92 @@
+#define _POSIX_C_SOURCE 200112L /* barriers, clock_gettime */
+#include "bandwidth.h"
+#include "streams.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+static double seconds_now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+typedef struct slice {
+    stream *run;
+    cache_line *to;
+    const cache_line *from;
+    size_t lines;
+    pthread_barrier_t *barrier;
+    int repeats;
+    double start, end; /* of this thread's last pass */
+    struct slice *all; /* of `threads` slices, the first of which keeps the time */
+    int threads;
+    double best_seconds;
+} slice;
+
+/* From the first thread's start to the last one's end. One thread's own time would be too short where it was late. */
+static double pass_seconds(const slice *all, int threads) {
+    double start = all[0].start, end = all[0].end;
+    for (int i = 1; i < threads; i++) {
+        if (all[i].start < start) start = all[i].start;
+        if (all[i].end > end) end = all[i].end;
+    }
+    return end - start;
+}
+
+static void *run_slice(void *argument) {
+    slice *mine = argument;
+    for (int i = 0; i < mine->repeats; i++) {
+        pthread_barrier_wait(mine->barrier);
+        mine->start = seconds_now();
+        mine->run(mine->to, mine->from, mine->lines);
+        mine->end = seconds_now();
+        pthread_barrier_wait(mine->barrier);
+        if (mine != mine->all) continue; /* waits for the first at the barrier above */
+        double seconds = pass_seconds(mine->all, mine->threads);
+        if (i == 0 || seconds < mine->best_seconds) mine->best_seconds = seconds;
+    }
+    return NULL;
+}
+
+/* Seconds of the best pass over all of `lines`, or a negative number where a thread could not be had. */
+static double best_pass(stream *run, cache_line *to, const cache_line *from, size_t lines, int threads, int repeats) {
+    slice *slices = calloc((size_t)threads, sizeof *slices);
+    pthread_t *handles = calloc((size_t)threads, sizeof *handles);
+    pthread_barrier_t barrier;
+    double seconds = -1;
+    if (slices && handles && pthread_barrier_init(&barrier, NULL, (unsigned)threads) == 0) {
+        size_t share = lines / (size_t)threads / 8 * 8;
+        for (int i = 0; i < threads; i++) {
+            size_t first = share * (size_t)i;
+            slices[i] = (slice){.run = run, .to = to + first, .from = from + first, .lines = share, .barrier = &barrier,
+                                .repeats = repeats, .all = slices, .threads = threads};
+            /* The others would wait at the barrier for ever for a thread that is not there. */
+            if (pthread_create(&handles[i], NULL, run_slice, &slices[i]) != 0) abort();
+        }
+        for (int i = 0; i < threads; i++) pthread_join(handles[i], NULL);
+        seconds = slices[0].best_seconds;
+        pthread_barrier_destroy(&barrier);
+    }
+    free(slices);
+    free(handles);
+    return seconds;
+}
+
+int bandwidth_measure(size_t bytes, int threads, int repeats, bandwidth *result) {
+    cache_line *from = bench_allocate(bytes), *to = bench_allocate(bytes);
+    size_t lines = bytes / line_bytes;
+    double copy = -1, read = -1, read_two = -1;
+    if (from && to) {
+        copy = best_pass(best_copy(), to, from, lines, threads, repeats);
+        read = best_pass(best_read(), to, from, lines, threads, repeats);
+        read_two = best_pass(best_read_two_streams(), to, from, lines, threads, repeats);
+    }
+    bench_free(from);
+    bench_free(to);
+    if (copy <= 0 || read <= 0 || read_two <= 0) return -1;
+    result->copy_bytes_per_second = 2.0 * (double)bytes / copy;
+    result->read_bytes_per_second = (double)bytes / (read < read_two ? read : read_two);
+    return 0;
+}

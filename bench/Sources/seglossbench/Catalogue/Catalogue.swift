@@ -1,0 +1,97 @@
+/// A kernel at one shape: one line of the catalogue, several rows of the report.
+struct Entry {
+    var kernel: Kernel
+    var source: BatchSource
+    /// A figure that the project promises to show; it is what peers are compared at.
+    var isHeadline = false
+    /// Timed with every instruction set that the machine has, not the best alone.
+    var everyInstructionSet = false
+    /// Passes to time. Where only the way of writing differs, forward alone would say nothing new.
+    var passes = Pass.allCases
+
+    var shape: BatchShape { source.shape }
+}
+
+enum Catalogue {
+    /// Everything, in the order of the report.
+    static var full: [Entry] { street() + lesions() + text() }
+
+    /// The headline figures and one medium size of everything.
+    static var quick: [Entry] {
+        full.filter { $0.isHeadline || $0.shape.voxels == 512 * 512 }.map { entry in
+            var entry = entry
+            entry.everyInstructionSet = false
+            return entry
+        }
+    }
+
+    // MARK: - Many classes: a street
+
+    private static func street() -> [Entry] {
+        let sides = [64, 512, 2048, 4096]
+        let fourClasses = Kernel.softmax.flatMap { kernel in
+            sides.map { side in
+                Entry(
+                    kernel: kernel, source: .seeded(.street, BatchShape(1, 4, side, side)),
+                    isHeadline: side == 2048 && headlines.contains(kernel.name),
+                    everyInstructionSet: [512, 2048].contains(side))
+            }
+        }
+        let otherClasses = [2, 19].flatMap { classes in
+            [512, 2048].flatMap { side in
+                [Kernel.softmaxCrossEntropy, .softmaxDice, .softmaxDiceCrossEntropy].map { kernel in
+                    Entry(kernel: kernel, source: .seeded(.street, BatchShape(1, classes, side, side)))
+                }
+            }
+        }
+        return fourClasses + otherClasses + [
+            checkedBeforeWriting(.softmaxCrossEntropy, .seeded(.street, BatchShape(1, 4, 2048, 2048)))
+        ]
+    }
+
+    // MARK: - One channel: lesions
+
+    private static func lesions() -> [Entry] {
+        let plain = Kernel.sigmoid.flatMap { kernel in
+            [64, 512, 2048, 4096].map { side in
+                Entry(
+                    kernel: kernel, source: lesion(side),
+                    isHeadline: side == (kernel == .binaryDice ? 64 : 4096),
+                    everyInstructionSet: [512, 4096].contains(side))
+            }
+        }
+        let checked = [Kernel.sigmoidBCE, .sigmoidFocal].flatMap { kernel in
+            [2048, 4096].map { side in checkedBeforeWriting(kernel, lesion(side)) }
+        }
+        return plain + checked
+    }
+
+    private static func lesion(_ side: Int) -> BatchSource {
+        .seeded(.lesion(positive: 0.03), BatchShape(1, 1, side, side))
+    }
+
+    // MARK: - One channel, 5 % positive: text in photos
+
+    private static func text() -> [Entry] {
+        [(1, 64), (1, 512), (16, 640)].map { samples, side in
+            Entry(
+                kernel: .hardNegativeMining,
+                source: .seeded(.lesion(positive: 0.05), BatchShape(samples, 1, side, side)),
+                isHeadline: side == 640, everyInstructionSet: side >= 512)
+        }
+    }
+
+    // MARK: -
+
+    private static let headlines: Set = [Kernel.softmaxDice.name, Kernel.softmaxDiceCrossEntropy.name]
+
+    private static func checkedBeforeWriting(_ kernel: Kernel, _ source: BatchSource) -> Entry {
+        Entry(kernel: kernel.checkedBeforeWriting, source: source, passes: [.gradient])
+    }
+
+    /// What can be computed of a batch of the caller's own.
+    static func entries(for batch: Batch) -> [Entry] {
+        let kernels = batch.shape.classes > 1 ? Kernel.softmax : Kernel.sigmoid + [.hardNegativeMining]
+        return kernels.map { Entry(kernel: $0, source: .given(batch)) }
+    }
+}

@@ -1,0 +1,70 @@
+import SegLoss
+
+/// A loss as it is benched: what is computed, and what it must cost at least.
+struct Kernel: Hashable {
+    /// The row's name.
+    var name: String
+    var family: Family
+    var loss: Loss
+    var activation: Activation
+    var bytes: MinimumBytes
+    /// Only matters to losses of one sweep.
+    var checks = Checks.whileWriting
+    /// The name in `CASES` of peers/peers.py, where others compute the same.
+    var peers: String?
+
+    enum Family: String, CaseIterable {
+        case softmax = "Softmax over classes"
+        case sigmoid = "Sigmoid, one channel"
+        case selection = "Hard-negative mining"
+    }
+}
+
+/// Every kernel. Adding a loss to the bench is one entry here and one in the ``Catalogue``.
+extension Kernel {
+    static let softmaxCrossEntropy = Kernel(
+        name: "softmax cross entropy", family: .softmax, loss: .crossEntropy(), activation: .softmax,
+        bytes: .oneSweep, peers: "softmax cross entropy")
+
+    static let softmaxDice = Kernel(
+        name: "softmax Dice", family: .softmax, loss: .dice(), activation: .softmax,
+        bytes: .twoSweeps, peers: "softmax Dice")
+
+    static let softmaxSquaredDice = Kernel(
+        name: "softmax squared Dice", family: .softmax, loss: .dice(denominator: .squared), activation: .softmax,
+        bytes: .twoSweeps, peers: "softmax squared Dice")
+
+    static let softmaxDiceCrossEntropy = Kernel(
+        name: "softmax Dice + cross entropy", family: .softmax, loss: .dice() + .crossEntropy(), activation: .softmax,
+        bytes: .twoSweeps, peers: "softmax Dice + cross entropy")
+
+    static let sigmoidBCE = Kernel(
+        name: "sigmoid BCE", family: .sigmoid, loss: .binaryCrossEntropy(), activation: .sigmoid,
+        bytes: .oneSweep, peers: "sigmoid BCE")
+
+    static let sigmoidFocal = Kernel(
+        name: "sigmoid focal, gamma 2", family: .sigmoid, loss: .focal(gamma: 2, alpha: 0.25), activation: .sigmoid,
+        bytes: .oneSweep, peers: "sigmoid focal")
+
+    static let binaryDice = Kernel(
+        name: "binary Dice", family: .sigmoid, loss: .dice(), activation: .sigmoid,
+        bytes: .twoSweeps, peers: "sigmoid Dice")
+
+    static let hardNegativeMining = Kernel(
+        name: "hard-negative mining 3:1", family: .selection, loss: .balancedBinaryCrossEntropy(negativeRatio: 3),
+        activation: .sigmoid, bytes: .ranking, peers: "hard-negative mining")
+
+    static let softmax = [softmaxCrossEntropy, softmaxDice, softmaxSquaredDice, softmaxDiceCrossEntropy]
+    static let sigmoid = [sigmoidBCE, sigmoidFocal, binaryDice]
+
+    /// The same loss in the library's default way: everything is checked before the first value is written, which
+    /// costs a loss of one sweep a second one.
+    var checkedBeforeWriting: Kernel {
+        var copy = self
+        copy.name += ", checked before writing"
+        copy.checks = .beforeWriting
+        copy.bytes = .twoSweeps
+        copy.peers = nil
+        return copy
+    }
+}

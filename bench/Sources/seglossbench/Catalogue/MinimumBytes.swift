@@ -1,0 +1,32 @@
+/// The bytes that must move for each voxel, with float logits, one byte of label, and non-temporal stores: what the
+/// caches cannot save of a batch larger than they are. Linear in the number of classes.
+struct MinimumBytes: Hashable {
+    struct PerVoxel: Hashable {
+        var eachClass: Int
+        var once: Int
+    }
+
+    var forward: PerVoxel
+    var gradient: PerVoxel
+
+    func perVoxel(_ pass: Pass, classes: Int) -> Int {
+        let bytes = pass == .forward ? forward : gradient
+        return bytes.eachClass * classes + bytes.once
+    }
+
+    /// One sweep: logits and labels in, gradient out.
+    static let oneSweep = MinimumBytes(
+        forward: PerVoxel(eachClass: 4, once: 1), gradient: PerVoxel(eachClass: 8, once: 1))
+    /// A sweep that sums (or checks), and one that writes.
+    static let twoSweeps = MinimumBytes(
+        forward: PerVoxel(eachClass: 4, once: 1), gradient: PerVoxel(eachClass: 12, once: 2))
+    /// Two sweeps that rank, and one that writes.
+    static let ranking = MinimumBytes(
+        forward: PerVoxel(eachClass: 8, once: 2), gradient: PerVoxel(eachClass: 16, once: 3))
+}
+
+/// What one call computes.
+enum Pass: String, Codable, CaseIterable {
+    case forward = "forward"
+    case gradient = "forward+gradient"
+}

@@ -1,0 +1,72 @@
+import CBandwidth
+import Foundation
+import SegLoss
+
+/// What this run is measured on, and the limits that its memory sets.
+struct Machine {
+    let cpu: String
+    let threads: Int
+    /// Of all last-level caches together.
+    let cacheBytes = LastLevelCache.bytes
+    /// Best first.
+    let instructionSets: [InstructionSet]
+    /// By number of threads.
+    private(set) var limits: [Int: MemoryLimit] = [:]
+
+    init(threads: Int) {
+        self.threads = threads
+        cpu = Self.cpuName()
+        instructionSets = [.avx512, .avx2, .generic].filter(\.isAvailable)
+    }
+
+    var bestInstructionSet: InstructionSet { instructionSets[0] }
+    /// 1 and all.
+    var threadCounts: [Int] { threads > 1 ? [threads, 1] : [1] }
+
+    /// Measures the memory with each number of threads that kernels will be timed with. Measured before and after the
+    /// kernels, the better of both counts: a neighbour's load can only make the memory look slower than it is.
+    mutating func measureLimits(repeats: Int = 40) throws {
+        // Far more than the cache holds, and little enough not to take long.
+        let bytes = max(8 * cacheBytes, 256 << 20)
+        for threads in threadCounts {
+            var measured = bandwidth()
+            guard bandwidth_measure(bytes, Int32(threads), Int32(repeats), &measured) == 0 else {
+                throw BenchError("the memory's bandwidth could not be measured with \(threads) threads")
+            }
+            let known = limits[threads]
+            limits[threads] = MemoryLimit(
+                copy: max(measured.copy_bytes_per_second, known?.copy ?? 0),
+                read: max(measured.read_bytes_per_second, known?.read ?? 0))
+        }
+    }
+
+    func limit(_ pass: Pass, threads: Int) -> Double {
+        let limit = limits[threads]!
+        return pass == .forward ? limit.read : limit.copy
+    }
+
+    private static func cpuName() -> String {
+        let info = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+        let line = info.split(separator: "\n").first { $0.hasPrefix("model name") }
+        let name = line?.split(separator: ":").last?.trimmingCharacters(in: .whitespaces)
+        return name ?? "unknown"
+    }
+}
+
+/// Bytes per second of useful traffic.
+struct MemoryLimit {
+    /// Read and written, by a copy with non-temporal stores.
+    let copy: Double
+    let read: Double
+}
+
+extension InstructionSet {
+    var name: String {
+        switch self {
+        case .best: "best"
+        case .generic: "generic"
+        case .avx2: "avx2"
+        case .avx512: "avx512"
+        }
+    }
+}

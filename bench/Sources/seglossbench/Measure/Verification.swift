@@ -1,0 +1,162 @@
+import SegLoss
+import SegLossReference
+
+/// The scalar reference's seconds for each voxel, on a small batch of the same kind.
+struct ReferenceCost {
+    let secondsPerVoxel: [Pass: Double]
+
+    func seconds(_ pass: Pass, voxels: Int) -> Double {
+        secondsPerVoxel[pass]! * Double(voxels)
+    }
+}
+
+/// Compares kernels with the scalar reference, to the last bit, before anything is timed. The only file that knows
+/// the reference.
+struct Verification {
+    private let machine: Machine
+    private var costs: [String: ReferenceCost] = [:]
+
+    init(machine: Machine) {
+        self.machine = machine
+    }
+
+    /// Verifies an entry's kernel with every instruction set that will be timed and each number of threads; once for
+    /// each kind of input. Returns what the reference cost.
+    mutating func verify(_ entry: Entry) throws -> ReferenceCost {
+        let small = entry.source.small()
+        let key = "\(entry.kernel.name) \(small.shape.text) \(entry.source.isGiven)"
+        if let known = costs[key] { return known }
+        let (expected, cost) = Self.reference(entry.kernel, small)
+        for instructionSet in machine.instructionSets {
+            for threads in machine.threadCounts {
+                let configuration = Configuration(
+                    kernel: entry.kernel, threads: threads, instructionSet: instructionSet)
+                try Self.compare(configuration, small, with: expected)
+            }
+        }
+        costs[key] = cost
+        return cost
+    }
+
+    // MARK: - The kernel's side
+
+    private static func compare(_ configuration: Configuration, _ batch: Batch, with expected: Outcome) throws {
+        var evaluator = try configuration.evaluator(for: batch)
+        let gradient = Buffer<Float>(count: batch.shape.values)
+        gradient.values.update(repeating: .nan)
+        let forward = try evaluator.value(of: batch)
+        let both = try evaluator.value(of: batch, gradient: gradient)
+        let name = "\(configuration.kernel.name) \(batch.shape.text) (\(configuration.instructionSet.name), "
+            + "\(configuration.threads) threads)"
+        for value in [forward, both] where value.bitPattern != expected.value.bitPattern {
+            throw BenchError("\(name): the value is \(value), the scalar reference's \(expected.value)")
+        }
+        for (index, (got, want)) in zip(gradient.values, expected.gradient).enumerated()
+        where got.bitPattern != want.bitPattern {
+            throw BenchError("\(name): gradient[\(index)] is \(got), the scalar reference's \(want)")
+        }
+    }
+
+    // MARK: - The reference's side
+
+    private static func reference(_ kernel: Kernel, _ batch: Batch) -> (Outcome, ReferenceCost) {
+        let problem = Problem(kernel, batch)
+        let clock = ContinuousClock()
+        var outcome = Reference.evaluate(problem)
+        func fastest(wantsGradient: Bool) -> Double {
+            (0..<3).map { _ in
+                clock.measure { outcome = Reference.evaluate(problem, wantsGradient: wantsGradient) }.seconds
+            }.min()! / Double(batch.shape.voxels)
+        }
+        let forward = fastest(wantsGradient: false)
+        let gradient = fastest(wantsGradient: true)
+        return (outcome, ReferenceCost(secondsPerVoxel: [.forward: forward, .gradient: gradient]))
+    }
+}
+
+extension BatchSource {
+    fileprivate var isGiven: Bool {
+        if case .given = self { true } else { false }
+    }
+}
+
+// MARK: - The library's words in the reference's
+
+extension Problem {
+    fileprivate init(_ kernel: Kernel, _ batch: Batch) {
+        self.init(
+            samples: batch.shape.samples, classes: batch.shape.classes, voxels: batch.shape.plane,
+            activation: .init(kernel.activation),
+            terms: kernel.loss.terms.map { SegLossReference.Term(.init($0.term), weight: $0.weight) },
+            logits: Array(batch.logits.values), target: .labels(batch.labels.values.map(Int64.init)),
+            ignoreIndex: batch.ignoreIndex)
+    }
+}
+
+extension Problem.Activation {
+    fileprivate init(_ activation: SegLoss.Activation) {
+        switch activation {
+        case .softmax: self = .softmax
+        case .sigmoid: self = .sigmoid
+        case .probabilities: self = .probabilities
+        }
+    }
+}
+
+extension SegLossReference.Term.Kind {
+    fileprivate init(_ term: SegLoss.Term) {
+        switch term {
+        case .crossEntropy(let options):
+            self = .crossEntropy(
+                classWeights: options.classWeights, labelSmoothing: options.labelSmoothing,
+                divisor: .init(options.divisor))
+        case .binaryCrossEntropy(let options):
+            self = .binaryCrossEntropy(
+                positiveWeights: options.positiveWeights, divisor: .init(options.divisor))
+        case .focal(let options):
+            self = .focal(gamma: options.gamma, alpha: options.alpha, divisor: .init(options.divisor))
+        case .dice(let options):
+            let (numerator, denominator) = options.smooth.values
+            self = .dice(
+                smoothNumerator: numerator, smoothDenominator: denominator,
+                squared: options.denominator == .squared, scope: .init(options.scope),
+                excludeBackground: options.background == .excluded, classWeights: options.classWeights)
+        case .balancedBinaryCrossEntropy(let options):
+            self = .balancedBinaryCrossEntropy(
+                negativeRatio: options.negativeRatio, minimumNegatives: options.minimumNegatives,
+                epsilon: options.epsilon, scope: .init(options.scope))
+        }
+    }
+}
+
+extension SegLossReference.Term.Divisor {
+    fileprivate init(_ divisor: SegLoss.Divisor) {
+        switch divisor {
+        case .weight: self = .weight
+        case .valid: self = .valid
+        case .all: self = .all
+        case .constant(let value): self = .constant(value)
+        }
+    }
+}
+
+extension SegLossReference.Term.Scope {
+    fileprivate init(_ scope: SegLoss.Scope) {
+        switch scope {
+        case .sample: self = .sample
+        case .batch: self = .batch
+        }
+    }
+}
+
+extension SegLoss.Smooth {
+    fileprivate var values: (numerator: Double, denominator: Double) {
+        switch self {
+        case .none: (0, 0)
+        case .both(let value): (value, value)
+        case .numerator(let value): (value, 0)
+        case .denominator(let value): (0, value)
+        case .separate(let numerator, let denominator): (numerator, denominator)
+        }
+    }
+}

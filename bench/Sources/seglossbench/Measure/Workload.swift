@@ -1,0 +1,83 @@
+import SegLoss
+
+/// A kernel with a shape, an instruction set and a number of threads.
+struct Configuration {
+    var kernel: Kernel
+    var threads: Int
+    var instructionSet: InstructionSet
+
+    func evaluator(for batch: Batch) throws -> Evaluator {
+        try Evaluator(
+            kernel.loss, shape: batch.shape.facade, activation: kernel.activation,
+            options: Options(
+                ignoreIndex: batch.ignoreIndex, threads: threads, instructionSet: instructionSet,
+                checks: kernel.checks))
+    }
+}
+
+extension Evaluator {
+    mutating func value(of batch: Batch) throws -> Double {
+        try evaluate(logits: batch.logits.values.span, labels: batch.labels.values.span).value
+    }
+
+    // Not inlined: Swift 6.3.1's optimiser stops with an ownership error where a mutable span is made beside a loop.
+    @inline(never)
+    mutating func value(of batch: Batch, gradient: Buffer<Float>) throws -> Double {
+        var span = gradient.values.mutableSpan
+        return try evaluate(
+            logits: batch.logits.values.span, labels: batch.labels.values.span, gradient: &span
+        ).value
+    }
+}
+
+/// Batches of one content and gradients to write to, used in turn.
+///
+/// A batch that fits the cache would be found there again by the next call, as it is not in training, where a network
+/// runs in between: from 1 MiB on there are as many copies as it takes to leave the cache. Smaller ones are timed where
+/// they are, in the cache: they show what a call costs.
+struct Rotation {
+    let batches: [Batch]
+    let gradients: [Buffer<Float>]
+
+    init(_ batch: Batch, cacheBytes: Int) {
+        let bytes = batch.shape.values * 8 + batch.shape.voxels
+        let leavesCache = 4 * cacheBytes
+        let copies = bytes < 1 << 20 ? 1 : max(1, (leavesCache + bytes - 1) / bytes)
+        batches = [batch] + (1..<copies).map { _ in batch.copy() }
+        gradients = (0..<copies).map { _ in Buffer(count: batch.shape.values) }
+    }
+}
+
+/// One configuration, ready to be called again and again. A call allocates nothing.
+struct Workload {
+    private var evaluator: Evaluator
+    private let rotation: Rotation
+    private var turn = 0
+    private(set) var value = 0.0
+
+    init(_ configuration: Configuration, _ rotation: Rotation) throws {
+        evaluator = try configuration.evaluator(for: rotation.batches[0])
+        self.rotation = rotation
+    }
+
+    mutating func run(_ pass: Pass) throws {
+        let batch = rotation.batches[turn]
+        let gradient = rotation.gradients[turn]
+        turn = (turn + 1) % rotation.batches.count
+        switch pass {
+        case .forward: value = try evaluator.value(of: batch)
+        case .gradient: value = try evaluator.value(of: batch, gradient: gradient)
+        }
+    }
+
+    /// What the last calls came to, to the last bit.
+    var fingerprint: Fingerprint {
+        Fingerprint(value: value.bitPattern, gradient: rotation.gradients[0].digest)
+    }
+}
+
+/// The bits of a value and of a gradient.
+struct Fingerprint: Equatable {
+    let value: UInt64
+    let gradient: UInt64
+}
