@@ -95,7 +95,7 @@ extension Loss {
     ///
     /// - Parameters:
     ///   - gamma: How strongly easy values are counted less, at least 0; 0 leaves the weighted cross entropy.
-    ///   - alpha: `a`, from 0 to 1, the weight of the positives; `nil` or, as in torchvision, any negative value:
+    ///   - alpha: `a`, from 0 to 1, the weight of the positives; `nil` (torchvision writes -1):
     ///     `a_t` is 1.
     ///   - divisor: What the sum is divided by.
     public static func focal(gamma: Double = 2, alpha: Double? = 0.25, divisor: Divisor = .weight) -> Loss {

@@ -44,12 +44,20 @@ struct SegLossBench: ParsableCommand {
         try FileManager.default.createDirectory(at: outFolder, withIntermediateDirectories: true)
         let peersSide = try peers
             ? Peers(bench: Self.bench, scratch: outFolder.appending(path: "peers"), secondsPerPeer: quick ? 1 : 6) : nil
-        let (entries, notes) = try selectedEntries()
+        let entries: [Entry]
+        var notes: [String]
+        (entries, notes) = try selectedEntries()
 
         var machine = Machine(threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
         try machine.measureLimits()
         let progress = Progress(total: entries.count)
         describe(machine, progress)
+        if !machine.isQuiet {
+            notes.append(
+                "The machine was not quiet: its load was \(machine.loadBefore) before the run. Figures with all threads are "
+                    + "too slow.")
+            progress.say(notes.last!)
+        }
         var runner = Runner(
             machine: machine, effort: TimingEffort(budget: budget ?? (quick ? 0.1 : 0.4)), peers: peersSide,
             progress: progress)

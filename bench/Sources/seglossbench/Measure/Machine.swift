@@ -6,6 +6,8 @@ import SegLoss
 struct Machine {
     let cpu: String
     let threads: Int
+    /// Processes that wanted to run in the minute before the bench began: other people's work.
+    let loadBefore = Machine.loadAverage()
     /// Of all last-level caches together.
     let cacheBytes = LastLevelCache.bytes
     /// Best first.
@@ -43,6 +45,14 @@ struct Machine {
     func limit(_ pass: Pass, threads: Int) -> Double {
         let limit = limits[threads]!
         return pass == .forward ? limit.read : limit.copy
+    }
+
+    /// Load of others makes every figure with all threads too slow, and no statistics can mend that.
+    var isQuiet: Bool { loadBefore < 0.25 }
+
+    private static func loadAverage() -> Double {
+        let text = (try? String(contentsOfFile: "/proc/loadavg", encoding: .utf8)) ?? ""
+        return text.split(separator: " ").first.flatMap { Double($0) } ?? 0
     }
 
     private static func cpuName() -> String {

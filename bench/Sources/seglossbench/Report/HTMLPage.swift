@@ -16,7 +16,6 @@ struct HTMLPage {
         <meta name="color-scheme" content="light dark">
         <title>SegLoss bench</title>
         <style>
-        \(Style.colors(of: ":root"))
         \(Style.chart)
         \(Style.page)
         </style>
@@ -49,7 +48,7 @@ struct HTMLPage {
         let peers = report.peerVersions.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
         return """
             <h2>Machine</h2>
-            <div class="scroll" style="width:fit-content;max-width:100%"><table class="facts">
+            <div class="scroll facts"><table>
             \(fact("Processor", machine.cpu))
             \(fact("Threads", "\(machine.threads)"))
             \(fact("Best instruction set", machine.isa))

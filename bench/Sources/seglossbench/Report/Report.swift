@@ -15,6 +15,8 @@ struct Report: Codable {
         var copyNonTemporalGBps: Double
         var readGBps: Double
         var limits: [Limit]
+        /// Processes that others had running in the minute before.
+        var loadBefore: Double
     }
 
     /// The memory's bandwidth with a number of threads.
@@ -82,7 +84,8 @@ extension Report.MachineInfo {
         }
         self.init(
             cpu: machine.cpu, threads: machine.threads, isa: machine.bestInstructionSet.name,
-            copyNonTemporalGBps: limits[0].copyNonTemporalGBps, readGBps: limits[0].readGBps, limits: limits)
+            copyNonTemporalGBps: limits[0].copyNonTemporalGBps, readGBps: limits[0].readGBps, limits: limits,
+            loadBefore: machine.loadBefore)
     }
 }
 

@@ -45,7 +45,6 @@ struct SVG {
         width="\(number(width))" height="\(number(height + 16))" role="img">
         <title>\(title.escapedForMarkup)</title>
         <style>
-        \(Style.colors(of: "svg"))
         \(Style.chart)
         </style>
         <rect width="100%" height="100%" class="paper"/>

@@ -1,30 +1,52 @@
-/// Colours and type of the report and of the picture.
+/// Colours and type of the report and of the picture, light and dark.
 enum Style {
-    /// Custom properties on an element, light and dark.
-    static func colors(of selector: String) -> String {
-        """
-        \(selector) { --paper: #ffffff; --ink: #1b2330; --muted: #667085; --rule: #e3e7ee; --wash: #f6f8fb;
-          --first: #2457d6; --second: #9db8f2; --third: #d5dff6; --other: #e08a1e; --limit: #c0392b; }
-        @media (prefers-color-scheme: dark) {
-          \(selector) { --paper: #12161d; --ink: #e6eaf1; --muted: #98a2b3; --rule: #2a313d; --wash: #191f29;
-            --first: #6c9bff; --second: #38548f; --third: #26375c; --other: #f0a848; --limit: #ff7b6b; }
+    /// Written out in every rule of a drawing, for viewers of SVG that know no custom properties.
+    private struct Palette {
+        var paper, ink, muted, rule, wash, first, second, third, other, limit: String
+
+        static let light = Palette(
+            paper: "#ffffff", ink: "#1b2330", muted: "#667085", rule: "#e3e7ee", wash: "#f6f8fb", first: "#2457d6",
+            second: "#9db8f2", third: "#d5dff6", other: "#e08a1e", limit: "#c0392b")
+        static let dark = Palette(
+            paper: "#12161d", ink: "#e6eaf1", muted: "#98a2b3", rule: "#2a313d", wash: "#191f29", first: "#6c9bff",
+            second: "#38548f", third: "#26375c", other: "#f0a848", limit: "#ff7b6b")
+
+        var chart: String {
+            """
+            text { fill: \(ink); } text.note, text.tick { fill: \(muted); } text.limit { fill: \(limit); }
+            .paper { fill: \(paper); } .first { fill: \(first); } .second { fill: \(second); }
+            .third { fill: \(third); } .other { fill: \(other); }
+            line.grid { stroke: \(rule); } line.limit { stroke: \(limit); }
+            """
         }
-        """
+
+        var page: String {
+            """
+            :root { --paper: \(paper); --ink: \(ink); --muted: \(muted); --rule: \(rule); --wash: \(wash);
+              --first: \(first); --second: \(second); }
+            """
+        }
     }
 
+    /// What a drawing needs.
     static let chart = """
-        text { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; fill: var(--ink); }
+        text { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; }
         text.title { font-size: 17px; font-weight: 650; }
         text.heading { font-size: 13px; font-weight: 600; }
-        text.note, text.tick { font-size: 11px; fill: var(--muted); }
-        text.limit { font-size: 11px; fill: var(--limit); }
-        .paper { fill: var(--paper); }
-        .first { fill: var(--first); } .second { fill: var(--second); } .third { fill: var(--third); }
-        .other { fill: var(--other); }
-        line.grid { stroke: var(--rule); } line.limit { stroke: var(--limit); stroke-dasharray: 4 3; }
+        text.note, text.tick, text.limit { font-size: 11px; }
+        line.limit { stroke-dasharray: 4 3; }
+        \(Palette.light.chart)
+        @media (prefers-color-scheme: dark) {
+        \(Palette.dark.chart)
+        }
         """
 
+    /// What the page around the drawings needs.
     static let page = """
+        \(Palette.light.page)
+        @media (prefers-color-scheme: dark) {
+        \(Palette.dark.page)
+        }
         * { box-sizing: border-box; }
         body { margin: 0; background: var(--paper); color: var(--ink);
           font: 15px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }
@@ -37,10 +59,10 @@ enum Style {
         table { border-collapse: collapse; width: 100%; font-size: 13px; font-variant-numeric: tabular-nums; }
         th, td { padding: 5px 10px; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--rule); }
         th { font-weight: 600; background: var(--wash); color: var(--muted); }
-        th:first-child, td:first-child, .left { text-align: left; }
+        th:first-child, td:first-child, td.left { text-align: left; }
         tr:last-child td { border-bottom: 0; } tr.headline td { font-weight: 600; }
         tr.kernel td { background: var(--wash); font-weight: 600; }
-        table.facts { width: auto; } table.facts td:first-child { color: var(--muted); }
+        .facts { width: fit-content; max-width: 100%; } .facts td:first-child { color: var(--muted); }
         .key { display: inline-block; width: 11px; height: 11px; border-radius: 2px; margin: 0 5px 0 12px; }
         """
 }
