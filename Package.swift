@@ -42,9 +42,18 @@ let package = Package(
             // A fused multiply-add is a call of fmaf where the processor is not known to have the instruction.
             linkerSettings: [.linkedLibrary("m")]
         ),
+        .target(
+            name: "CKernelProbe",
+            path: "Tests/CKernelProbe",
+            // It compiles the kernels' own headers, as the kernels do.
+            cSettings: [
+                .headerSearchPath("../../Sources/CLossKernels"),
+                .unsafeFlags(["-O3", "-ffp-contract=off", "-fno-math-errno"] + extraFlags),
+            ]
+        ),
         .testTarget(
             name: "SegLossTests",
-            dependencies: ["SegLoss", "SegLossReference"],
+            dependencies: ["SegLoss", "SegLossReference", "CLossKernels", "CKernelProbe"],
             resources: [.copy("Fixtures")]
         ),
     ],

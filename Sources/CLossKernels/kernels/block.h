@@ -35,6 +35,27 @@ LANES_INLINE run run_from(const run *whole, int64_t offset) {
     return rest;
 }
 
+// What most runs are: one byte a label, no mask, no weights, no ignore index. The walks have copies for them, in which
+// that is known and no choice is left in the loop.
+LANES_INLINE int is_simple(const formula *f, const run *whole) {
+    return (whole->target == CLOSS_LABELS_U8 || whole->target == CLOSS_DENSE_U8) && !whole->mask && !whole->weights &&
+           !f->has_ignore_index;
+}
+
+// A whole block of a simple run.
+LANES_INLINE run simple_block(const run *whole, int64_t offset) {
+    return (run){
+        .logits = whole->logits + offset,
+        .class_stride = whole->class_stride,
+        .channel = whole->channel,
+        .target = whole->target == CLOSS_DENSE_U8 ? CLOSS_DENSE_U8 : CLOSS_LABELS_U8,
+        .targets = (const uint8_t *)whole->targets + offset,
+        .gradient = whole->gradient ? whole->gradient + offset : 0,
+        .store = whole->store,
+        .voxels = BLOCK_VOXELS,
+    };
+}
+
 LANES_INLINE i32x16 lane_numbers(void) { return (i32x16){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}; }
 
 // Lanes of vector v that lie inside the run.
@@ -45,6 +66,12 @@ LANES_INLINE i32x16 lanes_inside(const run *at, int v) {
 
 LANES_INLINE i32x16 load_bytes(const uint8_t *from) {
     return __builtin_convertvector(*(const u8x16_unaligned *)from, i32x16);
+}
+
+// The largest of a block's bytes so far, lane by lane: one instruction a block tells whether a label is no class.
+LANES_INLINE u8x64 largest_bytes(const run *at, u8x64 largest) {
+    u8x64 labels = *(const u8x64_unaligned *)at->targets;
+    return __builtin_elementwise_max(labels, largest);
 }
 
 // 16 labels as int32, with -2 for whatever no class can be; `ignored` gets the lanes that hold the ignore index.
@@ -85,9 +112,8 @@ LANES_INLINE block_labels decode_labels(const formula *f, const run *at, int cla
         i32x16 ignored;
         i32x16 label = load_labels(f, at, v, &ignored);
         i32x16 counted = load_mask(at, v) & ~ignored;
-        i32x16 possible = (label >= 0) & (label < classes);
-        *bad |= counted & ~possible;
-        block.label[v] = i32_select(counted & possible, label, i32_splat(-1));
+        *bad |= counted & ((label < 0) | (label >= classes));
+        block.label[v] = i32_select(counted, label, i32_splat(-1));
     }
     return block;
 }
@@ -156,6 +182,7 @@ static inline void copy_back(const run *rest, int classes, const padded_block *p
         int64_t offset = 0;                                                                                            \
         for (; offset + BLOCK_VOXELS <= (whole)->voxels; offset += BLOCK_VOXELS) {                                     \
             run at = run_from(whole, offset);                                                                          \
+            at.voxels = BLOCK_VOXELS;                                                                                  \
             __VA_ARGS__;                                                                                               \
         }                                                                                                              \
         if (offset < (whole)->voxels) {                                                                                \

@@ -1,8 +1,8 @@
 // One channel at a time, through the sigmoid or given as probabilities: binary cross entropy, focal, region terms, and
 // the balanced term's gradient (arithmetic 5 and 8).
 //
-// `activation`, `terms` and `mode` are constants wherever a caller passes some, so that each kernel in the table below
-// holds only what it needs.
+// A walk's kind is a constant wherever one begins, so that each copy holds only what it needs. A simple walk's targets
+// are 0 or 1 and all of its values count: products with them become choices, with the same bits.
 #ifndef CLOSS_KERNELS_CHANNEL_H
 #define CLOSS_KERNELS_CHANNEL_H
 
@@ -15,9 +15,16 @@
 // Which terms a copy of the walk can hold.
 typedef enum channel_terms { ANY_TERMS, ONLY_REGION, ONE_BINARY, ONE_FOCAL_2, ONLY_BALANCED } channel_terms;
 
+typedef struct channel_kind {
+    closs_activation activation;
+    channel_terms terms;
+    int mode;
+    int simple;
+} channel_kind;
+
 // One vector of values.
 typedef struct channel_values {
-    i32x16 valid;
+    i32x16 valid, positive; // positive: g is 1; what a simple walk goes by
     f32x16 input;      // logit or probability
     f32x16 g, b;       // target and 1 - target
     f32x16 weight;     // v
@@ -29,6 +36,7 @@ typedef struct channel_sums {
     u64x16 product, probability, square, target, target_square;
     u64x16 loss[CLOSS_MAX_TERMS], weight[CLOSS_MAX_TERMS];
     i32x16 count, valid, bad;
+    u8x64 largest_label; // of a simple walk
     f32x16 not_finite;
     int64_t blocks;
 } channel_sums;
@@ -40,25 +48,34 @@ LANES_INLINE int positive_label(const formula *f, const run *at) { return f->cla
 
 LANES_INLINE int label_count(const formula *f) { return f->classes == 1 ? 2 : f->classes; }
 
-// Targets of one vector, and which of its values count.
+// Targets of one vector, and which of its values count; `bad` collects the lanes whose target cannot be.
 LANES_INLINE void load_target(const formula *f, const run *at, int v, channel_values *x, i32x16 *bad) {
     i32x16 counted = load_mask(at, v);
     if (at->target == CLOSS_DENSE_F32) {
         x->g = f32_load((const float *)at->targets + v * LANES);
         i32x16 possible = f->balanced ? (x->g == 0) | (x->g == 1) : (x->g >= 0) & (x->g <= 1);
         *bad |= counted & ~possible;
-        x->valid = counted & possible;
-        x->g = f32_keep(x->valid, x->g);
+        x->positive = counted & (x->g == 1);
+        x->g = f32_keep(counted, x->g);
     } else {
         i32x16 ignored, label = load_labels(f, at, v, &ignored);
         int dense = at->target == CLOSS_DENSE_U8;
-        i32x16 possible = (label >= 0) & (label < (dense ? 2 : label_count(f)));
         counted &= ~ignored;
-        *bad |= counted & ~possible;
-        x->valid = counted & possible;
-        x->g = f32_keep(x->valid & (label == (dense ? 1 : positive_label(f, at))), f32_splat(1));
+        *bad |= counted & ((label < 0) | (label >= (dense ? 2 : label_count(f))));
+        x->positive = counted & (label == (dense ? 1 : positive_label(f, at)));
+        x->g = f32_keep(x->positive, f32_splat(1));
     }
+    x->valid = counted;
     x->b = 1 - x->g;
+}
+
+// The same in a simple walk, which looks at the labels' range block by block.
+LANES_INLINE void load_simple_target(const run *at, int v, int positive_label, channel_values *x) {
+    x->valid = i32_splat(-1);
+    x->positive = load_bytes((const uint8_t *)at->targets + v * LANES) == positive_label;
+    x->g = f32_keep(x->positive, f32_splat(1));
+    x->b = 1 - x->g;
+    x->weight = f32_splat(1);
 }
 
 // -log(y) of a probability, held at 100 (arithmetic 5).
@@ -91,11 +108,13 @@ LANES_INLINE void activate(closs_activation activation, channel_values *x) {
 
 // -------------------------------------------------------------------------------------------- pointwise terms ----
 
-LANES_INLINE f32x16 binary_loss(const channel_values *x, float positive_weight) {
+LANES_INLINE f32x16 binary_loss(int simple, const channel_values *x, float positive_weight) {
+    if (simple) return f32_select(x->positive, x->n0, x->n1);
     return f32_fma(positive_weight * x->g, x->n0, x->b * x->n1);
 }
 
-LANES_INLINE f32x16 binary_slope(const channel_values *x, float positive_weight) {
+LANES_INLINE f32x16 binary_slope(int simple, const channel_values *x, float positive_weight) {
+    if (simple) return f32_select(x->positive, -x->q, x->p);
     return f32_fma(-(positive_weight * x->g), x->q, x->b * x->p);
 }
 
@@ -116,88 +135,100 @@ LANES_INLINE void focal_factor(const pointwise_formula *term, f32x16 u, f32x16 *
     }
 }
 
-LANES_INLINE f32x16 focal_alpha(const pointwise_formula *term, const channel_values *x) {
+LANES_INLINE f32x16 focal_alpha(int simple, const pointwise_formula *term, const channel_values *x) {
+    if (simple) return f32_select(x->positive, f32_splat(term->alpha), f32_splat(term->beta));
     return f32_fma(f32_splat(term->alpha), x->g, term->beta * x->b);
 }
 
-LANES_INLINE f32x16 focal_loss(const pointwise_formula *term, const channel_values *x) {
+// 1 - p_t.
+LANES_INLINE f32x16 focal_miss(int simple, const channel_values *x) {
+    if (simple) return f32_select(x->positive, x->q, x->p);
+    return f32_fma(x->g, x->q, x->b * x->p);
+}
+
+LANES_INLINE f32x16 focal_loss(int simple, const pointwise_formula *term, const channel_values *x) {
     f32x16 factor, derivative;
-    focal_factor(term, f32_fma(x->g, x->q, x->b * x->p), &factor, &derivative);
-    return focal_alpha(term, x) * (factor * binary_loss(x, 1));
+    focal_factor(term, focal_miss(simple, x), &factor, &derivative);
+    return focal_alpha(simple, term, x) * (factor * binary_loss(simple, x, 1));
 }
 
-LANES_INLINE f32x16 focal_slope(const pointwise_formula *term, const channel_values *x) {
+LANES_INLINE f32x16 focal_slope(int simple, const pointwise_formula *term, const channel_values *x) {
     f32x16 factor, derivative;
-    focal_factor(term, f32_fma(x->g, x->q, x->b * x->p), &factor, &derivative);
-    f32x16 slope = factor * binary_slope(x, 1);
-    if (!(term->gamma_is_small_integer && term->gamma == 0))
-        slope = f32_fma(derivative * ((x->b - x->g) * (x->p * x->q)), binary_loss(x, 1), slope);
-    return focal_alpha(term, x) * slope;
+    focal_factor(term, focal_miss(simple, x), &factor, &derivative);
+    f32x16 slope = factor * binary_slope(simple, x, 1);
+    if (!(term->gamma_is_small_integer && term->gamma == 0)) {
+        f32x16 spread = x->p * x->q;
+        f32x16 turn = simple ? f32_select(x->positive, -spread, spread) : (x->b - x->g) * spread;
+        slope = f32_fma(derivative * turn, binary_loss(simple, x, 1), slope);
+    }
+    return focal_alpha(simple, term, x) * slope;
 }
 
-LANES_INLINE f32x16 pointwise_loss(const pointwise_formula *term, const run *at, const channel_values *x) {
-    if (term->kind == CLOSS_FOCAL) return focal_loss(term, x);
-    return binary_loss(x, term->plain ? 1 : term->positive_weight[at->channel]);
+LANES_INLINE f32x16 pointwise_loss(int simple, const pointwise_formula *term, const run *at, const channel_values *x) {
+    if (term->kind == CLOSS_FOCAL) return focal_loss(simple, term, x);
+    return binary_loss(simple, x, term->plain ? 1 : term->positive_weight[at->channel]);
 }
 
-LANES_INLINE f32x16 pointwise_slope(const pointwise_formula *term, const run *at, const channel_values *x) {
-    if (term->kind == CLOSS_FOCAL) return focal_slope(term, x);
-    return binary_slope(x, term->plain ? 1 : term->positive_weight[at->channel]);
+LANES_INLINE f32x16 pointwise_slope(int simple, const pointwise_formula *term, const run *at, const channel_values *x) {
+    if (term->kind == CLOSS_FOCAL) return focal_slope(simple, term, x);
+    return binary_slope(simple, x, term->plain ? 1 : term->positive_weight[at->channel]);
 }
 
 // ----------------------------------------------------------------------------------------------------- totals ----
 
-LANES_INLINE void total_channel_region(const formula *f, const run *at, channel_values values[BLOCK_VECTORS],
-                                       channel_sums *sums) {
-    f32x16 p[BLOCK_VECTORS], product[BLOCK_VECTORS];
-    for (int v = 0; v < BLOCK_VECTORS; v++) {
-        p[v] = f32_keep(values[v].valid, values[v].p);
-        product[v] = p[v] * values[v].g;
-    }
-    exact_add(&sums->probability, block_tree(p), PROBABILITY_ANCHOR);
-    exact_add(&sums->product, block_tree(product), PROBABILITY_ANCHOR);
-    if (f->squares) {
-        for (int v = 0; v < BLOCK_VECTORS; v++) p[v] *= p[v];
-        exact_add(&sums->square, block_tree(p), PROBABILITY_ANCHOR);
-    }
-    if (at->target != CLOSS_DENSE_F32) {
-        for (int v = 0; v < BLOCK_VECTORS; v++) sums->count -= values[v].g == 1;
-        return;
-    }
-    f32x16 g[BLOCK_VECTORS];
-    for (int v = 0; v < BLOCK_VECTORS; v++) g[v] = values[v].g;
-    exact_add(&sums->target, block_tree(g), PROBABILITY_ANCHOR);
-    for (int v = 0; v < BLOCK_VECTORS; v++) g[v] *= g[v];
-    exact_add(&sums->target_square, block_tree(g), PROBABILITY_ANCHOR);
+// What a block's vectors leave for its trees.
+typedef struct channel_block_sums {
+    f32x16 p[BLOCK_VECTORS], g[BLOCK_VECTORS], product[BLOCK_VECTORS], weight[BLOCK_VECTORS];
+    f32x16 loss[CLOSS_MAX_TERMS][BLOCK_VECTORS];
+} channel_block_sums;
+
+LANES_INLINE int has_region(const formula *f, channel_terms terms) {
+    return terms == ONLY_REGION || (terms == ANY_TERMS && f->region);
 }
 
-LANES_INLINE void total_pointwise(const pointwise_formula *term, int k, const run *at,
-                                  channel_values values[BLOCK_VECTORS], channel_sums *sums) {
-    f32x16 loss[BLOCK_VECTORS];
-    for (int v = 0; v < BLOCK_VECTORS; v++)
-        loss[v] = f32_keep(values[v].valid, pointwise_loss(term, at, &values[v]) * values[v].weight);
-    f32x16 t = block_tree(loss);
-    sums->bad |= beyond_limit(t);
-    exact_add(&sums->loss[k], t, LOSS_ANCHOR);
+LANES_INLINE int pointwise_count(const formula *f, channel_terms terms) {
+    return terms == ONE_BINARY || terms == ONE_FOCAL_2 ? 1 : terms == ANY_TERMS ? f->pointwise_count : 0;
 }
 
-// The weight of a value is the same for every pointwise term of a channel.
-LANES_INLINE void total_weight(channel_values values[BLOCK_VECTORS], channel_sums *sums) {
-    f32x16 weight[BLOCK_VECTORS];
-    for (int v = 0; v < BLOCK_VECTORS; v++) weight[v] = values[v].weight;
-    f32x16 t = block_tree(weight);
-    sums->bad |= beyond_limit(t);
-    exact_add(&sums->weight[0], t, LOSS_ANCHOR);
+LANES_INLINE void total_vector(const formula *f, const run *at, channel_kind kind, const channel_values *x, int v,
+                               channel_block_sums *block, channel_sums *sums) {
+    sums->valid -= x->valid;
+    if (has_region(f, kind.terms)) {
+        block->p[v] = f32_keep(x->valid, x->p);
+        block->g[v] = x->g;
+        block->product[v] = kind.simple ? f32_keep(x->positive, x->p) : block->p[v] * x->g;
+        if (at->target != CLOSS_DENSE_F32) sums->count -= x->positive;
+    }
+    for (int k = 0; k < pointwise_count(f, kind.terms); k++)
+        block->loss[k][v] = f32_keep(x->valid, pointwise_loss(kind.simple, &f->pointwise[k], at, x) * x->weight);
+    if (at->weights) block->weight[v] = x->weight;
 }
 
-LANES_INLINE void total_block(const formula *f, const run *at, channel_terms terms,
-                              channel_values values[BLOCK_VECTORS], channel_sums *sums) {
-    if (terms == ONLY_REGION || (terms == ANY_TERMS && f->region)) total_channel_region(f, at, values, sums);
-    if (terms == ONE_BINARY || terms == ONE_FOCAL_2) total_pointwise(&f->pointwise[0], 0, at, values, sums);
-    if (terms == ANY_TERMS)
-        for (int k = 0; k < f->pointwise_count; k++) total_pointwise(&f->pointwise[k], k, at, values, sums);
-    if (at->weights) total_weight(values, sums);
-    for (int v = 0; v < BLOCK_VECTORS; v++) sums->valid -= values[v].valid;
+LANES_INLINE void add_square(u64x16 *sum, const f32x16 values[BLOCK_VECTORS]) {
+    f32x16 square[BLOCK_VECTORS];
+    for (int v = 0; v < BLOCK_VECTORS; v++) square[v] = values[v] * values[v];
+    exact_add(sum, block_tree(square), PROBABILITY_ANCHOR);
+}
+
+LANES_INLINE void add_limited(u64x16 *sum, const f32x16 values[BLOCK_VECTORS], i32x16 *bad) {
+    f32x16 t = block_tree(values);
+    *bad |= beyond_limit(t);
+    exact_add(sum, t, LOSS_ANCHOR);
+}
+
+LANES_INLINE void total_block(const formula *f, const run *at, channel_kind kind, const channel_block_sums *block,
+                              channel_sums *sums) {
+    if (has_region(f, kind.terms)) {
+        exact_add(&sums->probability, block_tree(block->p), PROBABILITY_ANCHOR);
+        exact_add(&sums->product, block_tree(block->product), PROBABILITY_ANCHOR);
+        if (f->squares) add_square(&sums->square, block->p);
+        if (at->target == CLOSS_DENSE_F32) {
+            exact_add(&sums->target, block_tree(block->g), PROBABILITY_ANCHOR);
+            add_square(&sums->target_square, block->g);
+        }
+    }
+    for (int k = 0; k < pointwise_count(f, kind.terms); k++) add_limited(&sums->loss[k], block->loss[k], &sums->bad);
+    if (at->weights) add_limited(&sums->weight[0], block->weight, &sums->bad);
     sums->blocks++;
 }
 
@@ -210,39 +241,39 @@ LANES_INLINE i32x16 balanced_lanes(const run_coefficients *k, const channel_valu
     i32x16 tied = key == k->threshold;
     int64_t left = k->tie_end - first;
     int32_t tied_lanes = left < 0 ? 0 : left > LANES ? LANES : (int32_t)left;
-    return x->valid & ((x->g == 1) | hard | (tied & (lane_numbers() < tied_lanes)));
+    return x->valid & (x->positive | hard | (tied & (lane_numbers() < tied_lanes)));
 }
 
-LANES_INLINE f32x16 pointwise_gradient(const formula *f, const run *at, const run_coefficients *k, channel_terms terms,
+LANES_INLINE f32x16 pointwise_gradient(const formula *f, const run *at, const run_coefficients *k, channel_kind kind,
                                        const channel_values *x, int64_t first) {
     f32x16 slope = {0};
-    int count = terms == ONE_BINARY || terms == ONE_FOCAL_2 ? 1 : terms == ANY_TERMS ? f->pointwise_count : 0;
-    for (int i = 0; i < count; i++)
-        slope = f32_fma(k->pointwise[i] * x->weight, pointwise_slope(&f->pointwise[i], at, x), slope);
-    if (terms == ONLY_BALANCED || (terms == ANY_TERMS && f->balanced)) {
+    for (int i = 0; i < pointwise_count(f, kind.terms); i++)
+        slope = f32_fma(k->pointwise[i] * x->weight, pointwise_slope(kind.simple, &f->pointwise[i], at, x), slope);
+    if (kind.terms == ONLY_BALANCED || (kind.terms == ANY_TERMS && f->balanced)) {
         f32x16 factor = f32_keep(balanced_lanes(k, x, first), f32_splat(k->balanced));
-        slope = f32_fma(factor, binary_slope(x, 1), slope);
+        slope = f32_fma(factor, binary_slope(kind.simple, x, 1), slope);
     }
     return slope;
 }
 
-LANES_INLINE f32x16 region_gradient(const run_coefficients *k, const channel_values *x) {
-    f32x16 by_target = f32_fma(f32_splat(k->target[0]), x->g, f32_splat(k->constant[0]));
+LANES_INLINE f32x16 region_gradient(int simple, const run_coefficients *k, const channel_values *x) {
+    f32x16 by_target =
+        simple ? f32_select(x->positive, f32_splat(k->target[0] + k->constant[0]), f32_splat(k->constant[0]))
+               : f32_fma(f32_splat(k->target[0]), x->g, f32_splat(k->constant[0]));
     return f32_fma(f32_splat(k->probability[0]), x->p, by_target);
 }
 
-LANES_INLINE f32x16 channel_gradient(const formula *f, const run *at, const run_coefficients *k,
-                                     closs_activation activation, channel_terms terms, const channel_values *x,
-                                     int64_t first) {
-    int region = terms == ONLY_REGION || (terms == ANY_TERMS && f->region);
-    int pointwise = terms != ONLY_REGION && (terms != ANY_TERMS || f->pointwise_count || f->balanced);
-    f32x16 slope = pointwise ? pointwise_gradient(f, at, k, terms, x, first) : f32_splat(0);
+LANES_INLINE f32x16 channel_gradient(const formula *f, const run *at, const run_coefficients *k, channel_kind kind,
+                                     const channel_values *x, int64_t first) {
+    int region = has_region(f, kind.terms);
+    int pointwise = kind.terms != ONLY_REGION && (kind.terms != ANY_TERMS || f->pointwise_count || f->balanced);
+    f32x16 slope = pointwise ? pointwise_gradient(f, at, k, kind, x, first) : f32_splat(0);
     f32x16 spread = x->p * x->q;
-    if (activation == CLOSS_SIGMOID)
-        slope = region ? f32_fma(spread, region_gradient(k, x), slope) : slope;
+    if (kind.activation == CLOSS_SIGMOID)
+        slope = region ? f32_fma(spread, region_gradient(kind.simple, k, x), slope) : slope;
     else {
         if (pointwise) slope = slope / f32_larger(spread, f32_splat(1e-12f));
-        if (region) slope = pointwise ? region_gradient(k, x) + slope : region_gradient(k, x);
+        if (region) slope = pointwise ? region_gradient(kind.simple, k, x) + slope : region_gradient(kind.simple, k, x);
     }
     return f32_keep(x->valid, slope);
 }
@@ -254,32 +285,67 @@ LANES_INLINE void check_input(closs_activation activation, const run *at, int v,
     if (activation == CLOSS_PROBABILITIES) sums->bad |= ~((input >= 0) & (input <= 1)) & lanes_inside(at, v);
 }
 
-LANES_INLINE void channel_block(const formula *f, const run *at, const run_coefficients *k,
-                                closs_activation activation, channel_terms terms, int mode, int64_t first,
-                                channel_sums *sums) {
-    channel_values values[BLOCK_VECTORS];
+LANES_INLINE void channel_block(const formula *f, const run *at, const run_coefficients *k, channel_kind kind,
+                                int64_t first, channel_sums *sums) {
+    channel_block_sums block;
+    if (kind.simple) sums->largest_label = largest_bytes(at, sums->largest_label);
     for (int v = 0; v < BLOCK_VECTORS; v++) {
-        channel_values *x = &values[v];
-        x->input = f32_load(at->logits + v * LANES);
-        check_input(activation, at, v, x->input, sums);
-        load_target(f, at, v, x, &sums->bad);
-        x->weight = decode_weights(at, v, x->valid, &sums->bad);
-        activate(activation, x);
+        channel_values x;
+        x.input = f32_load(at->logits + v * LANES);
+        check_input(kind.activation, at, v, x.input, sums);
+        if (kind.simple) {
+            load_simple_target(at, v, at->target == CLOSS_DENSE_U8 ? 1 : positive_label(f, at), &x);
+        } else {
+            load_target(f, at, v, &x, &sums->bad);
+            x.weight = decode_weights(at, v, x.valid, &sums->bad);
+        }
+        activate(kind.activation, &x);
+        if (kind.mode & MODE_TOTALS) total_vector(f, at, kind, &x, v, &block, sums);
+        if (kind.mode & MODE_GRADIENT)
+            store_gradient(at->gradient + v * LANES, channel_gradient(f, at, k, kind, &x, first + v * LANES), at->store);
     }
-    if (mode & MODE_TOTALS) total_block(f, at, terms, values, sums);
-    if (mode & MODE_GRADIENT)
-        for (int v = 0; v < BLOCK_VECTORS; v++)
-            store_gradient(at->gradient + v * LANES,
-                           channel_gradient(f, at, k, activation, terms, &values[v], first + v * LANES), at->store);
+    if (kind.mode & MODE_TOTALS) total_block(f, at, kind, &block, sums);
 }
 
-LANES_INLINE void channel_blocks(const formula *f, const run *whole, const run_coefficients *k,
-                                 closs_activation activation, channel_terms terms, int mode, channel_sums *sums) {
+// Any run.
+LANES_INLINE void channel_blocks(const formula *f, const run *whole, const run_coefficients *k, channel_kind kind,
+                                 channel_sums *sums) {
     int64_t first = 0;
     FOR_EACH_BLOCK(whole, at, 1, {
-        channel_block(f, &at, k, activation, terms, mode, first, sums);
+        channel_block(f, &at, k, kind, first, sums);
         first += BLOCK_VOXELS;
     });
+}
+
+// The formula with what a kind of terms implies as constants.
+LANES_INLINE formula narrowed(const formula *f, channel_terms terms) {
+    formula narrow = {.classes = f->classes, .squares = f->squares};
+    narrow.pointwise[0] = f->pointwise[0];
+    narrow.pointwise[0].kind = terms == ONE_FOCAL_2 ? CLOSS_FOCAL : CLOSS_BINARY_CROSS_ENTROPY;
+    narrow.pointwise[0].plain = 1;
+    narrow.pointwise[0].gamma_is_small_integer = 1;
+    narrow.pointwise[0].gamma = 2;
+    return narrow;
+}
+
+// The whole blocks of a simple run; gives back how many voxels that was. Sums are kept apart from the caller's, so that
+// they stay in registers.
+LANES_INLINE int64_t simple_channel_blocks(const formula *f, const run *whole, const run_coefficients *k,
+                                           channel_terms terms, int mode, channel_sums *sums) {
+    const channel_kind kind = {CLOSS_SIGMOID, terms, mode, 1};
+    const formula narrow = narrowed(f, terms);
+    const run_coefficients coefficients = mode & MODE_GRADIENT ? *k : (run_coefficients){0};
+    const run copy = *whole;
+    channel_sums local = *sums;
+    int64_t offset = 0;
+    for (; offset + BLOCK_VOXELS <= copy.voxels; offset += BLOCK_VOXELS) {
+        run at = simple_block(&copy, offset);
+        channel_block(&narrow, &at, &coefficients, kind, offset, &local);
+    }
+    uint8_t largest = whole->target == CLOSS_DENSE_U8 ? 1 : (uint8_t)(label_count(f) > 256 ? 255 : label_count(f) - 1);
+    if (__builtin_reduce_max(local.largest_label) > largest) local.bad = i32_splat(-1);
+    *sums = local;
+    return offset;
 }
 
 LANES_INLINE channel_terms terms_of(const formula *f) {
@@ -291,45 +357,25 @@ LANES_INLINE channel_terms terms_of(const formula *f) {
     return term->gamma_is_small_integer && term->gamma == 2 ? ONE_FOCAL_2 : ANY_TERMS;
 }
 
-// The formula of ONE_BINARY and ONE_FOCAL_2 with its choices as constants.
-LANES_INLINE formula narrowed(const formula *f, channel_terms terms) {
-    formula narrow = *f;
-    if (terms == ONE_BINARY) {
-        narrow.pointwise[0].kind = CLOSS_BINARY_CROSS_ENTROPY;
-        narrow.pointwise[0].plain = 1;
-    } else if (terms == ONE_FOCAL_2) {
-        narrow.pointwise[0].kind = CLOSS_FOCAL;
-        narrow.pointwise[0].gamma_is_small_integer = 1;
-        narrow.pointwise[0].gamma = 2;
-    }
-    return narrow;
-}
-
-LANES_INLINE void channel_by_terms(const formula *f, const run *whole, const run_coefficients *k,
-                                   closs_activation activation, int mode, channel_sums *sums) {
+// Simple runs of the common losses have walks of their own; everything else takes the general one.
+LANES_INLINE int64_t simple_channel_walk(const formula *f, const run *whole, const run_coefficients *k, int mode,
+                                         channel_sums *sums) {
+    if (f->activation != CLOSS_SIGMOID || !is_simple(f, whole)) return 0;
     switch (terms_of(f)) {
-    case ONLY_REGION: channel_blocks(f, whole, k, activation, ONLY_REGION, mode, sums); break;
-    case ONLY_BALANCED: channel_blocks(f, whole, k, activation, ONLY_BALANCED, mode, sums); break;
-    case ONE_BINARY: {
-        formula narrow = narrowed(f, ONE_BINARY);
-        channel_blocks(&narrow, whole, k, activation, ONE_BINARY, mode, sums);
-        break;
-    }
-    case ONE_FOCAL_2: {
-        formula narrow = narrowed(f, ONE_FOCAL_2);
-        channel_blocks(&narrow, whole, k, activation, ONE_FOCAL_2, mode, sums);
-        break;
-    }
-    default: channel_blocks(f, whole, k, activation, ANY_TERMS, mode, sums); break;
+    case ONLY_REGION: return simple_channel_blocks(f, whole, k, ONLY_REGION, mode, sums);
+    case ONE_BINARY: return simple_channel_blocks(f, whole, k, ONE_BINARY, mode, sums);
+    case ONE_FOCAL_2: return simple_channel_blocks(f, whole, k, ONE_FOCAL_2, mode, sums);
+    default: return 0;
     }
 }
 
 LANES_INLINE void channel_walk(const formula *f, const run *whole, const run_coefficients *k, int mode,
                                channel_sums *sums) {
+    run rest = run_from(whole, simple_channel_walk(f, whole, k, mode, sums));
     if (f->activation == CLOSS_SIGMOID)
-        channel_by_terms(f, whole, k, CLOSS_SIGMOID, mode, sums);
+        channel_blocks(f, &rest, k, (channel_kind){CLOSS_SIGMOID, ANY_TERMS, mode, 0}, sums);
     else
-        channel_by_terms(f, whole, k, CLOSS_PROBABILITIES, mode, sums);
+        channel_blocks(f, &rest, k, (channel_kind){CLOSS_PROBABILITIES, ANY_TERMS, mode, 0}, sums);
 }
 
 static fault finish_channel_sums(const formula *f, const run *whole, const channel_sums *sums, run_sums *out) {

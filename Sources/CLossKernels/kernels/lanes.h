@@ -20,6 +20,7 @@ typedef float f32x16 __attribute__((vector_size(64)));
 typedef int32_t i32x16 __attribute__((vector_size(64)));
 typedef uint32_t u32x16 __attribute__((vector_size(64)));
 typedef uint8_t u8x16 __attribute__((vector_size(16)));
+typedef uint8_t u8x64 __attribute__((vector_size(64)));
 typedef double f64x16 __attribute__((vector_size(128)));
 typedef int64_t i64x16 __attribute__((vector_size(128)));
 typedef uint64_t u64x16 __attribute__((vector_size(128)));
@@ -28,6 +29,7 @@ typedef uint64_t u64x16 __attribute__((vector_size(128)));
 typedef f32x16 f32x16_unaligned __attribute__((aligned(1), may_alias));
 typedef i32x16 i32x16_unaligned __attribute__((aligned(1), may_alias));
 typedef u8x16 u8x16_unaligned __attribute__((aligned(1), may_alias));
+typedef u8x64 u8x64_unaligned __attribute__((aligned(1), may_alias));
 
 #define LANES_INLINE static inline __attribute__((always_inline, unused))
 

@@ -42,8 +42,7 @@ LANES_INLINE selection_values load_selection(const formula *f, const run *at, in
     channel_values x;
     x.input = f32_load(at->logits + v * LANES);
     load_target(f, at, v, &x, bad);
-    i32x16 positive = x.g == 1;
-    return (selection_values){x.input, x.valid & positive, x.valid & ~positive, key_of(x.input)};
+    return (selection_values){x.input, x.positive, x.valid & ~x.positive, key_of(x.input)};
 }
 
 LANES_INLINE f32x16 loss_of(const formula *f, f32x16 input, int positive) {

@@ -62,13 +62,14 @@ static fault survey_softmax(const formula *f, const run *whole, int with_logits,
 static fault survey_channel(const formula *f, const run *whole, int with_logits, survey_state *state, run_sums *out) {
     channel_sums sums = {0};
     FOR_EACH_BLOCK(whole, at, 1, {
-        channel_values values[BLOCK_VECTORS];
+        f32x16 weight[BLOCK_VECTORS];
         for (int v = 0; v < BLOCK_VECTORS; v++) {
-            load_target(f, &at, v, &values[v], &state->bad);
-            sums.valid -= values[v].valid;
-            if (at.weights) survey_weights(&at, v, values[v].valid, &values[v].weight, state);
+            channel_values x;
+            load_target(f, &at, v, &x, &state->bad);
+            sums.valid -= x.valid;
+            if (at.weights) survey_weights(&at, v, x.valid, &weight[v], state);
         }
-        if (at.weights) total_weight(values, &sums);
+        if (at.weights) add_limited(&sums.weight[0], weight, &sums.bad);
         if (with_logits) survey_logits(f, &at, 1, state);
         sums.blocks++;
     });

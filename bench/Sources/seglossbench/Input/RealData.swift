@@ -28,9 +28,10 @@ struct RealData {
     // MARK: - Files
 
     private static func files(under folder: URL) throws -> [URL] {
-        guard let walk = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil) else {
-            throw BenchError("\(folder.path): no such folder")
-        }
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder), isFolder.boolValue,
+            let walk = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)
+        else { throw BenchError("\(folder.path): no such folder") }
         return walk.compactMap { $0 as? URL }.sorted { $0.path < $1.path }
     }
 
@@ -47,6 +48,9 @@ struct RealData {
             let array = try Npy(contentsOf: url)
             guard array.shape.count == 3 else {
                 throw BenchError("\(url.path): has shape \(array.shape), expected [classes, height, width]")
+            }
+            if let index = array.values.firstIndex(where: { !$0.isFinite }) {
+                throw BenchError("\(url.path): value \(index) is \(array.values[index]), expected finite logits")
             }
             let name = url.deletingPathExtension().lastPathComponent
             let size = (array.shape[1], array.shape[2])

@@ -17,9 +17,9 @@ enum Scene: Hashable, CustomStringConvertible {
         let batch = Batch(shape: shape)
         var seeded = Seeded(0x5e61_0055 &+ UInt64(shape.voxels) &* 31 &+ UInt64(shape.classes))
         for sample in 0..<shape.samples {
+            let labels = batch.labels.values[sample * shape.plane..<(sample + 1) * shape.plane]
             var canvas = Canvas(
-                labels: UnsafeMutableBufferPointer(rebasing: batch.labels.values[sample * shape.plane..<(sample + 1) * shape.plane]),
-                height: shape.height, width: shape.width)
+                labels: UnsafeMutableBufferPointer(rebasing: labels), height: shape.height, width: shape.width)
             switch self {
             case .street: canvas.paintStreet(classes: shape.classes, &seeded)
             case .lesion(let positive): canvas.paintLesions(positive: positive, &seeded)

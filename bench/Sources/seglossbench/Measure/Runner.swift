@@ -122,10 +122,6 @@ struct Runner {
 
     /// The rows as the catalogue lists them, not as they were measured.
     private func inOrder(of entries: [Entry]) -> [Report.Row] {
-        let places = entries.enumerated().map { ("\($1.kernel.name) \($1.shape.text)", $0) }
-        let place = Dictionary(places) { first, _ in first }
-        return rows.enumerated().sorted { a, b in
-            (place["\(a.element.name) \(a.element.shape)"]!, a.offset) < (place["\(b.element.name) \(b.element.shape)"]!, b.offset)
-        }.map(\.element)
+        entries.flatMap { entry in rows.filter { $0.name == entry.kernel.name && $0.shape == entry.shape.text } }
     }
 }

@@ -10,7 +10,8 @@ enum Charts {
                     text: "\(Format.percent(row.fractionOfLimit)), \(Format.time(row.medianSeconds))",
                     style: index == 0 ? "first" : "second")
             }
-            return BarChart.Group(title: title, bars: bars)
+            let row = shown.first { $0.title == title }!
+            return BarChart.Group(title: row.name, detail: row.shape, bars: bars)
         }
         return BarChart(groups, scale: .linear, mark: (1, "limit"), tickText: Format.percent)
     }
@@ -42,7 +43,7 @@ enum Charts {
                     value: row.gigavoxelsPerSecond, text: "\(Format.digits(row.gigavoxelsPerSecond)) Gvoxel/s",
                     name: row.isa, style: styles[min(index, 2)])
             }
-            return bars.count > 1 ? BarChart.Group(title: title, bars: bars) : nil
+            return bars.count > 1 ? BarChart.Group(title: all[0].name, detail: all[0].shape, bars: bars) : nil
         }
         return BarChart(groups, scale: .linear, tickText: Format.round)
     }

@@ -17,7 +17,8 @@ enum Format {
         switch abs(value) {
         case 100...: String(format: "%.0f", value)
         case 10...: String(format: "%.1f", value)
-        default: String(format: "%.2f", value)
+        case 0.1...: String(format: "%.2f", value)
+        default: String(format: "%.3g", value)
         }
     }
 

@@ -1,0 +1,560 @@
+/* Prints a line for each of a fixed set of problems: its name and a hash of every bit that the library computed for it.
+ * Two machines, instruction sets or builds agree where their output is the same text.
+ *
+ * The problems come from integer random numbers alone, turned into floats by exact operations, so that they are the
+ * same everywhere. Each is computed twice, as a whole and in parts; where the two differ the program fails by itself.
+ *
+ *     corpus [--isa best|generic|avx2|avx512] [--threads n]
+ *
+ * Ends with 0; with 1 where the library refused or contradicted itself; with 77 where the instruction set is missing.
+ */
+#include <closs.h>
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_TERMS = 4, NOT_AVAILABLE = 77 };
+
+static closs_isa isa = CLOSS_ISA_BEST;
+static int threads = 1;
+static int failures;
+
+/* ---------------------------------------------------------------------------------------------------- numbers ---- */
+
+typedef struct random_numbers {
+    uint64_t state;
+} random_numbers;
+
+/* SplitMix64 */
+static uint64_t next(random_numbers *r) {
+    uint64_t z = r->state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+static int64_t below(random_numbers *r, int64_t bound) { return (int64_t)(next(r) % (uint64_t)bound); }
+
+static int one_in(random_numbers *r, int64_t n) { return below(r, n) == 0; }
+
+/* FNV-1a */
+static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t count) {
+    for (size_t i = 0; i < count; i++) hash = (hash ^ ((const unsigned char *)bytes)[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+/* ---------------------------------------------------------------------------------------------------- problem ---- */
+
+typedef struct problem {
+    char name[160];
+    closs_spec spec;
+    closs_term terms[MOST_TERMS];
+    float class_weights[CLOSS_MAX_CLASSES];
+    closs_batch batch;
+    closs_write write;
+    float scale;
+    int in_place;
+    size_t values, voxels; /* of the batch */
+    float *logits, *weights, *start; /* start: what the gradient's memory holds before */
+    void *targets;
+    uint8_t *mask;
+} problem;
+
+static void add_to_name(problem *p, const char *format, ...) {
+    size_t used = strlen(p->name);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(p->name + used, sizeof p->name - used, format, arguments);
+    va_end(arguments);
+}
+
+static void *allocate(size_t count, size_t size) {
+    void *memory = calloc(count ? count : 1, size);
+    if (!memory) {
+        fprintf(stderr, "corpus: out of memory\n");
+        exit(1);
+    }
+    return memory;
+}
+
+/* Kinds of logits: a network's; many ties; saturated ones; and every magnitude down to subnormals and both zeros. */
+static float draw_logit(random_numbers *r, int kind) {
+    switch (kind) {
+    case 0: return (float)(below(r, 1 << 20) - (1 << 19)) * 0x1p-16f;
+    case 1: return (float)(below(r, 9) - 4) * 0.5f;
+    case 2: return (float)(below(r, 1 << 20) - (1 << 19)) * 0x1p-10f;
+    default: {
+        uint32_t exponent = (uint32_t)below(r, 134), bits = (uint32_t)next(r) & 0x807fffff;
+        float value;
+        bits |= exponent << 23;
+        if (one_in(r, 16)) bits &= 0x80000000;
+        memcpy(&value, &bits, sizeof value);
+        return value;
+    }
+    }
+}
+
+static float draw_probability(random_numbers *r, int kind) {
+    if (one_in(r, 16)) return (float)below(r, 2);
+    if (kind == 1) return (float)below(r, 9) * 0.125f;
+    float value = (float)below(r, 1 << 24) * 0x1p-24f;
+    return kind == 3 ? value * 0x1p-110f * 0x1p-20f : value;
+}
+
+static void draw_input(problem *p, random_numbers *r) {
+    static const char *KINDS[] = {"plain", "ties", "saturated", "magnitudes"};
+    int kind = (int)below(r, 4);
+    p->logits = allocate(p->values, sizeof *p->logits);
+    for (size_t i = 0; i < p->values; i++)
+        p->logits[i] = p->spec.activation == CLOSS_PROBABILITIES ? draw_probability(r, kind) : draw_logit(r, kind);
+    p->batch.logits = p->logits;
+    p->batch.logits_count = p->values;
+    add_to_name(p, " %s", KINDS[kind]);
+}
+
+static int is_dense(closs_target target) { return target == CLOSS_DENSE_U8 || target == CLOSS_DENSE_F32; }
+
+static size_t target_bytes(closs_target target) {
+    static const size_t BYTES[] = {1, 2, 4, 8, 1, 4};
+    return BYTES[target];
+}
+
+static void set_label(void *targets, closs_target target, size_t i, int64_t label) {
+    switch (target) {
+    case CLOSS_LABELS_U16: ((uint16_t *)targets)[i] = (uint16_t)label; break;
+    case CLOSS_LABELS_I32: ((int32_t *)targets)[i] = (int32_t)label; break;
+    case CLOSS_LABELS_I64: ((int64_t *)targets)[i] = label; break;
+    default: ((uint8_t *)targets)[i] = (uint8_t)label; break;
+    }
+}
+
+static void draw_targets(problem *p, random_numbers *r, int has_balanced) {
+    static const char *NAMES[] = {"u8", "u16", "i32", "i64", "dense-u8", "dense-f32"};
+    closs_target target = (closs_target)below(r, p->spec.activation == CLOSS_SOFTMAX ? 4 : 6);
+    int64_t classes = p->spec.shape.classes, labels = classes == 1 ? 2 : classes;
+    if (target == CLOSS_LABELS_U8 && labels > 255) target = CLOSS_LABELS_U16;
+    p->spec.has_ignore_index = target != CLOSS_DENSE_F32 && one_in(r, 2);
+    p->spec.ignore_index = target == CLOSS_LABELS_I32 || target == CLOSS_LABELS_I64 ? -1 - below(r, 100) : 255;
+    if (target == CLOSS_LABELS_U16) p->spec.ignore_index = 65535;
+    size_t count = is_dense(target) ? p->values : p->voxels;
+    p->targets = allocate(count, target_bytes(target));
+    for (size_t i = 0; i < count; i++) {
+        if (target == CLOSS_DENSE_F32)
+            ((float *)p->targets)[i] = has_balanced ? (float)below(r, 2) : draw_probability(r, (int)below(r, 3));
+        else if (p->spec.has_ignore_index && one_in(r, 8))
+            set_label(p->targets, target, i, p->spec.ignore_index);
+        else
+            set_label(p->targets, target, i, below(r, is_dense(target) ? 2 : labels));
+    }
+    p->batch.target = target;
+    p->batch.targets = p->targets;
+    p->batch.targets_count = count;
+    add_to_name(p, " %s%s", NAMES[target], p->spec.has_ignore_index ? " ignore" : "");
+}
+
+static void draw_mask_and_weights(problem *p, random_numbers *r, int has_balanced) {
+    if (one_in(r, 3)) {
+        p->mask = allocate(p->voxels, 1);
+        for (size_t i = 0; i < p->voxels; i++) p->mask[i] = one_in(r, 4) ? 0 : (uint8_t)(1 + below(r, 255));
+        p->batch.mask = p->mask;
+        p->batch.mask_count = p->voxels;
+        add_to_name(p, " mask");
+    }
+    if (!has_balanced && one_in(r, 3)) {
+        p->weights = allocate(p->voxels, sizeof *p->weights);
+        for (size_t i = 0; i < p->voxels; i++) p->weights[i] = one_in(r, 8) ? 0 : (float)below(r, 1 << 12) * 0x1p-9f;
+        p->batch.weights = p->weights;
+        p->batch.weights_count = p->voxels;
+        add_to_name(p, " weights");
+    }
+}
+
+static void draw_write(problem *p, random_numbers *r) {
+    p->in_place = one_in(r, 4);
+    p->write = !p->in_place && one_in(r, 3) ? CLOSS_ADD : CLOSS_OVERWRITE;
+    p->scale = one_in(r, 3) ? (float)(1 + below(r, 1000)) * 0x1p-6f : 1;
+    p->spec.checks = one_in(r, 3) ? CLOSS_CHECK_WHILE_WRITING : CLOSS_CHECK_BEFORE_WRITING;
+    p->start = allocate(p->values, sizeof *p->start);
+    for (size_t i = 0; i < p->values; i++) p->start[i] = (float)(below(r, 1 << 16) - (1 << 15)) * 0x1p-24f;
+    add_to_name(p, "%s%s", p->in_place ? " in-place" : p->write == CLOSS_ADD ? " add" : "", p->scale == 1 ? "" : " scaled");
+}
+
+/* ------------------------------------------------------------------------------------------------------ terms ---- */
+
+static closs_divisor draw_divisor(random_numbers *r, double *value) {
+    *value = (double)(1 + below(r, 64)) * 0.25;
+    return (closs_divisor)below(r, 4);
+}
+
+static const float *draw_class_weights(problem *p, random_numbers *r, size_t *count) {
+    if (!one_in(r, 3)) return NULL;
+    *count = (size_t)p->spec.shape.classes;
+    return p->class_weights;
+}
+
+static void draw_term(problem *p, random_numbers *r, closs_term *t, closs_term_kind kind) {
+    static const double GAMMAS[] = {0, 0.5, 1, 1.5, 2, 3, 3.75, 5};
+    double eighths = (double)below(r, 9) * 0.125;
+    memset(t, 0, sizeof *t);
+    t->kind = kind;
+    t->weight = (double)(1 + below(r, 16)) * 0.125 * (one_in(r, 8) ? -1 : 1);
+    switch (kind) {
+    case CLOSS_CROSS_ENTROPY: {
+        closs_cross_entropy *of = &t->of.cross_entropy;
+        of->class_weights = draw_class_weights(p, r, &of->class_weights_count);
+        of->label_smoothing = one_in(r, 2) ? eighths : 0;
+        of->divisor = draw_divisor(r, &of->divisor_value);
+        add_to_name(p, " ce");
+        break;
+    }
+    case CLOSS_BINARY_CROSS_ENTROPY: {
+        closs_binary_cross_entropy *of = &t->of.binary_cross_entropy;
+        of->positive_weights = draw_class_weights(p, r, &of->positive_weights_count);
+        of->divisor = draw_divisor(r, &of->divisor_value);
+        add_to_name(p, " bce");
+        break;
+    }
+    case CLOSS_FOCAL: {
+        closs_focal *of = &t->of.focal;
+        of->gamma = GAMMAS[below(r, 8)];
+        of->has_alpha = one_in(r, 2);
+        of->alpha = eighths;
+        of->divisor = draw_divisor(r, &of->divisor_value);
+        add_to_name(p, " focal-%g", of->gamma);
+        break;
+    }
+    case CLOSS_DICE: {
+        closs_dice *of = &t->of.dice;
+        of->smooth_numerator = one_in(r, 2) ? 0x1p-17 : 0;
+        of->smooth_denominator = one_in(r, 2) ? 0x1p-17 : eighths;
+        of->denominator = (closs_denominator)below(r, 2);
+        of->scope = (closs_scope)below(r, 2);
+        of->exclude_background = p->spec.shape.classes > 1 && one_in(r, 3);
+        of->class_weights = draw_class_weights(p, r, &of->class_weights_count);
+        add_to_name(p, " dice-%s-%s", of->denominator ? "squared" : "linear", of->scope ? "batch" : "sample");
+        break;
+    }
+    case CLOSS_BALANCED_BINARY_CROSS_ENTROPY: {
+        closs_balanced_binary_cross_entropy *of = &t->of.balanced_binary_cross_entropy;
+        of->negative_ratio = (double)below(r, 13) * 0.25;
+        of->minimum_negatives = below(r, 20);
+        of->epsilon = one_in(r, 2) ? 0x1p-20 : 0;
+        of->scope = (closs_scope)below(r, 2);
+        add_to_name(p, " balanced-%s", of->scope ? "batch" : "sample");
+        break;
+    }
+    }
+}
+
+/* The sets of terms that the corpus covers; 0 ends one. */
+static const closs_term_kind SOFTMAX_SETS[][MOST_TERMS] = {
+    {CLOSS_CROSS_ENTROPY},
+    {CLOSS_DICE},
+    {CLOSS_DICE, CLOSS_CROSS_ENTROPY},
+    {CLOSS_CROSS_ENTROPY, CLOSS_DICE, CLOSS_DICE, CLOSS_CROSS_ENTROPY},
+};
+static const closs_term_kind CHANNEL_SETS[][MOST_TERMS] = {
+    {CLOSS_BINARY_CROSS_ENTROPY},
+    {CLOSS_FOCAL},
+    {CLOSS_DICE},
+    {CLOSS_BALANCED_BINARY_CROSS_ENTROPY},
+    {CLOSS_DICE, CLOSS_BINARY_CROSS_ENTROPY},
+    {CLOSS_DICE, CLOSS_FOCAL},
+    {CLOSS_FOCAL, CLOSS_BINARY_CROSS_ENTROPY, CLOSS_FOCAL, CLOSS_DICE},
+    {CLOSS_BALANCED_BINARY_CROSS_ENTROPY, CLOSS_DICE, CLOSS_FOCAL},
+};
+
+static problem *make_problem(uint64_t seed, closs_activation activation, const closs_term_kind *kinds, int64_t samples,
+                             int64_t classes, int64_t voxels) {
+    static const char *ACTIVATIONS[] = {"softmax", "sigmoid", "probabilities"};
+    random_numbers r = {seed * UINT64_C(0x2545f4914f6cdd1d)};
+    problem *p = allocate(1, sizeof *p);
+    int has_balanced = 0;
+    p->spec.shape = (closs_shape){samples, classes, voxels};
+    p->spec.activation = activation;
+    p->spec.threads = threads;
+    p->spec.isa = isa;
+    p->spec.terms = p->terms;
+    p->voxels = (size_t)(samples * voxels);
+    p->values = p->voxels * (size_t)classes;
+    add_to_name(p, "%03" PRIu64 " %s %" PRId64 "x%" PRId64 "x%" PRId64, seed, ACTIVATIONS[activation], samples, classes,
+                voxels);
+    for (int64_t c = 0; c < classes; c++) p->class_weights[c] = (float)(1 + below(&r, 31)) * 0.125f;
+    for (; p->spec.term_count < MOST_TERMS && kinds[p->spec.term_count]; p->spec.term_count++) {
+        has_balanced |= kinds[p->spec.term_count] == CLOSS_BALANCED_BINARY_CROSS_ENTROPY;
+        draw_term(p, &r, &p->terms[p->spec.term_count], kinds[p->spec.term_count]);
+    }
+    draw_targets(p, &r, has_balanced);
+    draw_mask_and_weights(p, &r, has_balanced);
+    draw_input(p, &r);
+    draw_write(p, &r);
+    return p;
+}
+
+static void free_problem(problem *p) {
+    free(p->logits);
+    free(p->weights);
+    free(p->start);
+    free(p->targets);
+    free(p->mask);
+    free(p);
+}
+
+/* ---------------------------------------------------------------------------------------------------- outcome ---- */
+
+typedef struct outcome {
+    uint64_t value_hash, gradient_hash;
+} outcome;
+
+static closs_error error;
+
+/* Whether a call went well. A problem of the corpus is never refused. */
+static int good(const problem *p, closs_status status) {
+    if (status == CLOSS_OK) return 1;
+    printf("%s REFUSED: %s\n", p->name, error.message);
+    failures++;
+    return 0;
+}
+
+typedef struct run_memory {
+    closs_plan *plan;
+    void *scratch;
+    size_t scratch_bytes;
+    double terms[MOST_TERMS], *per_class;
+    closs_result result;
+} run_memory;
+
+static uint64_t hash_result(const run_memory *m) {
+    uint64_t hash = hash_bytes(UINT64_C(0xcbf29ce484222325), &m->result.value, sizeof m->result.value);
+    hash = hash_bytes(hash, m->result.terms, m->result.terms_count * sizeof(double));
+    return hash_bytes(hash, m->result.per_class, m->result.per_class_count * sizeof(double));
+}
+
+static int begin(const problem *p, run_memory *m) {
+    memset(m, 0, sizeof *m);
+    if (!good(p, closs_plan_create(&p->spec, &m->plan, &error))) return 0;
+    m->scratch_bytes = closs_scratch_bytes(m->plan);
+    m->scratch = allocate(m->scratch_bytes, 1);
+    m->result.terms = m->terms;
+    m->result.terms_count = p->spec.term_count;
+    m->result.per_class_count = p->spec.term_count * (size_t)p->spec.shape.classes;
+    m->result.per_class = m->per_class = allocate(m->result.per_class_count, sizeof(double));
+    return 1;
+}
+
+static void end(run_memory *m) {
+    closs_plan_destroy(m->plan);
+    free(m->scratch);
+    free(m->per_class);
+}
+
+static uint64_t hash_gradient(const problem *p, const float *gradient) {
+    return hash_bytes(UINT64_C(0xcbf29ce484222325), gradient, p->values * sizeof *gradient);
+}
+
+static int run_whole(const problem *p, outcome *out) {
+    run_memory m;
+    if (!begin(p, &m)) return 0;
+    float *gradient = allocate(p->values, sizeof *gradient);
+    memcpy(gradient, p->in_place ? p->logits : p->start, p->values * sizeof *gradient);
+    closs_batch batch = p->batch;
+    if (p->in_place) batch.logits = gradient;
+    closs_gradient_buffer buffer = {gradient, p->values, p->write, p->scale};
+    int ok = good(p, closs_evaluate(m.plan, &batch, &buffer, &m.result, m.scratch, m.scratch_bytes, &error));
+    if (ok) *out = (outcome){hash_result(&m), hash_gradient(p, gradient)};
+    free(gradient);
+    end(&m);
+    return ok;
+}
+
+/* A part's own copy of the batch's memory; rows are [samples][classes or 1]. */
+typedef struct cut {
+    closs_batch batch;
+    void *memory[4];
+} cut;
+
+static void copy_rows(char *part, const char *whole, int64_t rows_per_sample, size_t size, const problem *p,
+                      const closs_batch *b, int back) {
+    size_t row = (size_t)b->voxel_count * size;
+    for (int64_t i = 0; i < b->sample_count * rows_per_sample; i++) {
+        int64_t at = (b->first_sample * rows_per_sample + i) * p->spec.shape.voxels + b->first_voxel;
+        if (back)
+            memcpy((char *)whole + (size_t)at * size, part + (size_t)i * row, row);
+        else
+            memcpy(part + (size_t)i * row, whole + (size_t)at * size, row);
+    }
+}
+
+static void *cut_rows(const void *whole, int64_t rows_per_sample, size_t size, const problem *p, const closs_batch *b,
+                      size_t *count) {
+    if (!whole) return NULL;
+    *count = (size_t)(b->sample_count * rows_per_sample * b->voxel_count);
+    void *part = allocate(*count, size);
+    copy_rows(part, whole, rows_per_sample, size, p, b, 0);
+    return part;
+}
+
+static cut make_cut(const problem *p, int64_t first_sample, int64_t sample_count, int64_t first_voxel,
+                    int64_t voxel_count) {
+    cut c = {.batch = {.target = p->batch.target, .first_sample = first_sample, .sample_count = sample_count,
+                       .first_voxel = first_voxel, .voxel_count = voxel_count}};
+    closs_batch *b = &c.batch;
+    int64_t classes = p->spec.shape.classes;
+    b->logits = c.memory[0] = cut_rows(p->logits, classes, sizeof(float), p, b, &b->logits_count);
+    b->targets = c.memory[1] = cut_rows(p->targets, is_dense(b->target) ? classes : 1, target_bytes(b->target), p, b,
+                                        &b->targets_count);
+    b->mask = c.memory[2] = cut_rows(p->mask, 1, 1, p, b, &b->mask_count);
+    b->weights = c.memory[3] = cut_rows(p->weights, 1, sizeof(float), p, b, &b->weights_count);
+    return c;
+}
+
+static void free_cut(cut *c) {
+    for (int i = 0; i < 4; i++) free(c->memory[i]);
+}
+
+enum { MOST_CUTS = 64 };
+
+/* Last part first, so that the order is not that of the whole. */
+static int make_cuts(const problem *p, cut *cuts) {
+    int balanced = 0, count = 0;
+    for (size_t i = 0; i < p->spec.term_count; i++) balanced |= p->terms[i].kind == CLOSS_BALANCED_BINARY_CROSS_ENTROPY;
+    int64_t voxels = p->spec.shape.voxels, step = balanced || voxels <= 64 ? voxels : (voxels / 3 + 63) / 64 * 64;
+    int64_t starts = (voxels + step - 1) / step;
+    for (int64_t s = p->spec.shape.samples - 1; s >= 0; s--)
+        for (int64_t i = starts - 1; i >= 0 && count < MOST_CUTS; i--) {
+            int64_t first = i * step, length = first + step > voxels ? voxels - first : step;
+            cuts[count++] = make_cut(p, s, 1, first, length);
+        }
+    return count;
+}
+
+static int accumulate_cuts(const problem *p, run_memory *m, const cut *cuts, int count, int64_t *totals) {
+    size_t words = closs_totals_count(m->plan);
+    for (int stage = 0; stage < closs_stage_count(m->plan); stage++) {
+        int64_t *other = allocate(words, sizeof *other);
+        memcpy(other, totals, words * sizeof *other);
+        size_t first, stage_words;
+        closs_stage_words(m->plan, stage, &first, &stage_words);
+        memset(other + first, 0, stage_words * sizeof *other);
+        /* Every second part goes through totals of its own, as on another rank. */
+        int ok = 1;
+        for (int i = 0; ok && i < count; i++)
+            ok = good(p, closs_accumulate(m->plan, stage, &cuts[i].batch, i % 2 ? other : totals, words, m->scratch,
+                                          m->scratch_bytes, &error));
+        ok = ok && good(p, closs_merge(m->plan, stage, totals, words, other, words, &error));
+        free(other);
+        if (!ok) return 0;
+    }
+    return 1;
+}
+
+static int gradient_of_cut(const problem *p, run_memory *m, const cut *c, const int64_t *coefficients, float *gradient) {
+    size_t count = c->batch.logits_count, words = closs_coefficients_count(m->plan);
+    int64_t classes = p->spec.shape.classes;
+    closs_gradient_buffer buffer = {c->memory[0], count, p->write, p->scale};
+    float *own = NULL;
+    if (!p->in_place) {
+        buffer.values = own = allocate(count, sizeof *own);
+        copy_rows((char *)own, (const char *)gradient, classes, sizeof *own, p, &c->batch, 0);
+    }
+    int ok = good(p, closs_gradient(m->plan, coefficients, words, &c->batch, &buffer, m->scratch, m->scratch_bytes, &error));
+    if (ok) copy_rows((char *)buffer.values, (const char *)gradient, classes, sizeof *gradient, p, &c->batch, 1);
+    free(own);
+    return ok;
+}
+
+static int run_in_parts(const problem *p, outcome *out) {
+    run_memory m;
+    if (!begin(p, &m)) return 0;
+    cut cuts[MOST_CUTS];
+    int count = make_cuts(p, cuts);
+    int64_t *totals = allocate(closs_totals_count(m.plan), sizeof *totals);
+    int64_t *coefficients = allocate(closs_coefficients_count(m.plan), sizeof *coefficients);
+    float *gradient = allocate(p->values, sizeof *gradient);
+    memcpy(gradient, p->start, p->values * sizeof *gradient);
+    int ok = accumulate_cuts(p, &m, cuts, count, totals) &&
+             good(p, closs_finish(m.plan, totals, closs_totals_count(m.plan), &m.result, coefficients,
+                                  closs_coefficients_count(m.plan), &error));
+    for (int i = 0; ok && i < count; i++) ok = gradient_of_cut(p, &m, &cuts[i], coefficients, gradient);
+    if (ok) *out = (outcome){hash_result(&m), hash_gradient(p, gradient)};
+    for (int i = 0; i < count; i++) free_cut(&cuts[i]);
+    free(totals);
+    free(coefficients);
+    free(gradient);
+    end(&m);
+    return ok;
+}
+
+static void run(problem *p) {
+    outcome whole, parts;
+    if (run_whole(p, &whole)) {
+        printf("%s: %016" PRIx64 " %016" PRIx64 "\n", p->name, whole.value_hash, whole.gradient_hash);
+        if (run_in_parts(p, &parts) &&
+            (parts.value_hash != whole.value_hash || parts.gradient_hash != whole.gradient_hash)) {
+            printf("%s IN PARTS DIFFERS: %016" PRIx64 " %016" PRIx64 "\n", p->name, parts.value_hash, parts.gradient_hash);
+            failures++;
+        }
+    }
+    free_problem(p);
+}
+
+/* ----------------------------------------------------------------------------------------------------- corpus ---- */
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static void run_corpus(void) {
+    /* Around the vector, the block of 64 and the run of a kernel. */
+    static const int64_t VOXELS[] = {1, 15, 16, 17, 63, 64, 65, 127, 129, 333, 1024, 4099, 20011};
+    static const int64_t CLASSES[] = {2, 3, 4, 5, 6, 7, 8, 9, 16, 19, 33, 105, 512};
+    static const int64_t CHANNELS[] = {1, 2, 3, 5};
+    enum { ROUNDS = 3 };
+    uint64_t seed = 0;
+    for (size_t round = 0; round < ROUNDS; round++)
+        for (size_t v = 0; v < COUNT(VOXELS); v++) {
+            for (size_t s = 0; s < COUNT(SOFTMAX_SETS); s++, seed++)
+                run(make_problem(seed, CLOSS_SOFTMAX, SOFTMAX_SETS[s], 1 + (int64_t)(seed % 3),
+                                 CLASSES[(v + 3 * s + round) % 5], VOXELS[v]));
+            for (int activation = CLOSS_SIGMOID; activation <= CLOSS_PROBABILITIES; activation++)
+                for (size_t s = 0; s < COUNT(CHANNEL_SETS); s++, seed++)
+                    run(make_problem(seed, (closs_activation)activation, CHANNEL_SETS[s], 1 + (int64_t)(seed % 3),
+                                     CHANNELS[(v + s + round) % COUNT(CHANNELS)], VOXELS[v]));
+        }
+    for (size_t round = 0; round < ROUNDS; round++)
+        for (size_t c = 0; c < COUNT(CLASSES); c++)
+            for (size_t s = 0; s < COUNT(SOFTMAX_SETS); s++, seed++)
+                run(make_problem(seed, CLOSS_SOFTMAX, SOFTMAX_SETS[s], 2, CLASSES[c], 149));
+    /* Large enough for several threads. */
+    for (size_t s = 0; s < COUNT(SOFTMAX_SETS); s++, seed++)
+        run(make_problem(seed, CLOSS_SOFTMAX, SOFTMAX_SETS[s], 2, 4, 40013));
+    for (size_t s = 0; s < COUNT(CHANNEL_SETS); s++, seed++)
+        run(make_problem(seed, CLOSS_SIGMOID, CHANNEL_SETS[s], 2, 1, 90001));
+}
+
+static int usage(void) {
+    fprintf(stderr, "usage: corpus [--isa best|generic|avx2|avx512] [--threads n]\n");
+    return 2;
+}
+
+int main(int count, char **arguments) {
+    static const char *NAMES[] = {"best", "generic", "avx2", "avx512"};
+    for (int i = 1; i < count; i += 2) {
+        if (i + 1 == count) return usage();
+        if (strcmp(arguments[i], "--threads") == 0) {
+            threads = atoi(arguments[i + 1]);
+        } else if (strcmp(arguments[i], "--isa") == 0) {
+            size_t found = 0;
+            while (found < COUNT(NAMES) && strcmp(NAMES[found], arguments[i + 1])) found++;
+            if (found == COUNT(NAMES)) return usage();
+            isa = (closs_isa)found;
+        } else {
+            return usage();
+        }
+    }
+    if (!closs_isa_available(isa)) return NOT_AVAILABLE;
+    run_corpus();
+    fprintf(stderr, "corpus: %d failures\n", failures);
+    return failures > 0;
+}
