@@ -4,7 +4,7 @@
 
 # The kernels need clang (vectors, target attributes). The Swift toolchain brings one.
 ifeq ($(origin CC),default)
-CC := $(or $(wildcard $(dir $(realpath $(shell command -v swift)))clang),clang)
+CC := $(or $(wildcard $(dir $(realpath $(shell command -v swift 2> /dev/null)))clang),clang)
 endif
 
 PREFIX ?= /usr/local
@@ -33,7 +33,7 @@ export CC BUILD SWIFTFLAGS
 	lib install uninstall clean
 
 help:
-	@echo 'make test                 everything that must hold, in debug and release, Swift and C (about 10 minutes)'
+	@echo 'make test                 everything that must hold, in debug and release, Swift and C (about 5 minutes)'
 	@echo 'make test-address         the Swift tests under the address sanitizer'
 	@echo 'make test-undefined       the corpus of problems under the undefined-behaviour sanitizer'
 	@echo 'make test-threads         callers on many threads, and OpenMP, under the thread sanitizer'
@@ -90,7 +90,7 @@ clean:
 
 sources := $(wildcard Sources/CLossKernels/*/*.c)
 header := Sources/CLossKernels/include/closs.h
-version_part = $(shell sed -n 's/^\#define CLOSS_VERSION_$(1) //p' $(header))
+version_part = $(shell sed -n 's/^.define CLOSS_VERSION_$(1) //p' $(header))
 major := $(call version_part,MAJOR)
 version := $(major).$(call version_part,MINOR)
 
@@ -111,17 +111,17 @@ endif
 lib: $(lib)/libsegloss.a $(lib)/$(shared)
 
 # Rewritten only where the command has changed, so that objects of other flags are built again.
-command := $(CC) $(kernel_flags) $(CFLAGS)
+compile := $(CC) $(kernel_flags) $(CFLAGS)
 $(lib)/command: FORCE
 	@mkdir -p $(@D)
-	@echo '$(command)' | cmp -s - $@ || echo '$(command)' > $@
+	@echo '$(compile)' | cmp -s - $@ || echo '$(compile)' > $@
 
 .PHONY: FORCE
 FORCE:
 
 $(lib)/objects/%.o: Sources/CLossKernels/%.c $(lib)/command Makefile
 	@mkdir -p $(@D)
-	$(command) -MMD -MP -c $< -o $@
+	$(compile) -MMD -MP -c $< -o $@
 
 -include $(objects:.o=.d)
 
@@ -134,8 +134,13 @@ $(lib)/libsegloss.a: $(lib)/segloss.o
 	rm -f $@
 	ar rcs $@ $<
 
-$(lib)/$(shared): $(objects)
-	$(CC) -shared -Wl,-soname,$(soname) -Wl,--no-undefined $(LDFLAGS) -o $@ $^ $(libraries)
+# Visibility hides our own names; some linkers add names of theirs.
+$(lib)/exports: Makefile $(lib)/command
+	echo '{ global: closs_*; local: *; };' > $@
+
+$(lib)/$(shared): $(objects) $(lib)/exports
+	$(CC) -shared -Wl,-soname,$(soname) -Wl,--no-undefined -Wl,--version-script,$(lib)/exports $(LDFLAGS) -o $@ \
+		$(objects) $(libraries)
 	ln -sf $(shared) $(lib)/$(soname)
 	ln -sf $(soname) $(lib)/libsegloss.so
 

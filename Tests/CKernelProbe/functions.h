@@ -15,12 +15,12 @@ OVER_ARRAY(logs, log_positive)
 
 static void keys(const float *x, uint32_t *result, size_t count) {
     for (size_t i = 0; i < count; i += LANES)
-        f32_store((float *)(result + i), f32_from_bits((i32x16)key_of(f32_load(x + i))));
+        f32_store((float *)(result + i), f32_from_bits((vi32)key_of(f32_load(x + i))));
 }
 
 static void values_of_keys(const uint32_t *key, float *result, size_t count) {
     for (size_t i = 0; i < count; i += LANES)
-        f32_store(result + i, value_of_key((u32x16)i32_load((const int32_t *)key + i)));
+        f32_store(result + i, value_of_key((vu32)i32_load((const int32_t *)key + i)));
 }
 
 static void fmas(const float *a, const float *b, const float *c, float *result, size_t count) {

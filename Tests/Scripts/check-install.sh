@@ -7,7 +7,7 @@ work=$(realpath "$(mktemp -d)")
 trap 'rm -rf "$work"' EXIT
 flags="-std=c99 -Wall -Wextra -pedantic -Werror"
 
-make install PREFIX="$work/prefix" OPENMP=1
+make install DESTDIR= PREFIX="$work/prefix" OPENMP=1
 PKG_CONFIG_PATH=$work/prefix/lib/pkgconfig
 export PKG_CONFIG_PATH
 echo "segloss $(pkg-config --modversion segloss)"

@@ -4,18 +4,18 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
-uses_openmp() {
-    { readelf -d "$1" | grep NEEDED | grep -E 'lib(i?omp|gomp)'; nm "$1" | grep -E ' U (__kmpc_|omp_|GOMP_)'; }
+# Prints what a file needs of an OpenMP runtime.
+openmp_in() {
+    readelf -d "$1" | grep NEEDED | grep -E 'lib(i?omp|gomp)' || true
+    nm "$1" | grep -E ' U (__kmpc_|omp_|GOMP_)' || true
 }
 
 make lib OPENMP=0
 checked=0
 for file in "$1"/*.xctest "$BUILD/serial/libsegloss.so"; do
     [ -f "$file" ] || continue
-    if uses_openmp "$file"; then
-        echo "$file uses OpenMP" >&2
-        exit 1
-    fi
+    found=$(openmp_in "$file")
+    [ -z "$found" ] || { echo "$file uses OpenMP: $found" >&2; exit 1; }
     echo "$file: no OpenMP"
     checked=$((checked + 1))
 done
@@ -23,4 +23,4 @@ done
 
 # The check must be able to fail: the library with OpenMP does not pass it.
 make lib OPENMP=1
-uses_openmp "$BUILD/openmp/libsegloss.so" > /dev/null || { echo "the check finds no OpenMP where there is some" >&2; exit 1; }
+[ -n "$(openmp_in "$BUILD/openmp/libsegloss.so")" ] || { echo "the check finds no OpenMP where there is some" >&2; exit 1; }

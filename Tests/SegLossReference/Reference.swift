@@ -81,7 +81,7 @@ public enum Reference {
         }
 
         // Gradient.
-        let regionCoefficients = finish.coefficients.map { $0.scaled(by: scale) }
+        let regionCoefficients = finish.coefficients.map { $0.scaled(by: scale, hasSquares: terms.hasSquares) }
         var gradient = [Float](repeating: 0, count: problem.logits.count)
         var q = [Float](repeating: 0, count: classes)
         for sample in 0..<problem.samples {
@@ -186,7 +186,7 @@ public enum Reference {
         }
 
         // Gradient.
-        let regionCoefficients = finish.coefficients.map { $0.scaled(by: scale) }
+        let regionCoefficients = finish.coefficients.map { $0.scaled(by: scale, hasSquares: terms.hasSquares) }
         let hasPointwise = !pointwise.isEmpty || selected != nil
         var gradient = [Float](repeating: 0, count: problem.logits.count)
         for sample in 0..<problem.samples {
@@ -284,6 +284,7 @@ private struct Terms {
     var balanced: BalancedTerm?
 
     var hasRegion: Bool { !dices.isEmpty }
+    var hasSquares: Bool { dices.contains { $0.formula.squared } }
 
     init(_ problem: Problem) {
         let isSoftmax = problem.activation == .softmax

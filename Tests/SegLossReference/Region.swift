@@ -47,9 +47,10 @@ struct RegionCoefficients {
     var B = 0.0
     var Q = 0.0
 
-    /// Rounded to float, then scaled.
-    func scaled(by scale: Float) -> ScaledRegionCoefficients {
-        ScaledRegionCoefficients(A: Float(A) * scale, B: Float(B) * scale, Q: Float(Q) * scale)
+    /// Rounded to float, then scaled. `hasSquares`: some term of the loss has a squared denominator.
+    func scaled(by scale: Float, hasSquares: Bool) -> ScaledRegionCoefficients {
+        ScaledRegionCoefficients(
+            A: Float(A) * scale, B: Float(B) * scale, Q: Float(Q) * scale, hasSquares: hasSquares)
     }
 }
 
@@ -57,10 +58,12 @@ struct ScaledRegionCoefficients {
     let A: Float
     let B: Float
     let Q: Float
+    let hasSquares: Bool
 
     /// The derivative by p.
     func derivative(p: Float, g: Float) -> Float {
-        fma(Q, p, fma(A, g, B))
+        let linear = fma(A, g, B)
+        return hasSquares ? fma(Q, p, linear) : linear
     }
 }
 

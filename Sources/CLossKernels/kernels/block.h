@@ -1,4 +1,4 @@
-// A block of 64 voxels as lanes: which voxels count, what their targets are, and how the last block of a sample is
+// A block of 64 voxels, one vector: which voxels count, what their targets are, and how the last block of a sample is
 // filled up (arithmetic 3 and 6.1).
 #ifndef CLOSS_KERNELS_BLOCK_H
 #define CLOSS_KERNELS_BLOCK_H
@@ -8,11 +8,7 @@
 #include "kernels/formula.h"
 #include "kernels/lanes.h"
 
-enum { BLOCK_VECTORS = BLOCK_VOXELS / LANES };
-
-typedef struct block_labels {
-    i32x16 label[BLOCK_VECTORS]; // -1 where the voxel does not count
-} block_labels;
+_Static_assert((int)LANES == (int)BLOCK_VOXELS, "a block is one vector");
 
 LANES_INLINE size_t target_size(closs_target target) {
     switch (target) {
@@ -35,6 +31,75 @@ LANES_INLINE run run_from(const run *whole, int64_t offset) {
     return rest;
 }
 
+// ------------------------------------------------------------------------------------------------------ loads ----
+
+// Lanes that lie inside the run.
+LANES_INLINE vi32 lanes_inside(const run *at) {
+    if (at->voxels >= BLOCK_VOXELS) return i32_splat(-1);
+    return lane_numbers() < (int32_t)at->voxels;
+}
+
+LANES_INLINE vi32 load_bytes(const void *from) {
+    return __builtin_convertvector(*(const vu8_anywhere *)from, vi32);
+}
+
+// Labels as int32, with -2 for whatever no class can be; `ignored` gets the lanes that hold the ignore index.
+LANES_INLINE vi32 load_labels(const formula *f, const run *at, vi32 *ignored) {
+    if (at->target == CLOSS_LABELS_I64) {
+        vi64 wide = *(const vi64_anywhere *)at->targets;
+        vi64 possible = (wide >= 0) & (wide < CLOSS_MAX_CLASSES);
+        *ignored = i32_splat(f->has_ignore_index ? -1 : 0) & __builtin_convertvector(wide == f->ignore_index, vi32);
+        return __builtin_convertvector((wide & possible) | (-2 & ~possible), vi32);
+    }
+    vi32 label;
+    switch (at->target) {
+    case CLOSS_LABELS_U16: label = __builtin_convertvector(*(const vu16_anywhere *)at->targets, vi32); break;
+    case CLOSS_LABELS_I32: label = *(const vi32_anywhere *)at->targets; break;
+    default: label = load_bytes(at->targets); break;
+    }
+    int comparable = f->has_ignore_index && f->ignore_index == (int32_t)f->ignore_index;
+    *ignored = i32_splat(comparable ? -1 : 0) & (label == (int32_t)f->ignore_index);
+    return label;
+}
+
+// The voxels that the mask, if any, and the run's end leave.
+LANES_INLINE vi32 load_mask(const run *at) {
+    vi32 inside = lanes_inside(at);
+    return at->mask ? inside & (load_bytes(at->mask) != 0) : inside;
+}
+
+// Labels of a block, -1 where the voxel does not count; `bad` collects lanes whose label is neither a class nor ignored.
+// Under the mask a label may be anything.
+LANES_INLINE vi32 decode_labels(const formula *f, const run *at, int classes, vi32 *bad) {
+    vi32 ignored;
+    vi32 label = load_labels(f, at, &ignored);
+    vi32 counted = load_mask(at) & ~ignored;
+    *bad |= counted & ((label < 0) | (label >= classes));
+    return i32_select(counted, label, i32_splat(-1));
+}
+
+// Weights of a block, +0 where they do not count; `bad` collects the negative and the non-finite.
+LANES_INLINE vf32 decode_weights(const run *at, vi32 valid, vi32 *bad) {
+    if (!at->weights) return f32_keep(valid, f32_splat(1));
+    vf32 weight = f32_load(at->weights);
+    *bad |= ~((weight >= 0) & (weight < __builtin_inff())) & lanes_inside(at);
+    return f32_keep(valid, weight);
+}
+
+// ----------------------------------------------------------------------------------------------------- stores ----
+
+typedef vf32 vf32_lines __attribute__((aligned(64)));
+
+// Stores a block of gradients as the run asks; streaming, it is whole cache lines.
+LANES_INLINE void store_gradient(float *to, vf32 value, gradient_store store) {
+    if (store == STORE_STREAMING)
+        __builtin_nontemporal_store(value, (vf32_lines *)to);
+    else
+        f32_store(to, store == STORE_ADD ? f32_load(to) + value : value);
+}
+
+// ------------------------------------------------------------------------------------------------ simple runs ----
+
 // What most runs are: one byte a label, no mask, no weights, no ignore index. The walks have copies for them, in which
 // that is known and no choice is left in the loop.
 LANES_INLINE int is_simple(const formula *f, const run *whole) {
@@ -47,8 +112,7 @@ LANES_INLINE run simple_block(const run *whole, int64_t offset) {
     return (run){
         .logits = whole->logits + offset,
         .class_stride = whole->class_stride,
-        .channel = whole->channel,
-        .target = whole->target == CLOSS_DENSE_U8 ? CLOSS_DENSE_U8 : CLOSS_LABELS_U8,
+        .target = CLOSS_LABELS_U8,
         .targets = (const uint8_t *)whole->targets + offset,
         .gradient = whole->gradient ? whole->gradient + offset : 0,
         .store = whole->store,
@@ -56,83 +120,14 @@ LANES_INLINE run simple_block(const run *whole, int64_t offset) {
     };
 }
 
-LANES_INLINE i32x16 lane_numbers(void) { return (i32x16){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}; }
-
-// Lanes of vector v that lie inside the run.
-LANES_INLINE i32x16 lanes_inside(const run *at, int v) {
-    if (at->voxels >= BLOCK_VOXELS) return i32_splat(-1);
-    return lane_numbers() < (int32_t)at->voxels - v * LANES;
+// The largest of a simple run's labels so far, lane by lane: one instruction a block tells whether a label is no class.
+LANES_INLINE vu8 larger_bytes(const run *at, vu8 largest) {
+    return __builtin_elementwise_max(*(const vu8_anywhere *)at->targets, largest);
 }
 
-LANES_INLINE i32x16 load_bytes(const uint8_t *from) {
-    return __builtin_convertvector(*(const u8x16_unaligned *)from, i32x16);
-}
+LANES_INLINE int any_byte_beyond(vu8 largest, int classes) { return __builtin_reduce_max(largest) >= classes; }
 
-// The largest of a block's bytes so far, lane by lane: one instruction a block tells whether a label is no class.
-LANES_INLINE u8x64 largest_bytes(const run *at, u8x64 largest) {
-    u8x64 labels = *(const u8x64_unaligned *)at->targets;
-    return __builtin_elementwise_max(labels, largest);
-}
-
-// 16 labels as int32, with -2 for whatever no class can be; `ignored` gets the lanes that hold the ignore index.
-LANES_INLINE i32x16 load_labels(const formula *f, const run *at, int v, i32x16 *ignored) {
-    typedef uint16_t u16x16_unaligned __attribute__((vector_size(32), aligned(1), may_alias));
-    typedef int64_t i64x16_unaligned __attribute__((vector_size(128), aligned(1), may_alias));
-    if (at->target == CLOSS_LABELS_I64) {
-        i64x16 wide = *(const i64x16_unaligned *)((const int64_t *)at->targets + v * LANES);
-        i64x16 possible = (wide >= 0) & (wide < CLOSS_MAX_CLASSES);
-        *ignored = i32_splat(f->has_ignore_index ? -1 : 0) & __builtin_convertvector(wide == f->ignore_index, i32x16);
-        return __builtin_convertvector((wide & possible) | (-2 & ~possible), i32x16);
-    }
-    i32x16 label;
-    switch (at->target) {
-    case CLOSS_LABELS_U16:
-        label = __builtin_convertvector(
-            *(const u16x16_unaligned *)((const uint16_t *)at->targets + v * LANES), i32x16);
-        break;
-    case CLOSS_LABELS_I32: label = i32_load((const int32_t *)at->targets + v * LANES); break;
-    default: label = load_bytes((const uint8_t *)at->targets + v * LANES); break;
-    }
-    int comparable = f->has_ignore_index && f->ignore_index == (int32_t)f->ignore_index;
-    *ignored = i32_splat(comparable ? -1 : 0) & (label == (int32_t)f->ignore_index);
-    return label;
-}
-
-// The voxels that the mask, if any, and the run's end leave.
-LANES_INLINE i32x16 load_mask(const run *at, int v) {
-    i32x16 inside = lanes_inside(at, v);
-    return at->mask ? inside & (load_bytes(at->mask + v * LANES) != 0) : inside;
-}
-
-// Labels of a block; `bad` collects lanes whose label is neither a class nor ignored. Under the mask a label may be
-// anything.
-LANES_INLINE block_labels decode_labels(const formula *f, const run *at, int classes, i32x16 *bad) {
-    block_labels block;
-    for (int v = 0; v < BLOCK_VECTORS; v++) {
-        i32x16 ignored;
-        i32x16 label = load_labels(f, at, v, &ignored);
-        i32x16 counted = load_mask(at, v) & ~ignored;
-        *bad |= counted & ((label < 0) | (label >= classes));
-        block.label[v] = i32_select(counted, label, i32_splat(-1));
-    }
-    return block;
-}
-
-// Weights of 16 voxels, +0 where they do not count; `bad` collects the negative and the non-finite.
-LANES_INLINE f32x16 decode_weights(const run *at, int v, i32x16 valid, i32x16 *bad) {
-    if (!at->weights) return f32_keep(valid, f32_splat(1));
-    f32x16 weight = f32_load(at->weights + v * LANES);
-    *bad |= ~((weight >= 0) & (weight < __builtin_inff())) & lanes_inside(at, v);
-    return f32_keep(valid, weight);
-}
-
-// Stores 16 gradients as the run asks.
-LANES_INLINE void store_gradient(float *to, f32x16 value, gradient_store store) {
-    if (store == STORE_STREAMING)
-        __builtin_nontemporal_store(value, (f32x16 *)to);
-    else
-        f32_store(to, store == STORE_ADD ? f32_load(to) + value : value);
-}
+// ------------------------------------------------------------------------------------------------- last blocks ----
 
 // The last voxels of a sample in buffers of a whole block, so that they go through the same code as all others. The
 // lanes past the end hold zeros and do not count.

@@ -24,45 +24,49 @@ typedef struct channel_kind {
 
 // One vector of values.
 typedef struct channel_values {
-    i32x16 valid, positive; // positive: g is 1; what a simple walk goes by
-    f32x16 input;      // logit or probability
-    f32x16 g, b;       // target and 1 - target
-    f32x16 weight;     // v
-    f32x16 p, q;       // probability and its complement
-    f32x16 n0, n1;     // -log p and -log q
+    vi32 valid, positive; // positive: g is 1; what a simple walk goes by
+    vf32 input;      // logit or probability
+    vf32 g, b;       // target and 1 - target
+    vf32 weight;     // v
+    vf32 p, q;       // probability and its complement
+    vf32 n0, n1;     // -log p and -log q
 } channel_values;
 
 typedef struct channel_sums {
     u64x16 product, probability, square, target, target_square;
     u64x16 loss[CLOSS_MAX_TERMS], weight[CLOSS_MAX_TERMS];
-    i32x16 count, valid, bad;
-    u8x64 largest_label; // of a simple walk
-    f32x16 not_finite;
+    vi32 count, valid, bad;
+    i32x16 beyond; // lanes whose loss or weight left the exact range
+    vu8 largest_label; // of a simple walk
+    vf32 not_finite;
     int64_t blocks;
 } channel_sums;
 
 // ------------------------------------------------------------------------------------------------- one vector ----
 
 // The label that makes a channel's target 1.
-LANES_INLINE int positive_label(const formula *f, const run *at) { return f->classes == 1 ? 1 : at->channel; }
+LANES_INLINE int positive_label(const formula *f, const run *at) {
+    return f->classes == 1 || at->target == CLOSS_DENSE_U8 ? 1 : at->channel;
+}
 
-LANES_INLINE int label_count(const formula *f) { return f->classes == 1 ? 2 : f->classes; }
+LANES_INLINE int label_count(const formula *f, const run *at) {
+    return f->classes == 1 || at->target == CLOSS_DENSE_U8 ? 2 : f->classes;
+}
 
 // Targets of one vector, and which of its values count; `bad` collects the lanes whose target cannot be.
-LANES_INLINE void load_target(const formula *f, const run *at, int v, channel_values *x, i32x16 *bad) {
-    i32x16 counted = load_mask(at, v);
+LANES_INLINE void load_target(const formula *f, const run *at, channel_values *x, vi32 *bad) {
+    vi32 counted = load_mask(at);
     if (at->target == CLOSS_DENSE_F32) {
-        x->g = f32_load((const float *)at->targets + v * LANES);
-        i32x16 possible = f->balanced ? (x->g == 0) | (x->g == 1) : (x->g >= 0) & (x->g <= 1);
+        x->g = f32_load((const float *)at->targets);
+        vi32 possible = f->balanced ? (x->g == 0) | (x->g == 1) : (x->g >= 0) & (x->g <= 1);
         *bad |= counted & ~possible;
         x->positive = counted & (x->g == 1);
         x->g = f32_keep(counted, x->g);
     } else {
-        i32x16 ignored, label = load_labels(f, at, v, &ignored);
-        int dense = at->target == CLOSS_DENSE_U8;
+        vi32 ignored, label = load_labels(f, at, &ignored);
         counted &= ~ignored;
-        *bad |= counted & ((label < 0) | (label >= (dense ? 2 : label_count(f))));
-        x->positive = counted & (label == (dense ? 1 : positive_label(f, at)));
+        *bad |= counted & ((label < 0) | (label >= label_count(f, at)));
+        x->positive = counted & (label == positive_label(f, at));
         x->g = f32_keep(x->positive, f32_splat(1));
     }
     x->valid = counted;
@@ -70,19 +74,19 @@ LANES_INLINE void load_target(const formula *f, const run *at, int v, channel_va
 }
 
 // The same in a simple walk, which looks at the labels' range block by block.
-LANES_INLINE void load_simple_target(const run *at, int v, int positive_label, channel_values *x) {
+LANES_INLINE void load_simple_target(const run *at, int positive_label, channel_values *x) {
     x->valid = i32_splat(-1);
-    x->positive = load_bytes((const uint8_t *)at->targets + v * LANES) == positive_label;
+    x->positive = load_bytes(at->targets) == positive_label;
     x->g = f32_keep(x->positive, f32_splat(1));
     x->b = 1 - x->g;
     x->weight = f32_splat(1);
 }
 
 // -log(y) of a probability, held at 100 (arithmetic 5).
-LANES_INLINE f32x16 negative_log(f32x16 y) {
-    i32x16 tiny = y < 0x1p-126f;
-    f32x16 log = log_positive(y * f32_select(tiny, f32_splat(0x1p+24f), f32_splat(1)));
-    f32x16 loss = f32_select(tiny, f32_splat(0x1.0a2b24p+4f), f32_splat(0)) - log;
+LANES_INLINE vf32 negative_log(vf32 y) {
+    vi32 tiny = y < 0x1p-126f;
+    vf32 log = log_positive(y * f32_select(tiny, f32_splat(0x1p+24f), f32_splat(1)));
+    vf32 loss = f32_select(tiny, f32_splat(0x1.0a2b24p+4f), f32_splat(0)) - log;
     loss = f32_select(loss < 100, loss, f32_splat(100));
     return f32_select(y > 0, loss, f32_splat(100));
 }
@@ -96,30 +100,30 @@ LANES_INLINE void activate(closs_activation activation, channel_values *x) {
         x->n1 = negative_log(x->q) + (x->input - (1 - x->q));
         return;
     }
-    f32x16 e = exp_nonpositive(-f32_abs(x->input));
-    f32x16 large = 1 / (1 + e), small = e * large;
-    i32x16 positive = x->input >= 0;
+    vf32 e = exp_nonpositive(-f32_abs(x->input));
+    vf32 large = 1 / (1 + e), small = e * large;
+    vi32 positive = x->input >= 0;
     x->p = f32_select(positive, large, small);
     x->q = f32_select(positive, small, large);
-    f32x16 l = log1p_unit(e), above_zero = f32_larger(x->input, f32_splat(0));
+    vf32 l = log1p_unit(e), above_zero = f32_larger(x->input, f32_splat(0));
     x->n0 = (above_zero - x->input) + l;
     x->n1 = above_zero + l;
 }
 
 // -------------------------------------------------------------------------------------------- pointwise terms ----
 
-LANES_INLINE f32x16 binary_loss(int simple, const channel_values *x, float positive_weight) {
+LANES_INLINE vf32 binary_loss(int simple, const channel_values *x, float positive_weight) {
     if (simple) return f32_select(x->positive, x->n0, x->n1);
     return f32_fma(positive_weight * x->g, x->n0, x->b * x->n1);
 }
 
-LANES_INLINE f32x16 binary_slope(int simple, const channel_values *x, float positive_weight) {
+LANES_INLINE vf32 binary_slope(int simple, const channel_values *x, float positive_weight) {
     if (simple) return f32_select(x->positive, -x->q, x->p);
     return f32_fma(-(positive_weight * x->g), x->q, x->b * x->p);
 }
 
 // The modulating factor u^gamma and its derivative by u.
-LANES_INLINE void focal_factor(const pointwise_formula *term, f32x16 u, f32x16 *factor, f32x16 *derivative) {
+LANES_INLINE void focal_factor(const pointwise_formula *term, vf32 u, vf32 *factor, vf32 *derivative) {
     int power = term->gamma_is_small_integer ? (int)term->gamma : -1;
     switch (power) {
     case 0: *factor = f32_splat(1), *derivative = f32_splat(0); break;
@@ -128,59 +132,53 @@ LANES_INLINE void focal_factor(const pointwise_formula *term, f32x16 u, f32x16 *
     case 3: *factor = (u * u) * u, *derivative = 3 * (u * u); break;
     default: {
         // Zero and subnormals, where log(u) and the quotient are not to be had; the loss there is below every quantum.
-        i32x16 normal = u >= 0x1p-126f;
+        vi32 normal = u >= 0x1p-126f;
         *factor = f32_keep(normal, exp_nonpositive(term->gamma * log_positive(u)));
         *derivative = f32_keep(normal, term->gamma * (*factor / u));
     }
     }
 }
 
-LANES_INLINE f32x16 focal_alpha(int simple, const pointwise_formula *term, const channel_values *x) {
+LANES_INLINE vf32 focal_alpha(int simple, const pointwise_formula *term, const channel_values *x) {
     if (simple) return f32_select(x->positive, f32_splat(term->alpha), f32_splat(term->beta));
     return f32_fma(f32_splat(term->alpha), x->g, term->beta * x->b);
 }
 
 // 1 - p_t.
-LANES_INLINE f32x16 focal_miss(int simple, const channel_values *x) {
+LANES_INLINE vf32 focal_miss(int simple, const channel_values *x) {
     if (simple) return f32_select(x->positive, x->q, x->p);
     return f32_fma(x->g, x->q, x->b * x->p);
 }
 
-LANES_INLINE f32x16 focal_loss(int simple, const pointwise_formula *term, const channel_values *x) {
-    f32x16 factor, derivative;
+LANES_INLINE vf32 focal_loss(int simple, const pointwise_formula *term, const channel_values *x) {
+    vf32 factor, derivative;
     focal_factor(term, focal_miss(simple, x), &factor, &derivative);
     return focal_alpha(simple, term, x) * (factor * binary_loss(simple, x, 1));
 }
 
-LANES_INLINE f32x16 focal_slope(int simple, const pointwise_formula *term, const channel_values *x) {
-    f32x16 factor, derivative;
+LANES_INLINE vf32 focal_slope(int simple, const pointwise_formula *term, const channel_values *x) {
+    vf32 factor, derivative;
     focal_factor(term, focal_miss(simple, x), &factor, &derivative);
-    f32x16 slope = factor * binary_slope(simple, x, 1);
+    vf32 slope = factor * binary_slope(simple, x, 1);
     if (!(term->gamma_is_small_integer && term->gamma == 0)) {
-        f32x16 spread = x->p * x->q;
-        f32x16 turn = simple ? f32_select(x->positive, -spread, spread) : (x->b - x->g) * spread;
+        vf32 spread = x->p * x->q;
+        vf32 turn = simple ? f32_select(x->positive, -spread, spread) : (x->b - x->g) * spread;
         slope = f32_fma(derivative * turn, binary_loss(simple, x, 1), slope);
     }
     return focal_alpha(simple, term, x) * slope;
 }
 
-LANES_INLINE f32x16 pointwise_loss(int simple, const pointwise_formula *term, const run *at, const channel_values *x) {
+LANES_INLINE vf32 pointwise_loss(int simple, const pointwise_formula *term, const run *at, const channel_values *x) {
     if (term->kind == CLOSS_FOCAL) return focal_loss(simple, term, x);
     return binary_loss(simple, x, term->plain ? 1 : term->positive_weight[at->channel]);
 }
 
-LANES_INLINE f32x16 pointwise_slope(int simple, const pointwise_formula *term, const run *at, const channel_values *x) {
+LANES_INLINE vf32 pointwise_slope(int simple, const pointwise_formula *term, const run *at, const channel_values *x) {
     if (term->kind == CLOSS_FOCAL) return focal_slope(simple, term, x);
     return binary_slope(simple, x, term->plain ? 1 : term->positive_weight[at->channel]);
 }
 
 // ----------------------------------------------------------------------------------------------------- totals ----
-
-// What a block's vectors leave for its trees.
-typedef struct channel_block_sums {
-    f32x16 p[BLOCK_VECTORS], g[BLOCK_VECTORS], product[BLOCK_VECTORS], weight[BLOCK_VECTORS];
-    f32x16 loss[CLOSS_MAX_TERMS][BLOCK_VECTORS];
-} channel_block_sums;
 
 LANES_INLINE int has_region(const formula *f, channel_terms terms) {
     return terms == ONLY_REGION || (terms == ANY_TERMS && f->region);
@@ -190,121 +188,104 @@ LANES_INLINE int pointwise_count(const formula *f, channel_terms terms) {
     return terms == ONE_BINARY || terms == ONE_FOCAL_2 ? 1 : terms == ANY_TERMS ? f->pointwise_count : 0;
 }
 
-LANES_INLINE void total_vector(const formula *f, const run *at, channel_kind kind, const channel_values *x, int v,
-                               channel_block_sums *block, channel_sums *sums) {
-    sums->valid -= x->valid;
-    if (has_region(f, kind.terms)) {
-        block->p[v] = f32_keep(x->valid, x->p);
-        block->g[v] = x->g;
-        block->product[v] = kind.simple ? f32_keep(x->positive, x->p) : block->p[v] * x->g;
-        if (at->target != CLOSS_DENSE_F32) sums->count -= x->positive;
+LANES_INLINE void total_channel_region(const formula *f, const run *at, channel_kind kind, const channel_values *x,
+                                       channel_sums *sums) {
+    vf32 p = f32_keep(x->valid, x->p);
+    vf32 product = kind.simple ? f32_keep(x->positive, x->p) : p * x->g;
+    exact_add(&sums->probability, block_tree(p), PROBABILITY_ANCHOR);
+    exact_add(&sums->product, block_tree(product), PROBABILITY_ANCHOR);
+    if (f->squares) exact_add(&sums->square, block_tree(p * p), PROBABILITY_ANCHOR);
+    if (at->target != CLOSS_DENSE_F32) {
+        sums->count -= x->positive;
+        return;
     }
-    for (int k = 0; k < pointwise_count(f, kind.terms); k++)
-        block->loss[k][v] = f32_keep(x->valid, pointwise_loss(kind.simple, &f->pointwise[k], at, x) * x->weight);
-    if (at->weights) block->weight[v] = x->weight;
+    exact_add(&sums->target, block_tree(x->g), PROBABILITY_ANCHOR);
+    exact_add(&sums->target_square, block_tree(x->g * x->g), PROBABILITY_ANCHOR);
 }
 
-LANES_INLINE void add_square(u64x16 *sum, const f32x16 values[BLOCK_VECTORS]) {
-    f32x16 square[BLOCK_VECTORS];
-    for (int v = 0; v < BLOCK_VECTORS; v++) square[v] = values[v] * values[v];
-    exact_add(sum, block_tree(square), PROBABILITY_ANCHOR);
-}
-
-LANES_INLINE void add_limited(u64x16 *sum, const f32x16 values[BLOCK_VECTORS], i32x16 *bad) {
-    f32x16 t = block_tree(values);
-    *bad |= beyond_limit(t);
-    exact_add(sum, t, LOSS_ANCHOR);
-}
-
-LANES_INLINE void total_block(const formula *f, const run *at, channel_kind kind, const channel_block_sums *block,
+LANES_INLINE void total_block(const formula *f, const run *at, channel_kind kind, const channel_values *x,
                               channel_sums *sums) {
-    if (has_region(f, kind.terms)) {
-        exact_add(&sums->probability, block_tree(block->p), PROBABILITY_ANCHOR);
-        exact_add(&sums->product, block_tree(block->product), PROBABILITY_ANCHOR);
-        if (f->squares) add_square(&sums->square, block->p);
-        if (at->target == CLOSS_DENSE_F32) {
-            exact_add(&sums->target, block_tree(block->g), PROBABILITY_ANCHOR);
-            add_square(&sums->target_square, block->g);
-        }
+    if (has_region(f, kind.terms)) total_channel_region(f, at, kind, x, sums);
+    for (int k = 0; k < pointwise_count(f, kind.terms); k++) {
+        vf32 loss = pointwise_loss(kind.simple, &f->pointwise[k], at, x) * x->weight;
+        add_limited(&sums->loss[k], f32_keep(x->valid, loss), &sums->beyond);
     }
-    for (int k = 0; k < pointwise_count(f, kind.terms); k++) add_limited(&sums->loss[k], block->loss[k], &sums->bad);
-    if (at->weights) add_limited(&sums->weight[0], block->weight, &sums->bad);
+    if (at->weights) add_limited(&sums->weight[0], x->weight, &sums->beyond);
+    sums->valid -= x->valid;
     sums->blocks++;
 }
 
 // --------------------------------------------------------------------------------------------------- gradient ----
 
 // Values that the balanced term counts: positives, and negatives that the threshold selects.
-LANES_INLINE i32x16 balanced_lanes(const run_coefficients *k, const channel_values *x, int64_t first) {
-    u32x16 key = key_of(x->input);
-    i32x16 hard = key > k->threshold;
-    i32x16 tied = key == k->threshold;
+LANES_INLINE vi32 balanced_lanes(const run_coefficients *k, const channel_values *x, int64_t first) {
+    vu32 key = key_of(x->input);
+    vi32 hard = key > k->threshold;
+    vi32 tied = key == k->threshold;
     int64_t left = k->tie_end - first;
     int32_t tied_lanes = left < 0 ? 0 : left > LANES ? LANES : (int32_t)left;
     return x->valid & (x->positive | hard | (tied & (lane_numbers() < tied_lanes)));
 }
 
-LANES_INLINE f32x16 pointwise_gradient(const formula *f, const run *at, const run_coefficients *k, channel_kind kind,
+LANES_INLINE vf32 pointwise_gradient(const formula *f, const run *at, const run_coefficients *k, channel_kind kind,
                                        const channel_values *x, int64_t first) {
-    f32x16 slope = {0};
+    vf32 slope = {0};
     for (int i = 0; i < pointwise_count(f, kind.terms); i++)
         slope = f32_fma(k->pointwise[i] * x->weight, pointwise_slope(kind.simple, &f->pointwise[i], at, x), slope);
     if (kind.terms == ONLY_BALANCED || (kind.terms == ANY_TERMS && f->balanced)) {
-        f32x16 factor = f32_keep(balanced_lanes(k, x, first), f32_splat(k->balanced));
+        vf32 factor = f32_keep(balanced_lanes(k, x, first), f32_splat(k->balanced));
         slope = f32_fma(factor, binary_slope(kind.simple, x, 1), slope);
     }
     return slope;
 }
 
-LANES_INLINE f32x16 region_gradient(int simple, const run_coefficients *k, const channel_values *x) {
-    f32x16 by_target =
-        simple ? f32_select(x->positive, f32_splat(k->target[0] + k->constant[0]), f32_splat(k->constant[0]))
-               : f32_fma(f32_splat(k->target[0]), x->g, f32_splat(k->constant[0]));
-    return f32_fma(f32_splat(k->probability[0]), x->p, by_target);
+LANES_INLINE vf32 region_gradient(const formula *f, int simple, const run_coefficients *k, const channel_values *x) {
+    vf32 by_target = simple
+                         ? f32_select(x->positive, f32_splat(k->target[0] + k->constant[0]), f32_splat(k->constant[0]))
+                         : f32_fma(f32_splat(k->target[0]), x->g, f32_splat(k->constant[0]));
+    return f->squares ? f32_fma(f32_splat(k->probability[0]), x->p, by_target) : by_target;
 }
 
-LANES_INLINE f32x16 channel_gradient(const formula *f, const run *at, const run_coefficients *k, channel_kind kind,
+LANES_INLINE vf32 channel_gradient(const formula *f, const run *at, const run_coefficients *k, channel_kind kind,
                                      const channel_values *x, int64_t first) {
     int region = has_region(f, kind.terms);
     int pointwise = kind.terms != ONLY_REGION && (kind.terms != ANY_TERMS || f->pointwise_count || f->balanced);
-    f32x16 slope = pointwise ? pointwise_gradient(f, at, k, kind, x, first) : f32_splat(0);
-    f32x16 spread = x->p * x->q;
+    vf32 slope = pointwise ? pointwise_gradient(f, at, k, kind, x, first) : f32_splat(0);
+    vf32 spread = x->p * x->q;
     if (kind.activation == CLOSS_SIGMOID)
-        slope = region ? f32_fma(spread, region_gradient(kind.simple, k, x), slope) : slope;
+        slope = region ? f32_fma(spread, region_gradient(f, kind.simple, k, x), slope) : slope;
     else {
         if (pointwise) slope = slope / f32_larger(spread, f32_splat(1e-12f));
-        if (region) slope = pointwise ? region_gradient(kind.simple, k, x) + slope : region_gradient(kind.simple, k, x);
+        vf32 by_region = region ? region_gradient(f, kind.simple, k, x) : f32_splat(0);
+        if (region) slope = pointwise ? by_region + slope : by_region;
     }
     return f32_keep(x->valid, slope);
 }
 
 // ------------------------------------------------------------------------------------------------------ walks ----
 
-LANES_INLINE void check_input(closs_activation activation, const run *at, int v, f32x16 input, channel_sums *sums) {
+LANES_INLINE void check_input(closs_activation activation, const run *at, vf32 input, channel_sums *sums) {
     sums->not_finite = f32_fma(input, f32_splat(0), sums->not_finite);
-    if (activation == CLOSS_PROBABILITIES) sums->bad |= ~((input >= 0) & (input <= 1)) & lanes_inside(at, v);
+    if (activation == CLOSS_PROBABILITIES) sums->bad |= ~((input >= 0) & (input <= 1)) & lanes_inside(at);
 }
 
 LANES_INLINE void channel_block(const formula *f, const run *at, const run_coefficients *k, channel_kind kind,
                                 int64_t first, channel_sums *sums) {
-    channel_block_sums block;
-    if (kind.simple) sums->largest_label = largest_bytes(at, sums->largest_label);
-    for (int v = 0; v < BLOCK_VECTORS; v++) {
-        channel_values x;
-        x.input = f32_load(at->logits + v * LANES);
-        check_input(kind.activation, at, v, x.input, sums);
-        if (kind.simple) {
-            load_simple_target(at, v, at->target == CLOSS_DENSE_U8 ? 1 : positive_label(f, at), &x);
-        } else {
-            load_target(f, at, v, &x, &sums->bad);
-            x.weight = decode_weights(at, v, x.valid, &sums->bad);
-        }
-        activate(kind.activation, &x);
-        if (kind.mode & MODE_TOTALS) total_vector(f, at, kind, &x, v, &block, sums);
-        if (kind.mode & MODE_GRADIENT)
-            store_gradient(at->gradient + v * LANES, channel_gradient(f, at, k, kind, &x, first + v * LANES), at->store);
+    channel_values x;
+    x.input = f32_load(at->logits);
+    if (kind.simple) {
+        load_simple_target(at, positive_label(f, at), &x);
+    } else {
+        load_target(f, at, &x, &sums->bad);
+        x.weight = decode_weights(at, x.valid, &sums->bad);
     }
-    if (kind.mode & MODE_TOTALS) total_block(f, at, kind, &block, sums);
+    activate(kind.activation, &x);
+    if (kind.mode & MODE_TOTALS) {
+        check_input(kind.activation, at, x.input, sums);
+        if (kind.simple) sums->largest_label = larger_bytes(at, sums->largest_label);
+        total_block(f, at, kind, &x, sums);
+    }
+    if (kind.mode & MODE_GRADIENT) store_gradient(at->gradient, channel_gradient(f, at, k, kind, &x, first), at->store);
 }
 
 // Any run.
@@ -340,10 +321,11 @@ LANES_INLINE int64_t simple_channel_blocks(const formula *f, const run *whole, c
     int64_t offset = 0;
     for (; offset + BLOCK_VOXELS <= copy.voxels; offset += BLOCK_VOXELS) {
         run at = simple_block(&copy, offset);
+        at.channel = copy.channel;
+        at.target = copy.target == CLOSS_DENSE_U8 ? CLOSS_DENSE_U8 : CLOSS_LABELS_U8;
         channel_block(&narrow, &at, &coefficients, kind, offset, &local);
     }
-    uint8_t largest = whole->target == CLOSS_DENSE_U8 ? 1 : (uint8_t)(label_count(f) > 256 ? 255 : label_count(f) - 1);
-    if (__builtin_reduce_max(local.largest_label) > largest) local.bad = i32_splat(-1);
+    if (any_byte_beyond(local.largest_label, label_count(f, whole))) local.bad = i32_splat(-1);
     *sums = local;
     return offset;
 }
@@ -379,7 +361,7 @@ LANES_INLINE void channel_walk(const formula *f, const run *whole, const run_coe
 }
 
 static fault finish_channel_sums(const formula *f, const run *whole, const channel_sums *sums, run_sums *out) {
-    if (i32_any(sums->bad | ~(sums->not_finite == 0))) return FAULT_FOUND;
+    if (i32_any(sums->bad | ~(sums->not_finite == 0)) || any_beyond(sums->beyond)) return FAULT_FOUND;
     int64_t blocks = sums->blocks;
     out->valid = count_total(sums->valid);
     for (int k = 0; k < f->pointwise_count; k++) {

@@ -33,20 +33,20 @@ static const float EXP_C6 = 0x1.6a3d0ep-10f;
 // e^x for x in [-87.25, 0], error below 0.892 ULP. Exactly 1 at either zero, never above 1, never subnormal.
 // Not quite monotone: of the 1.1e9 steps from one Float to the next, 2934 go one unit in the last place the wrong way.
 // x below -87.25, -infinity and NaN give the value at -87.25. x above zero: unspecified.
-LANES_INLINE f32x16 exp_nonpositive(f32x16 x) {
+LANES_INLINE vf32 exp_nonpositive(vf32 x) {
     x = f32_larger(x, f32_splat(EXP_LOWEST));
-    f32x16 z = f32_fma(x, f32_splat(LOG2_E), f32_splat(ROUNDING_MAGIC));
-    f32x16 n = z - f32_splat(ROUNDING_MAGIC);
-    f32x16 r = f32_fma(n, f32_splat(-LN2_HIGH), x);
+    vf32 z = f32_fma(x, f32_splat(LOG2_E), f32_splat(ROUNDING_MAGIC));
+    vf32 n = z - f32_splat(ROUNDING_MAGIC);
+    vf32 r = f32_fma(n, f32_splat(-LN2_HIGH), x);
     r = f32_fma(n, f32_splat(-LN2_LOW), r);
-    f32x16 q = f32_fma(f32_splat(EXP_C6), r, f32_splat(EXP_C5));
+    vf32 q = f32_fma(f32_splat(EXP_C6), r, f32_splat(EXP_C5));
     q = f32_fma(q, r, f32_splat(EXP_C4));
     q = f32_fma(q, r, f32_splat(EXP_C3));
     q = f32_fma(q, r, f32_splat(EXP_C2));
     q = f32_fma(q, r, f32_splat(EXP_C1));
-    f32x16 power = f32_fma(q, r, f32_splat(1.0f));
+    vf32 power = f32_fma(q, r, f32_splat(1.0f));
     // The magic number's own bits leave the word in the shift: n alone reaches the exponent field.
-    return f32_from_bits((i32x16)((u32x16)power + ((u32x16)z << 23)));
+    return f32_from_bits((vi32)((vu32)power + ((vu32)z << 23)));
 }
 
 // log(1 + x) = x + x^2 * Q(x) for x in [0, 1]; relative error 2^-24.5 near 0 to 2^-25.1 near 1, where rounding errors
@@ -67,8 +67,8 @@ static const float LOG1P_NO_UNDERFLOW = -0x1p-100f;
 // log(1 + x) for x in [0, 1], error below 1.474 ULP. Zero gives zero, x below 2^-24 gives x, no result is negative.
 // Not quite monotone: of the 1.1e9 steps from one Float to the next, 10778 go one unit in the last place the wrong way.
 // Outside: NaN gives NaN, everything else is unspecified.
-LANES_INLINE f32x16 log1p_unit(f32x16 x) {
-    f32x16 q = f32_fma(f32_splat(LOG1P_C9), x, f32_splat(LOG1P_C8));
+LANES_INLINE vf32 log1p_unit(vf32 x) {
+    vf32 q = f32_fma(f32_splat(LOG1P_C9), x, f32_splat(LOG1P_C8));
     q = f32_fma(q, x, f32_splat(LOG1P_C7));
     q = f32_fma(q, x, f32_splat(LOG1P_C6));
     q = f32_fma(q, x, f32_splat(LOG1P_C5));
@@ -76,7 +76,7 @@ LANES_INLINE f32x16 log1p_unit(f32x16 x) {
     q = f32_fma(q, x, f32_splat(LOG1P_C3));
     q = f32_fma(q, x, f32_splat(LOG1P_C2));
     // In this order the last sum is x plus a correction of at most 0.31 x, whose errors are that much smaller.
-    f32x16 correction = f32_fma(q, x, f32_splat(LOG1P_NO_UNDERFLOW));
+    vf32 correction = f32_fma(q, x, f32_splat(LOG1P_NO_UNDERFLOW));
     return f32_fma(correction, x, x);
 }
 
@@ -96,20 +96,20 @@ static const uint32_t EXPONENT_AND_SIGN = 0xff800000;
 // log(x) for every positive normal x, error below 1.136 ULP; +0 at 1. Monotone: no greater x gives a smaller result.
 // Outside, always finite and otherwise unspecified: zeros and subnormals give no more than the smallest normal does
 // (-127 ln 2 at +0), infinity and positive NaNs no less than the greatest, a negative sign gives nothing useful.
-LANES_INLINE f32x16 log_positive(f32x16 x) {
+LANES_INLINE vf32 log_positive(vf32 x) {
     // x = 2^exponent * m with m in [sqrt(1/2), sqrt(2)): f = m - 1 is exact.
-    u32x16 bits = (u32x16)x;
-    u32x16 offset = bits - SQRT_HALF_BITS;
-    f32x16 f = f32_from_bits((i32x16)(bits - (offset & EXPONENT_AND_SIGN))) - f32_splat(1.0f);
-    f32x16 exponent = f32_from_bits(((i32x16)offset >> 23) + ROUNDING_MAGIC_BITS) - f32_splat(ROUNDING_MAGIC);
-    f32x16 q = f32_fma(f32_splat(LOG_C9), f, f32_splat(LOG_C8));
+    vu32 bits = (vu32)x;
+    vu32 offset = bits - SQRT_HALF_BITS;
+    vf32 f = f32_from_bits((vi32)(bits - (offset & EXPONENT_AND_SIGN))) - f32_splat(1.0f);
+    vf32 exponent = f32_from_bits(((vi32)offset >> 23) + ROUNDING_MAGIC_BITS) - f32_splat(ROUNDING_MAGIC);
+    vf32 q = f32_fma(f32_splat(LOG_C9), f, f32_splat(LOG_C8));
     q = f32_fma(q, f, f32_splat(LOG_C7));
     q = f32_fma(q, f, f32_splat(LOG_C6));
     q = f32_fma(q, f, f32_splat(LOG_C5));
     q = f32_fma(q, f, f32_splat(LOG_C4));
     q = f32_fma(q, f, f32_splat(LOG_C3));
     q = f32_fma(q, f, f32_splat(LOG_C2));
-    f32x16 fraction = f32_fma(f * f, q, f);
+    vf32 fraction = f32_fma(f * f, q, f);
     // LN2_HIGH alone will do: it is nearer to ln(2) than a twentieth of its last place.
     return f32_fma(exponent, f32_splat(LN2_HIGH), fraction);
 }

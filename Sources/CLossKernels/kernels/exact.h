@@ -1,4 +1,4 @@
-// Exact sums of lanes (arithmetic 6.1 and 6.2): four vectors of a block are added as a tree in float, and each lane of
+// Exact sums of lanes (arithmetic 6.1 and 6.2): the four sixteens of a block are added as a tree in float, and each lane of
 // the tree is rounded once to a multiple of a quantum and added as an integer.
 //
 // The rounding is a Double addition: next to 1.5 * 2^52 quanta the spacing of Doubles is the quantum, and the low bits of
@@ -13,11 +13,28 @@ static const double PROBABILITY_ANCHOR = 0x1.8p+4; // quantum 2^-48; exact for |
 static const double LOSS_ANCHOR = 0x1.8p+20;       // quantum 2^-32; exact for |t| < 2^19
 static const float LOSS_LIMIT = 0x1p+19f;
 
-LANES_INLINE f32x16 block_tree(const f32x16 v[4]) { return (v[0] + v[1]) + (v[2] + v[3]); }
+// The lanes of a tree, in which sums are defined.
+enum { TREE_LANES = 16 };
 
-LANES_INLINE void exact_add(u64x16 *sum, f32x16 t, double anchor) {
-    *sum += (u64x16)(__builtin_convertvector(t, f64x16) + anchor);
+typedef VECTOR(float, TREE_LANES) f32x16;
+typedef VECTOR(int32_t, TREE_LANES) i32x16;
+typedef VECTOR(double, TREE_LANES) f64x16;
+typedef VECTOR(uint64_t, TREE_LANES) u64x16;
+
+#define SIXTEEN(v, from)                                                                                               \
+    __builtin_shufflevector(v, v, (from), (from) + 1, (from) + 2, (from) + 3, (from) + 4, (from) + 5, (from) + 6,      \
+                            (from) + 7, (from) + 8, (from) + 9, (from) + 10, (from) + 11, (from) + 12, (from) + 13,    \
+                            (from) + 14, (from) + 15)
+
+LANES_INLINE f32x16 block_tree(vf32 v) {
+    return (SIXTEEN(v, 0) + SIXTEEN(v, 16)) + (SIXTEEN(v, 32) + SIXTEEN(v, 48));
 }
+
+LANES_INLINE u64x16 exact_quanta(f32x16 t, double anchor) {
+    return (u64x16)(__builtin_convertvector(t, f64x16) + anchor);
+}
+
+LANES_INLINE void exact_add(u64x16 *sum, f32x16 t, double anchor) { *sum += exact_quanta(t, anchor); }
 
 // The sum of all lanes after `additions` calls of exact_add.
 LANES_INLINE int64_t exact_total(u64x16 sum, double anchor, int64_t additions) {
@@ -26,14 +43,15 @@ LANES_INLINE int64_t exact_total(u64x16 sum, double anchor, int64_t additions) {
         uint64_t bits;
     } base = {.value = anchor};
     uint64_t total = __builtin_reduce_add(sum);
-    return (int64_t)(total - base.bits * (uint64_t)(additions * LANES));
+    return (int64_t)(total - base.bits * (uint64_t)(additions * TREE_LANES));
 }
 
-LANES_INLINE int64_t count_total(i32x16 counts) {
-    return __builtin_reduce_add(__builtin_convertvector(counts, i64x16));
-}
+// A lane counts at most the blocks of a run: their sum fits 32 bits.
+LANES_INLINE int64_t count_total(vi32 counts) { return __builtin_reduce_add(counts); }
 
 // Set in the lanes whose loss or weight would leave the exact range, or is NaN.
 LANES_INLINE i32x16 beyond_limit(f32x16 t) { return ~(t < LOSS_LIMIT); }
+
+LANES_INLINE int any_beyond(i32x16 mask) { return __builtin_reduce_or(mask) != 0; }
 
 #endif

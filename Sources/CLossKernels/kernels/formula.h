@@ -103,6 +103,7 @@ typedef struct selection_digit {
     uint32_t prefix_mask; // which bits those are; 0 at first
     int shift;            // of the digit that is counted
     uint32_t digit_mask;
+    uint32_t floor;       // of the first digit: smaller keys are known not to matter
 } selection_digit;
 
 typedef struct selection_sums {

@@ -9,9 +9,9 @@
 #include "kernels/channel.h"
 
 typedef struct selection_values {
-    f32x16 input;
-    i32x16 positive, negative;
-    u32x16 key;
+    vf32 input;
+    vi32 positive, negative;
+    vu32 key;
 } selection_values;
 
 // Lanes added one by one to a loss, each rounded by itself (8.3).
@@ -20,11 +20,14 @@ typedef struct lane_losses {
     int64_t additions;
 } lane_losses;
 
-LANES_INLINE void add_losses(lane_losses *losses, i32x16 lanes, f32x16 loss, i32x16 *bad) {
+LANES_INLINE void add_losses(lane_losses *losses, vi32 lanes, vf32 loss, vi32 *bad) {
     loss = f32_keep(lanes, loss);
-    *bad |= beyond_limit(loss);
-    exact_add(&losses->sum, loss, LOSS_ANCHOR);
-    losses->additions++;
+    *bad |= ~(loss < LOSS_LIMIT);
+    exact_add(&losses->sum, SIXTEEN(loss, 0), LOSS_ANCHOR);
+    exact_add(&losses->sum, SIXTEEN(loss, 16), LOSS_ANCHOR);
+    exact_add(&losses->sum, SIXTEEN(loss, 32), LOSS_ANCHOR);
+    exact_add(&losses->sum, SIXTEEN(loss, 48), LOSS_ANCHOR);
+    losses->additions += LANES / TREE_LANES;
 }
 
 // A lane's sum fits 64 bits, that of all lanes may not.
@@ -34,56 +37,58 @@ LANES_INLINE __int128 total_losses(const lane_losses *losses) {
         uint64_t bits;
     } base = {.value = LOSS_ANCHOR};
     __int128 total = 0;
-    for (int j = 0; j < LANES; j++) total += (int64_t)(losses->sum[j] - base.bits * (uint64_t)losses->additions);
+    for (int j = 0; j < TREE_LANES; j++) total += (int64_t)(losses->sum[j] - base.bits * (uint64_t)losses->additions);
     return total;
 }
 
-LANES_INLINE selection_values load_selection(const formula *f, const run *at, int v, i32x16 *bad) {
+LANES_INLINE selection_values load_selection(const formula *f, const run *at, vi32 *bad) {
     channel_values x;
-    x.input = f32_load(at->logits + v * LANES);
-    load_target(f, at, v, &x, bad);
+    x.input = f32_load(at->logits);
+    load_target(f, at, &x, bad);
     return (selection_values){x.input, x.positive, x.valid & ~x.positive, key_of(x.input)};
 }
 
-LANES_INLINE f32x16 loss_of(const formula *f, f32x16 input, int positive) {
+LANES_INLINE vf32 loss_of(const formula *f, vf32 input, int positive) {
     channel_values x = {.input = input};
     activate(f->activation, &x);
     return positive ? x.n0 : x.n1;
 }
 
-LANES_INLINE void count_digits(const selection_digit *digit, u32x16 key, i32x16 lanes, uint32_t *histogram) {
-    u32x16 places = (key >> digit->shift) & digit->digit_mask;
-    for (int j = 0; j < LANES; j++) histogram[places[j]] += (uint32_t)(lanes[j] & 1);
+LANES_INLINE void count_digits(const selection_digit *digit, vu32 key, vi32 lanes, uint32_t *histogram) {
+    uint64_t set = i32_bits(lanes);
+    if (!set) return;
+    uint32_t places[LANES];
+    vu32 all = (key >> digit->shift) & digit->digit_mask;
+    memcpy(places, &all, sizeof places);
+    for (; set; set &= set - 1) histogram[places[__builtin_ctzll(set)]]++;
 }
 
-LANES_INLINE i32x16 at_prefix(const selection_digit *digit, const selection_values *x) {
+LANES_INLINE vi32 at_prefix(const selection_digit *digit, const selection_values *x) {
     return x->negative & ((x->key & digit->prefix_mask) == digit->prefix);
 }
 
-LANES_INLINE i32x16 above_prefix(const selection_digit *digit, const selection_values *x) {
+LANES_INLINE vi32 above_prefix(const selection_digit *digit, const selection_values *x) {
     return x->negative & ((x->key & digit->prefix_mask) > digit->prefix);
 }
 
 typedef struct selection_state {
     lane_losses losses;
-    i32x16 positives, negatives, bad;
-    f32x16 not_finite;
+    vi32 positives, negatives, bad;
+    vf32 not_finite;
 } selection_state;
 
 LANES_INLINE void start_block(const formula *f, const run *at, const selection_digit *digit, uint32_t *histogram,
                               selection_state *state) {
-    for (int v = 0; v < BLOCK_VECTORS; v++) {
-        selection_values x = load_selection(f, at, v, &state->bad);
-        state->not_finite = f32_fma(x.input, f32_splat(0), state->not_finite);
-        if (f->activation == CLOSS_PROBABILITIES)
-            state->bad |= ~((x.input >= 0) & (x.input <= 1)) & lanes_inside(at, v);
-        state->positives -= x.positive;
-        state->negatives -= x.negative;
-        if (i32_any(x.positive)) add_losses(&state->losses, x.positive, loss_of(f, x.input, 1), &state->bad);
-        // The loss of a negative below the limit is known to be so only if the logit is; the search itself needs none.
-        state->bad |= x.negative & (x.input >= LOSS_LIMIT);
-        count_digits(digit, x.key, x.negative, histogram);
-    }
+    selection_values x = load_selection(f, at, &state->bad);
+    state->not_finite = f32_fma(x.input, f32_splat(0), state->not_finite);
+    if (f->activation == CLOSS_PROBABILITIES)
+        state->bad |= ~((x.input >= 0) & (x.input <= 1)) & lanes_inside(at);
+    state->positives -= x.positive;
+    state->negatives -= x.negative;
+    if (i32_any(x.positive)) add_losses(&state->losses, x.positive, loss_of(f, x.input, 1), &state->bad);
+    // The loss of a negative below the limit is known to be so only if the logit is; the search itself needs none.
+    state->bad |= x.negative & (x.input >= LOSS_LIMIT);
+    count_digits(digit, x.key, x.negative & (x.key >= digit->floor), histogram);
 }
 
 static fault selection_start(const formula *f, const run *whole, const selection_digit *digit, uint32_t *histogram,
@@ -98,12 +103,9 @@ static fault selection_start(const formula *f, const run *whole, const selection
 }
 
 LANES_INLINE void count_block(const formula *f, const run *at, const selection_digit *digit, uint32_t *histogram) {
-    i32x16 unused = {0};
-    for (int v = 0; v < BLOCK_VECTORS; v++) {
-        selection_values x = load_selection(f, at, v, &unused);
-        i32x16 lanes = at_prefix(digit, &x);
-        if (i32_any(lanes)) count_digits(digit, x.key, lanes, histogram);
-    }
+    vi32 unused = {0};
+    selection_values x = load_selection(f, at, &unused);
+    count_digits(digit, x.key, at_prefix(digit, &x), histogram);
 }
 
 static void selection_count(const formula *f, const run *whole, const selection_digit *digit, uint32_t *histogram) {
@@ -112,13 +114,10 @@ static void selection_count(const formula *f, const run *whole, const selection_
 
 LANES_INLINE void above_block(const formula *f, const run *at, const selection_digit *digit, uint32_t *histogram,
                               selection_state *state) {
-    for (int v = 0; v < BLOCK_VECTORS; v++) {
-        selection_values x = load_selection(f, at, v, &state->bad);
-        i32x16 lanes = at_prefix(digit, &x);
-        if (i32_any(lanes)) count_digits(digit, x.key, lanes, histogram);
-        lanes = above_prefix(digit, &x);
-        if (i32_any(lanes)) add_losses(&state->losses, lanes, loss_of(f, x.input, 0), &state->bad);
-    }
+    selection_values x = load_selection(f, at, &state->bad);
+    count_digits(digit, x.key, at_prefix(digit, &x), histogram);
+    vi32 lanes = above_prefix(digit, &x);
+    if (i32_any(lanes)) add_losses(&state->losses, lanes, loss_of(f, x.input, 0), &state->bad);
 }
 
 static fault selection_above(const formula *f, const run *whole, const selection_digit *digit, uint32_t *histogram,
@@ -129,16 +128,14 @@ static fault selection_above(const formula *f, const run *whole, const selection
     return i32_any(state.bad) ? FAULT_FOUND : FAULT_NONE;
 }
 
-LANES_INLINE void ties_block(const formula *f, const run *at, uint32_t threshold, i32x16 *ties) {
-    i32x16 unused = {0};
-    for (int v = 0; v < BLOCK_VECTORS; v++) {
-        selection_values x = load_selection(f, at, v, &unused);
-        *ties -= x.negative & (x.key == threshold);
-    }
+LANES_INLINE void ties_block(const formula *f, const run *at, uint32_t threshold, vi32 *ties) {
+    vi32 unused = {0};
+    selection_values x = load_selection(f, at, &unused);
+    *ties -= x.negative & (x.key == threshold);
 }
 
 static int64_t selection_ties(const formula *f, const run *whole, uint32_t threshold) {
-    i32x16 ties = {0};
+    vi32 ties = {0};
     FOR_EACH_BLOCK(whole, at, 1, ties_block(f, &at, threshold, &ties));
     return count_total(ties);
 }
@@ -146,9 +143,9 @@ static int64_t selection_ties(const formula *f, const run *whole, uint32_t thres
 // The loss of a negative with this key, in quanta.
 static int64_t negative_loss(const formula *f, uint32_t key) {
     lane_losses losses = {0};
-    i32x16 bad = {0};
-    i32x16 first = lane_numbers() == 0;
-    add_losses(&losses, first, loss_of(f, value_of_key((u32x16){} + key), 0), &bad);
+    vi32 bad = {0};
+    vi32 first = lane_numbers() == 0;
+    add_losses(&losses, first, loss_of(f, value_of_key((vu32){} + key), 0), &bad);
     return (int64_t)total_losses(&losses);
 }
 

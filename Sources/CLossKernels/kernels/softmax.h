@@ -1,8 +1,7 @@
 // Softmax over the classes with cross entropy and region terms (arithmetic 4).
 //
-// A block's exponentials are kept as [classes][4 vectors]; with few classes the compiler keeps them in registers, with
-// many they stay in the first-level cache. `classes`, `wants` and `mode` are constants wherever a caller passes some, so
-// that each kernel in the table below holds only what it needs.
+// A block's exponentials are kept for all classes: with few classes the compiler holds them in registers, with many they
+// stay in the cache. A walk's kind is a constant wherever one begins, so that each copy holds only what it needs.
 #ifndef CLOSS_KERNELS_SOFTMAX_H
 #define CLOSS_KERNELS_SOFTMAX_H
 
@@ -13,239 +12,357 @@
 enum { WANTS_REGION = 1, WANTS_CROSS_ENTROPY = 2 };
 enum { MODE_TOTALS = 1, MODE_GRADIENT = 2 };
 
-// One vector of voxels of a block: what the classes have in common.
-typedef struct softmax_voxels {
-    i32x16 label, valid;
-    f32x16 reciprocal; // r, +0 where the voxel does not count, so that p is +0 there
-    f32x16 lse;        // log of the sum of exponentials, relative to the largest logit
-    f32x16 rest;       // the sum of all exponentials but the largest
-    f32x16 target_shifted, target_exponential; // x_y and e_y
-    f32x16 weight;     // v
-} softmax_voxels;
+typedef struct softmax_kind {
+    int classes;
+    int wants;
+    int mode;
+    int simple;  // a simple run
+    int squares; // of probabilities are totalled
+} softmax_kind;
 
+// A block, as its labels have it. Label maps are made of areas: most blocks hold one label, which then is a scalar.
+typedef struct block_labels {
+    int uniform;
+    int one;    // the label of a uniform block
+    vi32 each;  // of others, -1 where the voxel does not count
+    vi32 valid;
+} block_labels;
+
+// What the classes of a block have in common.
 typedef struct softmax_block {
-    softmax_voxels voxels[BLOCK_VECTORS];
-    f32x16 exponential[CLOSS_MAX_CLASSES][BLOCK_VECTORS];
+    vf32 reciprocal; // r, +0 where the voxel does not count, so that p is +0 there
+    vf32 lse;        // log of the sum of exponentials, relative to the largest logit
+    vf32 rest;       // the sum of all exponentials but the largest
+    vf32 target_shifted, target_exponential; // x_y and e_y
+    vf32 weight;     // v
+    vf32 exponential[CLOSS_MAX_CLASSES];
 } softmax_block;
 
 typedef struct softmax_sums {
     u64x16 product[CLOSS_MAX_CLASSES], probability[CLOSS_MAX_CLASSES], square[CLOSS_MAX_CLASSES];
-    i32x16 count[CLOSS_MAX_CLASSES];
-    i32x16 valid;
+    int64_t product_blocks[CLOSS_MAX_CLASSES]; // that were added to `product`: a block without the class is passed over
+    int64_t uniform_blocks[CLOSS_MAX_CLASSES];
+    vi32 count[CLOSS_MAX_CLASSES];             // of voxels in other blocks
+    vi32 valid;
     u64x16 loss[CLOSS_MAX_TERMS], weight[CLOSS_MAX_TERMS];
-    f32x16 not_finite; // NaN in a lane that met a NaN or an infinity, 0 otherwise
-    i32x16 bad;
+    vf32 not_finite; // NaN in a lane that met a NaN or an infinity, 0 otherwise
+    vi32 bad;        // lanes with a label or weight that cannot be
+    vu8 largest_label; // of a simple walk
+    i32x16 beyond;   // lanes whose loss or weight left the exact range
     int64_t blocks;
 } softmax_sums;
 
-LANES_INLINE const float *logits_at(const run *at, int c, int v) {
-    return at->logits + c * at->class_stride + v * LANES;
+LANES_INLINE const float *logits_of(const run *at, int c) { return at->logits + c * at->class_stride; }
+
+// ----------------------------------------------------------------------------------------------------- labels ----
+
+LANES_INLINE block_labels uniform_labels(int label) {
+    return (block_labels){.uniform = 1, .one = label, .each = i32_splat(label), .valid = i32_splat(-1)};
 }
 
-// Exponentials, their sums, and what the label picks of them.
-LANES_INLINE void softmax_vector(const run *at, int classes, int wants, int v, softmax_block *block,
-                                 f32x16 *not_finite) {
-    softmax_voxels *x = &block->voxels[v];
-    f32x16 largest = f32_load(logits_at(at, 0, v));
-    *not_finite = f32_fma(largest, f32_splat(0), *not_finite);
-    for (int c = 1; c < classes; c++) {
-        f32x16 logit = f32_load(logits_at(at, c, v));
-        *not_finite = f32_fma(logit, f32_splat(0), *not_finite);
-        largest = f32_larger(logit, largest);
-    }
-    f32x16 sum = {0}, below_one = {0};
-    x->target_shifted = x->target_exponential = f32_splat(0);
-    for (int c = 0; c < classes; c++) {
-        f32x16 shifted = f32_load(logits_at(at, c, v)) - largest;
-        f32x16 e = exp_nonpositive(shifted);
-        block->exponential[c][v] = e;
-        sum += e;
-        if (wants & WANTS_CROSS_ENTROPY) {
-            i32x16 here = x->label == c;
-            below_one += f32_keep(e < 1, e);
-            x->target_shifted = f32_select(here, shifted, x->target_shifted);
-            x->target_exponential = f32_select(here, e, x->target_exponential);
-        }
-    }
-    f32x16 reciprocal = 1 / sum;
-    x->reciprocal = f32_keep(x->valid, reciprocal);
-    if (wants & WANTS_CROSS_ENTROPY) {
-        f32x16 others = sum - 1;
-        x->rest = f32_select(sum < 2, below_one, others);
-        x->lse = f32_fma(x->rest - others, reciprocal, log_positive(sum));
-    }
+LANES_INLINE block_labels mixed_labels(vi32 each) {
+    return (block_labels){.each = each, .valid = each >= 0};
 }
 
-LANES_INLINE f32x16 softmax_probability(const softmax_block *block, int c, int v) {
-    return block->exponential[c][v] * block->voxels[v].reciprocal;
+// Lanes of class c.
+LANES_INLINE vi32 of_class(const block_labels *labels, int c) {
+    return labels->uniform ? i32_splat(labels->one == c ? -1 : 0) : labels->each == c;
 }
 
-LANES_INLINE void total_region(const formula *f, int classes, const softmax_block *block, softmax_sums *sums) {
-    for (int c = 0; c < classes; c++) {
-        f32x16 p[BLOCK_VECTORS], product[BLOCK_VECTORS];
-        for (int v = 0; v < BLOCK_VECTORS; v++) {
-            i32x16 here = block->voxels[v].label == c;
-            p[v] = softmax_probability(block, c, v);
-            product[v] = f32_keep(here, p[v]);
-            sums->count[c] -= here;
-        }
-        exact_add(&sums->product[c], block_tree(product), PROBABILITY_ANCHOR);
-        exact_add(&sums->probability[c], block_tree(p), PROBABILITY_ANCHOR);
-        if (f->squares) {
-            for (int v = 0; v < BLOCK_VECTORS; v++) p[v] *= p[v];
-            exact_add(&sums->square[c], block_tree(p), PROBABILITY_ANCHOR);
-        }
-    }
-}
-
-LANES_INLINE void count_labels(int classes, const softmax_block *block, softmax_sums *sums) {
-    for (int c = 0; c < classes; c++)
-        for (int v = 0; v < BLOCK_VECTORS; v++) sums->count[c] -= block->voxels[v].label == c;
+// The one value in the lanes of class c, the other elsewhere.
+LANES_INLINE vf32 by_class(const block_labels *labels, int c, float here, float elsewhere) {
+    if (labels->uniform) return f32_splat(labels->one == c ? here : elsewhere);
+    return f32_select(labels->each == c, f32_splat(here), f32_splat(elsewhere));
 }
 
 // The entry of a table by class that belongs to each voxel's label.
-LANES_INLINE f32x16 by_label(const float *table, int classes, i32x16 label) {
-    f32x16 picked = {0};
-    for (int c = 0; c < classes; c++) picked = f32_select(label == c, f32_splat(table[c]), picked);
+LANES_INLINE vf32 by_label(const block_labels *labels, const float *table, int classes) {
+    if (labels->uniform) return f32_splat(table[labels->one]);
+    vf32 picked = {0};
+    for (int c = 0; c < classes; c++) picked = f32_select(labels->each == c, f32_splat(table[c]), picked);
     return picked;
 }
 
-// A cross-entropy term's loss of one vector, without the voxel weight.
-LANES_INLINE f32x16 cross_entropy_loss(const pointwise_formula *term, const run *at, int classes,
-                                       const softmax_voxels *x, int v) {
-    f32x16 nll = x->lse - x->target_shifted;
+// ----------------------------------------------------------------------------------------------- exponentials ----
+
+LANES_INLINE vf32 largest_logit(softmax_kind kind, const run *at, vf32 *not_finite) {
+    vf32 largest = f32_load(logits_of(at, 0));
+    if (kind.mode & MODE_TOTALS) *not_finite = f32_fma(largest, f32_splat(0), *not_finite);
+    for (int c = 1; c < kind.classes; c++) {
+        vf32 logit = f32_load(logits_of(at, c));
+        if (kind.mode & MODE_TOTALS) *not_finite = f32_fma(logit, f32_splat(0), *not_finite);
+        largest = f32_larger(logit, largest);
+    }
+    return largest;
+}
+
+// Exponentials, their sums, and what the label picks of them.
+LANES_INLINE void exponentiate(softmax_kind kind, const run *at, const block_labels *labels, softmax_block *block,
+                               vf32 *not_finite) {
+    int totals = kind.mode & MODE_TOTALS, cross_entropy = kind.wants & WANTS_CROSS_ENTROPY;
+    vf32 largest = largest_logit(kind, at, not_finite);
+    vf32 sum = {0}, below_one = {0}, target_shifted = {0}, target_exponential = {0};
+    for (int c = 0; c < kind.classes; c++) {
+        vf32 shifted = f32_load(logits_of(at, c)) - largest;
+        vf32 e = exp_nonpositive(shifted);
+        block->exponential[c] = e;
+        sum += e;
+        if (!cross_entropy) continue;
+        below_one += f32_keep(e < 1, e);
+        if (labels->uniform) continue;
+        target_shifted = f32_select(labels->each == c, shifted, target_shifted);
+        target_exponential = f32_select(labels->each == c, e, target_exponential);
+    }
+    vf32 reciprocal = 1 / sum;
+    block->reciprocal = f32_keep(labels->valid, reciprocal);
+    if (!cross_entropy) return;
+    if (labels->uniform) {
+        target_shifted = f32_load(logits_of(at, labels->one)) - largest;
+        target_exponential = block->exponential[labels->one];
+    }
+    vf32 others = sum - 1;
+    block->rest = f32_select(sum < 2, below_one, others);
+    block->target_exponential = target_exponential;
+    block->target_shifted = target_shifted;
+    if (totals) block->lse = f32_fma(block->rest - others, reciprocal, log_positive(sum));
+}
+
+LANES_INLINE vf32 probability_of(const softmax_block *block, int c) {
+    return block->exponential[c] * block->reciprocal;
+}
+
+// ----------------------------------------------------------------------------------------------------- totals ----
+
+LANES_INLINE void total_product(const block_labels *labels, int c, vf32 p, u64x16 quanta, softmax_sums *sums) {
+    if (labels->uniform) {
+        if (labels->one != c) return;
+        sums->product[c] += quanta;
+    } else {
+        vi32 here = labels->each == c;
+        if (!i32_any(here)) return;
+        sums->count[c] -= here;
+        exact_add(&sums->product[c], block_tree(f32_keep(here, p)), PROBABILITY_ANCHOR);
+    }
+    sums->product_blocks[c]++;
+}
+
+LANES_INLINE void total_region(softmax_kind kind, const block_labels *labels, const softmax_block *block,
+                               softmax_sums *sums) {
+    for (int c = 0; c < kind.classes; c++) {
+        vf32 p = probability_of(block, c);
+        u64x16 quanta = exact_quanta(block_tree(p), PROBABILITY_ANCHOR);
+        sums->probability[c] += quanta;
+        total_product(labels, c, p, quanta, sums);
+        if (kind.squares) exact_add(&sums->square[c], block_tree(p * p), PROBABILITY_ANCHOR);
+    }
+}
+
+LANES_INLINE void count_labels(int classes, const block_labels *labels, softmax_sums *sums) {
+    for (int c = 0; c < classes; c++) sums->count[c] -= labels->each == c;
+}
+
+// A cross-entropy term's loss, without the voxel weight.
+LANES_INLINE vf32 cross_entropy_loss(const pointwise_formula *term, softmax_kind kind, const run *at,
+                                     const block_labels *labels, const softmax_block *block) {
+    vf32 nll = block->lse - block->target_shifted;
     if (term->plain) return nll;
-    f32x16 loss = by_label(term->target_factor, classes, x->label) * nll;
+    vf32 loss = by_label(labels, term->target_factor, kind.classes) * nll;
     // Logits of -3e38 are a way to rule classes out; unsmoothed, their infinite share must not enter.
     if (term->smoothing == 0) return loss;
-    f32x16 largest = f32_load(logits_at(at, 0, v));
-    for (int c = 1; c < classes; c++) largest = f32_larger(f32_load(logits_at(at, c, v)), largest);
-    f32x16 shifted_sum = {0};
-    for (int c = 0; c < classes; c++)
-        shifted_sum = f32_fma(f32_splat(term->class_weight[c]), f32_load(logits_at(at, c, v)) - largest, shifted_sum);
-    f32x16 smooth = f32_fma(f32_splat(term->class_weight_sum), x->lse, -shifted_sum);
+    vf32 unused = {0}, largest = largest_logit((softmax_kind){.classes = kind.classes}, at, &unused), shifted_sum = {0};
+    for (int c = 0; c < kind.classes; c++)
+        shifted_sum = f32_fma(f32_splat(term->class_weight[c]), f32_load(logits_of(at, c)) - largest, shifted_sum);
+    vf32 smooth = f32_fma(f32_splat(term->class_weight_sum), block->lse, -shifted_sum);
     return f32_fma(f32_splat(term->smoothing), smooth, loss);
 }
 
-LANES_INLINE void total_cross_entropy_weight(const pointwise_formula *term, int k, int classes,
-                                             const softmax_block *block, softmax_sums *sums) {
-    f32x16 weight[BLOCK_VECTORS];
-    for (int v = 0; v < BLOCK_VECTORS; v++) {
-        const softmax_voxels *x = &block->voxels[v];
-        weight[v] = term->plain ? x->weight : by_label(term->class_weight, classes, x->label) * x->weight;
-    }
-    f32x16 t = block_tree(weight);
-    sums->bad |= beyond_limit(t);
-    exact_add(&sums->weight[k], t, LOSS_ANCHOR);
+LANES_INLINE void add_limited(u64x16 *sum, vf32 values, i32x16 *beyond) {
+    f32x16 t = block_tree(values);
+    *beyond |= beyond_limit(t);
+    exact_add(sum, t, LOSS_ANCHOR);
 }
 
-LANES_INLINE void total_cross_entropy(const formula *f, const run *at, int classes, const softmax_block *block,
-                                      softmax_sums *sums) {
+LANES_INLINE void total_cross_entropy_weight(const pointwise_formula *term, int k, int classes,
+                                             const block_labels *labels, vf32 weight, softmax_sums *sums) {
+    vf32 own = term->plain ? weight : by_label(labels, term->class_weight, classes) * weight;
+    add_limited(&sums->weight[k], own, &sums->beyond);
+}
+
+LANES_INLINE void total_cross_entropy(const formula *f, softmax_kind kind, const run *at, const block_labels *labels,
+                                      const softmax_block *block, softmax_sums *sums) {
     for (int k = 0; k < f->pointwise_count; k++) {
         const pointwise_formula *term = &f->pointwise[k];
-        f32x16 loss[BLOCK_VECTORS];
-        for (int v = 0; v < BLOCK_VECTORS; v++) {
-            const softmax_voxels *x = &block->voxels[v];
-            loss[v] = f32_keep(x->valid, cross_entropy_loss(term, at, classes, x, v) * x->weight);
-        }
-        f32x16 t = block_tree(loss);
-        sums->bad |= beyond_limit(t);
-        exact_add(&sums->loss[k], t, LOSS_ANCHOR);
-        if (at->weights) total_cross_entropy_weight(term, k, classes, block, sums);
+        vf32 loss = cross_entropy_loss(term, kind, at, labels, block) * block->weight;
+        add_limited(&sums->loss[k], f32_keep(labels->valid, loss), &sums->beyond);
+        if (at->weights) total_cross_entropy_weight(term, k, kind.classes, labels, block->weight, sums);
     }
 }
 
+// --------------------------------------------------------------------------------------------------- gradient ----
+
 // A cross-entropy term's derivative by the logit of class c, without its coefficient and voxel weight.
-LANES_INLINE f32x16 cross_entropy_slope(const pointwise_formula *term, int classes, const softmax_voxels *x, int c,
-                                        f32x16 p, f32x16 deviation) {
+LANES_INLINE vf32 cross_entropy_slope(const pointwise_formula *term, int classes, const block_labels *labels, int c,
+                                      vf32 p, vf32 deviation) {
     if (term->plain) return deviation;
-    f32x16 slope = by_label(term->target_factor, classes, x->label) * deviation;
-    f32x16 smooth = f32_fma(f32_splat(term->class_weight_sum), p, f32_splat(-term->class_weight[c]));
+    vf32 slope = by_label(labels, term->target_factor, classes) * deviation;
+    vf32 smooth = f32_fma(f32_splat(term->class_weight_sum), p, f32_splat(-term->class_weight[c]));
     return f32_fma(f32_splat(term->smoothing), smooth, slope);
 }
 
-LANES_INLINE f32x16 region_slope(const run_coefficients *k, i32x16 label, int c, f32x16 p) {
-    f32x16 picked = f32_select(label == c, f32_splat(k->target[c] + k->constant[c]), f32_splat(k->constant[c]));
-    return f32_fma(f32_splat(k->probability[c]), p, picked);
+// q_c
+LANES_INLINE vf32 region_slope(softmax_kind kind, const run_coefficients *k, const block_labels *labels, int c,
+                               vf32 p) {
+    vf32 picked = by_class(labels, c, k->target[c] + k->constant[c], k->constant[c]);
+    return kind.squares ? f32_fma(f32_splat(k->probability[c]), p, picked) : picked;
 }
 
-LANES_INLINE void gradient_vector(const formula *f, const run *at, const run_coefficients *k, int classes, int wants,
-                                  const softmax_block *block, int v) {
-    const softmax_voxels *x = &block->voxels[v];
-    f32x16 dot = {0}, top = {0}, target_deviation = {0}, factor[CLOSS_MAX_TERMS];
-    if (wants & WANTS_REGION) {
-        // Relative to the most probable class nothing cancels where the network is sure.
-        for (int c = 0; c < classes; c++) {
-            f32x16 slope = region_slope(k, x->label, c, softmax_probability(block, c, v));
-            top = f32_select(block->exponential[c][v] < 1, top, slope);
-        }
-        for (int c = 0; c < classes; c++) {
-            f32x16 p = softmax_probability(block, c, v);
-            dot = f32_fma(p, region_slope(k, x->label, c, p) - top, dot);
-        }
+// `top` and `dot`: relative to the most probable class nothing cancels where the network is sure.
+LANES_INLINE vf32 region_dot(softmax_kind kind, const run_coefficients *k, const block_labels *labels,
+                             const softmax_block *block, vf32 *top) {
+    *top = f32_splat(0);
+    for (int c = 0; c < kind.classes; c++) {
+        vf32 slope = region_slope(kind, k, labels, c, probability_of(block, c));
+        *top = f32_select(block->exponential[c] < 1, *top, slope);
     }
-    if (wants & WANTS_CROSS_ENTROPY) {
-        target_deviation = f32_select(x->target_exponential < 1, x->target_exponential * x->reciprocal - 1,
-                                      -x->rest * x->reciprocal);
+    vf32 dot = {0};
+    for (int c = 0; c < kind.classes; c++) {
+        vf32 p = probability_of(block, c);
+        dot = f32_fma(p, region_slope(kind, k, labels, c, p) - *top, dot);
+    }
+    return dot;
+}
+
+LANES_INLINE void write_gradient(const formula *f, softmax_kind kind, const run *at, const run_coefficients *k,
+                                 const block_labels *labels, const softmax_block *block) {
+    vf32 top, dot, target_deviation, factor[CLOSS_MAX_TERMS];
+    if (kind.wants & WANTS_REGION) dot = region_dot(kind, k, labels, block, &top);
+    if (kind.wants & WANTS_CROSS_ENTROPY) {
+        target_deviation = f32_select(block->target_exponential < 1, block->target_exponential * block->reciprocal - 1,
+                                      -block->rest * block->reciprocal);
         for (int i = 0; i < f->pointwise_count; i++)
-            factor[i] = f32_keep(x->valid, f32_splat(k->pointwise[i]) * x->weight);
+            factor[i] = f32_keep(labels->valid, k->pointwise[i] * block->weight);
     }
-    for (int c = 0; c < classes; c++) {
-        f32x16 p = softmax_probability(block, c, v);
-        f32x16 slope = {0};
-        if (wants & WANTS_CROSS_ENTROPY) {
-            f32x16 deviation = f32_select(x->label == c, target_deviation, p);
+    for (int c = 0; c < kind.classes; c++) {
+        vf32 p = probability_of(block, c);
+        vf32 slope = {0};
+        if (kind.wants & WANTS_CROSS_ENTROPY) {
+            vf32 deviation = f32_select(of_class(labels, c), target_deviation, p);
             for (int i = 0; i < f->pointwise_count; i++)
-                slope = f32_fma(factor[i],
-                                cross_entropy_slope(&f->pointwise[i], classes, x, c, p, deviation), slope);
+                slope = f32_fma(
+                    factor[i], cross_entropy_slope(&f->pointwise[i], kind.classes, labels, c, p, deviation), slope);
         }
-        if (wants & WANTS_REGION) slope = f32_fma(p, (region_slope(k, x->label, c, p) - top) - dot, slope);
-        store_gradient(at->gradient + c * at->class_stride + v * LANES, slope, at->store);
+        if (kind.wants & WANTS_REGION)
+            slope = f32_fma(p, (region_slope(kind, k, labels, c, p) - top) - dot, slope);
+        store_gradient(at->gradient + c * at->class_stride, slope, at->store);
     }
 }
 
-LANES_INLINE void softmax_one_block(const formula *f, const run *at, const run_coefficients *k, int classes, int wants,
-                                    int mode, softmax_block *block, softmax_sums *sums) {
-    block_labels labels = decode_labels(f, at, classes, &sums->bad);
-    for (int v = 0; v < BLOCK_VECTORS; v++) {
-        softmax_voxels *x = &block->voxels[v];
-        x->label = labels.label[v];
-        x->valid = x->label >= 0;
-        if (wants & WANTS_CROSS_ENTROPY) x->weight = decode_weights(at, v, x->valid, &sums->bad);
-        softmax_vector(at, classes, wants, v, block, &sums->not_finite);
-    }
-    if (mode & MODE_TOTALS) {
-        if (wants & WANTS_REGION)
-            total_region(f, classes, block, sums);
+// ------------------------------------------------------------------------------------------------------ walks ----
+
+LANES_INLINE void softmax_one_block(const formula *f, softmax_kind kind, const run *at, const run_coefficients *k,
+                                    const block_labels *labels, softmax_block *block, softmax_sums *sums) {
+    exponentiate(kind, at, labels, block, &sums->not_finite);
+    if (kind.mode & MODE_TOTALS) {
+        if (kind.wants & WANTS_REGION)
+            total_region(kind, labels, block, sums);
         else if (f->counts)
-            count_labels(classes, block, sums);
-        if (wants & WANTS_CROSS_ENTROPY) total_cross_entropy(f, at, classes, block, sums);
-        for (int v = 0; v < BLOCK_VECTORS; v++) sums->valid -= block->voxels[v].valid;
+            count_labels(kind.classes, labels, sums);
+        if (kind.wants & WANTS_CROSS_ENTROPY) total_cross_entropy(f, kind, at, labels, block, sums);
         sums->blocks++;
     }
-    if (mode & MODE_GRADIENT)
-        for (int v = 0; v < BLOCK_VECTORS; v++) gradient_vector(f, at, k, classes, wants, block, v);
+    if (kind.mode & MODE_GRADIENT) write_gradient(f, kind, at, k, labels, block);
 }
 
-LANES_INLINE void softmax_blocks(const formula *f, const run *whole, const run_coefficients *k, int classes, int wants,
-                                 int mode, softmax_sums *sums) {
+// Any run.
+LANES_INLINE void softmax_blocks(const formula *f, softmax_kind kind, const run *whole, const run_coefficients *k,
+                                 softmax_sums *sums) {
     softmax_block block;
-    FOR_EACH_BLOCK(whole, at, classes, softmax_one_block(f, &at, k, classes, wants, mode, &block, sums));
+    FOR_EACH_BLOCK(whole, at, kind.classes, {
+        block_labels labels = mixed_labels(decode_labels(f, &at, kind.classes, &sums->bad));
+        sums->valid -= labels.valid;
+        if (kind.wants & WANTS_CROSS_ENTROPY) block.weight = decode_weights(&at, labels.valid, &sums->bad);
+        softmax_one_block(f, kind, &at, k, &labels, &block, sums);
+    });
 }
 
-static void clear_softmax_sums(softmax_sums *sums, int classes, int pointwise_count) {
-    for (int c = 0; c < classes; c++) {
-        sums->product[c] = sums->probability[c] = sums->square[c] = (u64x16){0};
-        sums->count[c] = (i32x16){0};
+// The formula of one plain cross entropy (if there is a cross entropy at all) with its choices as constants.
+LANES_INLINE formula plain_formula(const formula *f, softmax_kind kind) {
+    formula plain = {.counts = f->region, .pointwise_count = kind.wants & WANTS_CROSS_ENTROPY ? 1 : 0};
+    plain.pointwise[0] = (pointwise_formula){.kind = CLOSS_CROSS_ENTROPY, .plain = 1};
+    return plain;
+}
+
+// The whole blocks of a simple run; gives back how many voxels that was.
+LANES_INLINE int64_t simple_softmax_blocks(const formula *f, softmax_kind kind, const run *whole,
+                                           const run_coefficients *k, softmax_sums *sums) {
+    const formula plain = plain_formula(f, kind);
+    softmax_block block;
+    block.weight = f32_splat(1);
+    kind.simple = 1;
+    int64_t offset = 0;
+    for (; offset + BLOCK_VOXELS <= whole->voxels; offset += BLOCK_VOXELS) {
+        run at = simple_block(whole, offset);
+        const uint8_t *bytes = at.targets;
+        if (kind.mode & MODE_TOTALS) sums->largest_label = larger_bytes(&at, sums->largest_label);
+        vu8 each = *(const vu8_anywhere *)bytes;
+        if (__builtin_reduce_and(each == bytes[0]) && bytes[0] < kind.classes) {
+            block_labels labels = uniform_labels(bytes[0]);
+            if (kind.mode & MODE_TOTALS) sums->uniform_blocks[labels.one]++;
+            softmax_one_block(&plain, kind, &at, k, &labels, &block, sums);
+        } else {
+            block_labels labels = {.each = load_bytes(bytes), .valid = i32_splat(-1)};
+            softmax_one_block(&plain, kind, &at, k, &labels, &block, sums);
+        }
     }
-    for (int k = 0; k < pointwise_count; k++) sums->loss[k] = sums->weight[k] = (u64x16){0};
-    sums->valid = sums->bad = (i32x16){0};
-    sums->not_finite = (f32x16){0};
+    if (kind.mode & MODE_TOTALS) {
+        sums->valid += (int32_t)(offset / BLOCK_VOXELS);
+        if (any_byte_beyond(sums->largest_label, kind.classes)) sums->bad = i32_splat(-1);
+    }
+    return offset;
+}
+
+// Copies of the walk with the class count fixed, where the compiler makes the most of it, and with the families fixed.
+LANES_INLINE void softmax_by_classes(const formula *f, int wants, int mode, const run *whole, const run_coefficients *k,
+                                     softmax_sums *sums) {
+    int simple = is_simple(f, whole) && !f->squares && f->pointwise_count <= 1 &&
+                 (f->pointwise_count == 0 || f->pointwise[0].plain);
+    int64_t done = 0;
+    if (simple) switch (f->classes) {
+        case 2: done = simple_softmax_blocks(f, (softmax_kind){2, wants, mode, 1, 0}, whole, k, sums); break;
+        case 3: done = simple_softmax_blocks(f, (softmax_kind){3, wants, mode, 1, 0}, whole, k, sums); break;
+        case 4: done = simple_softmax_blocks(f, (softmax_kind){4, wants, mode, 1, 0}, whole, k, sums); break;
+        default: done = simple_softmax_blocks(f, (softmax_kind){f->classes, wants, mode, 1, 0}, whole, k, sums); break;
+        }
+    run rest = run_from(whole, done);
+    softmax_blocks(f, (softmax_kind){f->classes, wants, mode, 0, f->squares}, &rest, k, sums);
+}
+
+LANES_INLINE void softmax_by_families(const formula *f, int mode, const run *whole, const run_coefficients *k,
+                                      softmax_sums *sums) {
+    if (!f->pointwise_count)
+        softmax_by_classes(f, WANTS_REGION, mode, whole, k, sums);
+    else if (!f->region)
+        softmax_by_classes(f, WANTS_CROSS_ENTROPY, mode, whole, k, sums);
+    else
+        softmax_by_classes(f, WANTS_REGION | WANTS_CROSS_ENTROPY, mode, whole, k, sums);
+}
+
+static void clear_softmax_sums(const formula *f, softmax_sums *sums) {
+    for (int c = 0; c < f->classes; c++) {
+        sums->product[c] = sums->probability[c] = sums->square[c] = (u64x16){0};
+        sums->product_blocks[c] = sums->uniform_blocks[c] = 0;
+        sums->count[c] = (vi32){0};
+    }
+    for (int k = 0; k < f->pointwise_count; k++) sums->loss[k] = sums->weight[k] = (u64x16){0};
+    sums->valid = sums->bad = (vi32){0};
+    sums->beyond = (i32x16){0};
+    sums->largest_label = (vu8){0};
+    sums->not_finite = (vf32){0};
     sums->blocks = 0;
 }
 
 static fault finish_softmax_sums(const formula *f, const run *whole, const softmax_sums *sums, run_sums *out) {
-    if (i32_any(sums->bad | ~(sums->not_finite == 0))) return FAULT_FOUND;
+    if (i32_any(sums->bad | ~(sums->not_finite == 0)) || any_beyond(sums->beyond)) return FAULT_FOUND;
     int64_t blocks = sums->blocks;
     out->valid = count_total(sums->valid);
     for (int k = 0; k < f->pointwise_count; k++) {
@@ -254,54 +371,32 @@ static fault finish_softmax_sums(const formula *f, const run *whole, const softm
     }
     for (int c = 0; c < f->classes; c++) {
         class_sums *s = &out->classes[c];
-        if (f->counts) s->count = count_total(sums->count[c]);
+        if (f->counts) s->count = count_total(sums->count[c]) + sums->uniform_blocks[c] * BLOCK_VOXELS;
         if (!f->region) continue;
-        s->product = exact_total(sums->product[c], PROBABILITY_ANCHOR, blocks);
+        s->product = exact_total(sums->product[c], PROBABILITY_ANCHOR, sums->product_blocks[c]);
         s->probability = exact_total(sums->probability[c], PROBABILITY_ANCHOR, blocks);
         s->square = f->squares ? exact_total(sums->square[c], PROBABILITY_ANCHOR, blocks) : 0;
     }
     return FAULT_NONE;
 }
 
-// Copies of the walk with the class count and the families fixed, where the compiler makes the most of it.
-LANES_INLINE void softmax_by_classes(const formula *f, const run *whole, const run_coefficients *k, int wants, int mode,
-                                     softmax_sums *sums) {
-    switch (f->classes) {
-    case 2: softmax_blocks(f, whole, k, 2, wants, mode, sums); break;
-    case 3: softmax_blocks(f, whole, k, 3, wants, mode, sums); break;
-    case 4: softmax_blocks(f, whole, k, 4, wants, mode, sums); break;
-    default: softmax_blocks(f, whole, k, f->classes, wants, mode, sums); break;
-    }
-}
-
-LANES_INLINE void softmax_by_families(const formula *f, const run *whole, const run_coefficients *k, int mode,
-                                      softmax_sums *sums) {
-    if (!f->pointwise_count)
-        softmax_by_classes(f, whole, k, WANTS_REGION, mode, sums);
-    else if (!f->region)
-        softmax_by_classes(f, whole, k, WANTS_CROSS_ENTROPY, mode, sums);
-    else
-        softmax_by_classes(f, whole, k, WANTS_REGION | WANTS_CROSS_ENTROPY, mode, sums);
-}
-
 static fault softmax_totals(const formula *f, const run *whole, run_sums *out) {
     softmax_sums sums;
-    clear_softmax_sums(&sums, f->classes, f->pointwise_count);
-    softmax_by_families(f, whole, 0, MODE_TOTALS, &sums);
+    clear_softmax_sums(f, &sums);
+    softmax_by_families(f, MODE_TOTALS, whole, 0, &sums);
     return finish_softmax_sums(f, whole, &sums, out);
 }
 
 static void softmax_gradient(const formula *f, const run *whole, const run_coefficients *k) {
     softmax_sums unused;
-    unused.bad = (i32x16){0};
-    unused.not_finite = (f32x16){0};
-    softmax_by_families(f, whole, k, MODE_GRADIENT, &unused);
+    unused.bad = unused.valid = (vi32){0};
+    softmax_by_families(f, MODE_GRADIENT, whole, k, &unused);
 }
 
 static fault softmax_totals_and_gradient(const formula *f, const run *whole, const run_coefficients *k, run_sums *out) {
     softmax_sums sums;
-    clear_softmax_sums(&sums, f->classes, f->pointwise_count);
-    softmax_by_classes(f, whole, k, WANTS_CROSS_ENTROPY, MODE_TOTALS | MODE_GRADIENT, &sums);
+    clear_softmax_sums(f, &sums);
+    softmax_by_classes(f, WANTS_CROSS_ENTROPY, MODE_TOTALS | MODE_GRADIENT, whole, k, &sums);
     return finish_softmax_sums(f, whole, &sums, out);
 }
 

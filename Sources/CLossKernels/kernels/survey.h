@@ -8,72 +8,58 @@
 #include "kernels/softmax.h"
 
 typedef struct survey_state {
-    i32x16 largest_logit; // bits of the magnitude
-    f32x16 largest_weight;
-    i32x16 bad;
+    vi32 largest_logit; // bits of the magnitude
+    vf32 largest_weight;
+    vi32 bad;
 } survey_state;
 
 // An integer comparison orders magnitudes, and puts infinities and NaNs above all of them.
 LANES_INLINE void survey_logits(const formula *f, const run *at, int classes, survey_state *state) {
-    for (int c = 0; c < classes; c++)
-        for (int v = 0; v < BLOCK_VECTORS; v++) {
-            f32x16 input = f32_load(at->logits + c * at->class_stride + v * LANES);
-            i32x16 bits = bits_of(f32_abs(input));
-            state->largest_logit = i32_select(bits > state->largest_logit, bits, state->largest_logit);
-            if (f->activation == CLOSS_PROBABILITIES)
-                state->bad |= ~((input >= 0) & (input <= 1)) & lanes_inside(at, v);
-        }
-}
-
-LANES_INLINE void survey_weights(const run *at, int v, i32x16 valid, f32x16 *weight, survey_state *state) {
-    *weight = decode_weights(at, v, valid, &state->bad);
-    state->largest_weight = f32_larger(*weight, state->largest_weight);
-}
-
-LANES_INLINE void survey_softmax_block(const formula *f, const run *at, softmax_block *block, softmax_sums *sums,
-                                       survey_state *state) {
-    block_labels labels = decode_labels(f, at, f->classes, &state->bad);
-    for (int v = 0; v < BLOCK_VECTORS; v++) {
-        softmax_voxels *x = &block->voxels[v];
-        x->label = labels.label[v];
-        x->valid = x->label >= 0;
-        sums->valid -= x->valid;
-        if (at->weights) survey_weights(at, v, x->valid, &x->weight, state);
+    for (int c = 0; c < classes; c++) {
+        vf32 input = f32_load(at->logits + c * at->class_stride);
+        vi32 bits = bits_of(f32_abs(input));
+        state->largest_logit = i32_select(bits > state->largest_logit, bits, state->largest_logit);
+        if (f->activation == CLOSS_PROBABILITIES) state->bad |= ~((input >= 0) & (input <= 1)) & lanes_inside(at);
     }
-    if (f->counts) count_labels(f->classes, block, sums);
-    if (at->weights)
-        for (int k = 0; k < f->pointwise_count; k++)
-            total_cross_entropy_weight(&f->pointwise[k], k, f->classes, block, sums);
-    sums->blocks++;
+}
+
+LANES_INLINE vf32 survey_weights(const run *at, vi32 valid, survey_state *state) {
+    vf32 weight = decode_weights(at, valid, &state->bad);
+    state->largest_weight = f32_larger(weight, state->largest_weight);
+    return weight;
+}
+
+LANES_INLINE void survey_softmax_block(const formula *f, const run *at, softmax_sums *sums, survey_state *state) {
+    block_labels labels = mixed_labels(decode_labels(f, at, f->classes, &state->bad));
+    sums->valid -= labels.valid;
+    if (f->counts) count_labels(f->classes, &labels, sums);
+    if (!at->weights) return;
+    vf32 weight = survey_weights(at, labels.valid, state);
+    for (int k = 0; k < f->pointwise_count; k++)
+        total_cross_entropy_weight(&f->pointwise[k], k, f->classes, &labels, weight, sums);
 }
 
 static fault survey_softmax(const formula *f, const run *whole, int with_logits, survey_state *state, run_sums *out) {
-    softmax_block block;
     softmax_sums sums;
-    clear_softmax_sums(&sums, f->classes, f->pointwise_count);
+    clear_softmax_sums(f, &sums);
     FOR_EACH_BLOCK(whole, at, f->classes, {
-        survey_softmax_block(f, &at, &block, &sums, state);
+        survey_softmax_block(f, &at, &sums, state);
         if (with_logits) survey_logits(f, &at, f->classes, state);
+        sums.blocks++;
     });
-    state->bad |= sums.bad;
     return finish_softmax_sums(f, whole, &sums, out);
 }
 
 static fault survey_channel(const formula *f, const run *whole, int with_logits, survey_state *state, run_sums *out) {
     channel_sums sums = {0};
     FOR_EACH_BLOCK(whole, at, 1, {
-        f32x16 weight[BLOCK_VECTORS];
-        for (int v = 0; v < BLOCK_VECTORS; v++) {
-            channel_values x;
-            load_target(f, &at, v, &x, &state->bad);
-            sums.valid -= x.valid;
-            if (at.weights) survey_weights(&at, v, x.valid, &weight[v], state);
-        }
-        if (at.weights) add_limited(&sums.weight[0], weight, &sums.bad);
+        channel_values x;
+        load_target(f, &at, &x, &state->bad);
+        sums.valid -= x.valid;
+        if (at.weights) add_limited(&sums.weight[0], survey_weights(&at, x.valid, state), &sums.beyond);
         if (with_logits) survey_logits(f, &at, 1, state);
         sums.blocks++;
     });
-    state->bad |= sums.bad;
     return finish_channel_sums(f, whole, &sums, out);
 }
 

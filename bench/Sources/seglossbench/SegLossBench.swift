@@ -35,7 +35,9 @@ struct SegLossBench: ParsableCommand {
     func validate() throws {
         guard (threads ?? 1) >= 1 else { throw ValidationError("--threads must be at least 1") }
         guard (budget ?? 1) > 0 else { throw ValidationError("--budget must be more than 0 seconds") }
-        guard data == nil || !peers else { throw ValidationError("--peers compares at the seeded scenes, not at --data") }
+        guard data == nil || !peers else {
+            throw ValidationError("--peers compares at the seeded scenes, not at --data")
+        }
     }
 
     func run() throws {
@@ -54,8 +56,8 @@ struct SegLossBench: ParsableCommand {
         describe(machine, progress)
         if !machine.isQuiet {
             notes.append(
-                "The machine was not quiet: its load was \(machine.loadBefore) before the run. Figures with all threads are "
-                    + "too slow.")
+                "The machine was not quiet: its load was \(machine.loadBefore) before the run. "
+                    + "Figures with all threads are too slow, of peers too.")
             progress.say(notes.last!)
         }
         var runner = Runner(

@@ -8,7 +8,7 @@ struct Canvas {
     mutating func paintStreet(classes: Int, _ seeded: inout Seeded) {
         let frequencies = StreetFrequencies.forClasses(classes)
         labels.update(repeating: 0)
-        for label in 1..<classes {
+        for label in (1..<classes).sorted(by: { frequencies[$0] > frequencies[$1] }) {
             paint(UInt8(label), share: frequencies[label], roundShapes: label % 2 == 1, objects: 6, &seeded)
         }
     }
@@ -40,9 +40,9 @@ struct Canvas {
         var changed = 0
         for y in max(0, blob.centerY - blob.radiusY)..<min(height, blob.centerY + blob.radiusY) {
             let half = blob.halfWidth(y)
-            for x in max(0, blob.centerX - half)..<min(width, blob.centerX + half) where labels[y * width + x] != label {
+            for x in max(0, blob.centerX - half)..<min(width, blob.centerX + half) {
+                changed += labels[y * width + x] == label ? 0 : 1
                 labels[y * width + x] = label
-                changed += 1
             }
         }
         return changed

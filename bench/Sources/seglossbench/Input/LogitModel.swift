@@ -38,7 +38,8 @@ struct LogitModel {
         var (low, high) = (0.0, 12.0)
         for _ in 0..<40 {
             let middle = (low + high) / 2
-            if probabilityOfBeingRight(lift: middle, classes: classes) < accuracy { low = middle } else { high = middle }
+            let isTooLow = probabilityOfBeingRight(lift: middle, classes: classes) < accuracy
+            (low, high) = isTooLow ? (middle, high) : (low, middle)
         }
         return low
     }

@@ -68,11 +68,13 @@ struct HTMLPage {
             return "<h3>\(family.escapedForMarkup)</h3>\n"
                 + svg(Charts.fractionOfLimit(rows, best: report.machine.isa), title: "Fraction of the limit: \(family)")
         }
+        let oneThread = report.machine.threads > 1
+            ? "<span class=\"key\" style=\"background:var(--second)\"></span>1 thread" : ""
         return """
             <h2>Fraction of the limit</h2>
             <p>Value and gradient in one call. The limit is the time in which a non-temporal copy moves the bytes that
-            must move.<span class="key" style="background:var(--first)"></span>\(report.machine.threads) threads\
-            \(report.machine.threads > 1 ? "<span class=\"key\" style=\"background:var(--second)\"></span>1 thread" : "")</p>
+            must move.<span class="key" style="background:var(--first)"></span>\(report.machine.threads) threads
+            \(oneThread)</p>
             \(families.joined(separator: "\n"))
             """
     }
@@ -120,7 +122,8 @@ struct HTMLPage {
                 + rows.map(tableRow).joined(separator: "\n")
         }
         let heads = [
-            "Pass", "Threads", "Set", "Median", "p10", "p90", "Gvoxel/s", "GB/s", "Of limit", "Over scalar", "Over peers",
+            "Pass", "Threads", "Set", "Median", "p10", "p90", "Gvoxel/s", "GB/s", "Of limit", "Over scalar",
+            "Over peers",
         ]
         return """
             <h2>All rows</h2>
@@ -148,20 +151,21 @@ struct HTMLPage {
     // MARK: - Method
 
     private var method: String {
-        let notes = report.notes.isEmpty ? "" : "<ul>" + report.notes.map { "<li>\($0.escapedForMarkup)</li>" }.joined() + "</ul>"
+        let items = report.notes.map { "<li>\($0.escapedForMarkup)</li>" }.joined()
+        let notes = items.isEmpty ? "" : "<ul>\(items)</ul>"
         return """
             <h2>How it was measured</h2>
             <div class="notes">
             <p>GB/s count the bytes that must move: logits, labels and gradient once for each sweep that a loss needs,
             whatever the caches save. The limit of value and gradient is a copy with non-temporal stores (read plus
             written bytes), that of the value alone is reading; the 90th percentile of many passes, before and after
-            the kernels, with the same number of threads. Batches that fit the caches can therefore be faster than the limit.</p>
-            <p>Medians of at least 7 runs (3 where a run takes longer than half a second) after a warm-up. Batches of 1 MiB
-            or more are rotated through copies that leave the cache; smaller ones are timed in the cache. Nothing is
-            allocated while the clock runs. At each size all instruction sets and thread counts gave the same
+            the kernels, with the same number of threads. Batches that fit the caches can be faster than the limit.</p>
+            <p>Medians of at least 7 runs (3 where a run takes longer than half a second) after a warm-up. Batches of
+            1 MiB or more are rotated through copies that leave the cache; smaller ones are timed in the cache. Nothing
+            is allocated while the clock runs. At each size all instruction sets and thread counts gave the same
             bits.</p>
-            <p>The scalar reference is timed with a batch of 97 x 131 pixels and scaled by the number of voxels. Peers are
-            given targets in the type that they ask for; one-hot labels that they make themselves are theirs to pay;
+            <p>The scalar reference is timed with a batch of 97 x 131 pixels and scaled by the number of voxels. Peers
+            are given targets in the type that they ask for; one-hot labels that they make themselves are theirs to pay;
             compilation is not counted.</p>
             \(notes)
             </div>

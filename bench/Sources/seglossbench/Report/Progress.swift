@@ -14,7 +14,8 @@ final class Progress {
 
     /// The table's head.
     func head() {
-        print(Self.line("kernel", "shape", "pass", "threads", "isa", ["median", "p10-p90", "Gvox/s", "GB/s", "limit", "scalar"]))
+        let numbers = ["median", "p10-p90", "Gvox/s", "GB/s", "limit", "scalar"]
+        print(Self.line("kernel", "shape", "pass", "threads", "isa", numbers))
     }
 
     func begin(_ title: String) {

@@ -21,7 +21,8 @@ struct SVG {
 
     mutating func line(x1: Double, y1: Double, x2: Double, y2: Double, _ style: String) {
         elements.append(
-            "<line x1=\"\(number(x1))\" y1=\"\(number(y1))\" x2=\"\(number(x2))\" y2=\"\(number(y2))\" class=\"\(style)\"/>")
+            "<line x1=\"\(number(x1))\" y1=\"\(number(y1))\" x2=\"\(number(x2))\" y2=\"\(number(y2))\" "
+                + "class=\"\(style)\"/>")
         reach(y2)
     }
 
@@ -34,8 +35,8 @@ struct SVG {
 
     /// To be put into a page that brings the style along.
     func inline(title: String) -> String {
-        "<svg viewBox=\"0 0 \(number(width)) \(number(height + 8))\" role=\"img\" aria-label=\"\(title.escapedForMarkup)\">"
-            + elements.joined(separator: "\n") + "</svg>"
+        "<svg viewBox=\"0 0 \(number(width)) \(number(height + 8))\" role=\"img\" "
+            + "aria-label=\"\(title.escapedForMarkup)\">" + elements.joined(separator: "\n") + "</svg>"
     }
 
     /// A file of its own.

@@ -1,0 +1,141 @@
+import Foundation
+import SegLossReference
+import XCTest
+
+/// Every term kind of closs.h is in the reference, the golden numbers, the documentation and the bench. A new kind makes
+/// this fail until it has its row in the table below and what the row points at.
+final class CompletenessTests: XCTestCase {
+    private struct Row {
+        /// The enumerator of closs_term_kind.
+        var kind: String
+        /// The case of SegLossReference's Term.Kind.
+        var reference: String
+        /// A file of the reference, and what in it computes the term.
+        var file: String
+        var computes: String
+        /// The `kind` of golden.json, and how many cases must have it at least.
+        var golden: String
+        var goldenCases: Int
+        /// The first cell of its row in README.md's table.
+        var documentation: String
+        /// Its section of docs/arithmetic.md.
+        var arithmetic: String
+        /// What the bench's catalogue of kernels makes it with.
+        var bench: String
+    }
+
+    private static let rows = [
+        Row(
+            kind: "CLOSS_CROSS_ENTROPY", reference: "crossEntropy", file: "Softmax.swift", computes: "lse",
+            golden: "cross_entropy", goldenCases: 10, documentation: "Cross entropy",
+            arithmetic: "A cross-entropy term has", bench: ".crossEntropy("),
+        Row(
+            kind: "CLOSS_BINARY_CROSS_ENTROPY", reference: "binaryCrossEntropy", file: "Pointwise.swift",
+            computes: "positiveWeight", golden: "binary_cross_entropy", goldenCases: 10,
+            documentation: "Binary cross entropy", arithmetic: "5.1 Binary cross entropy",
+            bench: ".binaryCrossEntropy("),
+        Row(
+            kind: "CLOSS_FOCAL", reference: "focal", file: "Pointwise.swift", computes: "gamma", golden: "focal",
+            goldenCases: 5, documentation: "Focal", arithmetic: "5.2 Focal", bench: ".focal("),
+        Row(
+            kind: "CLOSS_DICE", reference: "dice", file: "Region.swift", computes: "denominator", golden: "dice",
+            goldenCases: 20, documentation: "Dice", arithmetic: "7.2 Dice", bench: ".dice("),
+        Row(
+            kind: "CLOSS_BALANCED_BINARY_CROSS_ENTROPY", reference: "balancedBinaryCrossEntropy",
+            file: "Selection.swift", computes: "threshold", golden: "balanced_binary_cross_entropy", goldenCases: 5,
+            documentation: "Balanced binary cross entropy", arithmetic: "## 8. Balanced binary cross entropy",
+            bench: ".balancedBinaryCrossEntropy("),
+    ]
+
+    /// The enumerators of closs_term_kind.
+    private func kinds() throws -> [String] {
+        let header = try Self.header()
+        let body = try XCTUnwrap(header.firstMatch(of: /typedef enum closs_term_kind \{([^}]*)\}/)).output.1
+        return body.matches(of: /(CLOSS_[A-Z_]+) = \d+/).map { String($0.output.1) }
+    }
+
+    func testTheTableHasEveryKind() throws {
+        let kinds = try kinds()
+        XCTAssertTrue(kinds.count >= 5, "the header is not understood: \(kinds)")
+        XCTAssertEqual(Set(kinds), Set(Self.rows.map(\.kind)))
+        XCTAssertEqual(kinds.count, Self.rows.count)
+    }
+
+    func testReference() throws {
+        let problem = try text("Tests/SegLossReference/Problem.swift")
+        let oracle = try text("Tests/SegLossTests/Support/Oracle.swift")
+        let gradients = try text("Tests/SegLossTests/GradientTests.swift")
+        for row in Self.rows {
+            XCTAssertTrue(problem.contains("case \(row.reference)("), "Problem.swift has no case \(row.reference)")
+            let file = try text("Tests/SegLossReference/\(row.file)")
+            XCTAssertTrue(file.contains(row.computes), "\(row.file) does not say \(row.computes)")
+            XCTAssertTrue(oracle.contains(".\(row.reference)("), "the oracle has no \(row.reference)")
+            XCTAssertTrue(gradients.contains(".\(row.reference)("), "GradientTests has no \(row.reference)")
+        }
+    }
+
+    func testGoldenNumbers() throws {
+        let cases = try Fixtures.golden()
+        for row in Self.rows {
+            let count = cases.filter { $0.problem.terms.contains { name($0.kind) == row.golden } }.count
+            XCTAssertTrue(count >= row.goldenCases, "\(row.golden) has \(count) golden cases, not \(row.goldenCases)")
+        }
+    }
+
+    func testDocumentation() throws {
+        let readme = try text("README.md")
+        let arithmetic = try text("docs/arithmetic.md")
+        for row in Self.rows {
+            let isRow = readme.split(separator: "\n").contains { line in
+                let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+                guard line.hasPrefix("|"), let first = cells.first else { return false }
+                return first.trimmingCharacters(in: ["*", "`"]) == row.documentation
+            }
+            XCTAssertTrue(isRow, "README.md has no row '| \(row.documentation) |'")
+            XCTAssertTrue(arithmetic.contains(row.arithmetic), "arithmetic.md has no '\(row.arithmetic)'")
+        }
+    }
+
+    func testBench() throws {
+        let folder = "bench/Sources/seglossbench/Catalogue"
+        let names = try FileManager.default.contentsOfDirectory(atPath: Self.root.appending(path: folder).path)
+        let catalogue = try names.filter { $0.hasSuffix(".swift") }.map { try text("\(folder)/\($0)") }.joined()
+        for row in Self.rows {
+            XCTAssertTrue(catalogue.contains("loss: ") && catalogue.contains(row.bench), "no bench of \(row.bench)...)")
+        }
+    }
+
+    /// The facade names every kind too.
+    func testFacade() throws {
+        let kernels = try text("Sources/SegLoss/Kernels.swift")
+        let loss = try text("Sources/SegLoss/Loss.swift")
+        for row in Self.rows {
+            XCTAssertTrue(kernels.contains("kind = \(row.kind)\n"), "Kernels.swift has no \(row.kind)")
+            XCTAssertTrue(loss.contains("public static func \(row.reference)("), "Loss has no \(row.reference)")
+        }
+    }
+
+    // MARK: Help
+
+    /// The repository's root.
+    static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+
+    static func header() throws -> String {
+        try String(contentsOf: root.appending(path: "Sources/CLossKernels/include/closs.h"), encoding: .utf8)
+    }
+
+    private func text(_ path: String) throws -> String {
+        try String(contentsOf: Self.root.appending(path: path), encoding: .utf8)
+    }
+
+    private func name(_ kind: SegLossReference.Term.Kind) -> String {
+        switch kind {
+        case .crossEntropy: "cross_entropy"
+        case .binaryCrossEntropy: "binary_cross_entropy"
+        case .focal: "focal"
+        case .dice: "dice"
+        case .balancedBinaryCrossEntropy: "balanced_binary_cross_entropy"
+        }
+    }
+}

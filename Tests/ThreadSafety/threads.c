@@ -1,0 +1,158 @@
+/* Run under the thread sanitizer, built together with the kernels: callers on many threads that share plans and inputs,
+ * and OpenMP inside them. Every result must have the bits of a call on one thread.
+ *
+ * The check must be able to fail. With -DPLANT_RACE=1 the callers share scratch, which the header forbids; with
+ * -DPLANT_RACE=2 an OpenMP region counts without care. The sanitizer must find either.
+ */
+#include <closs.h>
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef PLANT_RACE
+#define PLANT_RACE 0
+#endif
+
+enum { CALLERS = 8, ROUNDS = 3, SAMPLES = 2, VOXELS = 40013, MOST_CLASSES = 3, MOST_VALUES = SAMPLES * MOST_CLASSES * VOXELS };
+
+typedef struct scene {
+    const char *name;
+    closs_activation activation;
+    int64_t classes;
+    closs_term terms[2];
+    size_t term_count;
+} scene;
+
+static const scene SCENES[] = {
+    {"softmax Dice + cross entropy", CLOSS_SOFTMAX, 3,
+     {{.kind = CLOSS_DICE, .weight = 1, .of.dice = {.smooth_denominator = 1}},
+      {.kind = CLOSS_CROSS_ENTROPY, .weight = 0.5}}, 2},
+    {"softmax cross entropy", CLOSS_SOFTMAX, 3, {{.kind = CLOSS_CROSS_ENTROPY, .weight = 1}}, 1},
+    {"sigmoid focal", CLOSS_SIGMOID, 1, {{.kind = CLOSS_FOCAL, .weight = 1, .of.focal = {.gamma = 2}}}, 1},
+    {"balanced binary cross entropy", CLOSS_SIGMOID, 1,
+     {{.kind = CLOSS_BALANCED_BINARY_CROSS_ENTROPY, .weight = 1,
+       .of.balanced_binary_cross_entropy = {.negative_ratio = 3, .scope = CLOSS_PER_BATCH}}}, 1},
+    {"balanced binary cross entropy of each sample", CLOSS_SIGMOID, 1,
+     {{.kind = CLOSS_BALANCED_BINARY_CROSS_ENTROPY, .weight = 1,
+       .of.balanced_binary_cross_entropy = {.negative_ratio = 3, .scope = CLOSS_PER_SAMPLE}}}, 1},
+};
+
+static float logits[MOST_VALUES];
+static uint8_t labels[SAMPLES * VOXELS];
+
+static void draw(const scene *s) {
+    uint64_t state = 1;
+    for (size_t i = 0; i < MOST_VALUES; i++) {
+        state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        logits[i] = (float)((int32_t)(state >> 40) - (1 << 23)) * 0x1p-20f;
+        if (i < SAMPLES * VOXELS) labels[i] = (uint8_t)((state >> 33) % (s->classes == 1 ? 2 : (uint64_t)s->classes));
+    }
+}
+
+static void *allocate(size_t bytes) {
+    void *memory = malloc(bytes);
+    if (!memory) abort();
+    return memory;
+}
+
+static closs_plan *make_plan(const scene *s, int threads) {
+    closs_spec spec = {.shape = {SAMPLES, s->classes, VOXELS}, .activation = s->activation, .terms = s->terms,
+                       .term_count = s->term_count, .threads = threads};
+    closs_plan *plan;
+    closs_error error;
+    if (closs_plan_create(&spec, &plan, &error) == CLOSS_OK) return plan;
+    fprintf(stderr, "%s: %s\n", s->name, error.message);
+    exit(2);
+}
+
+static double evaluate(const scene *s, const closs_plan *plan, void *scratch, float *gradient) {
+    size_t values = (size_t)(SAMPLES * s->classes * VOXELS);
+    closs_batch batch = {.logits = logits, .logits_count = values, .target = CLOSS_LABELS_U8, .targets = labels,
+                         .targets_count = SAMPLES * VOXELS};
+    closs_gradient_buffer into = {gradient, values, CLOSS_OVERWRITE, 1};
+    closs_result result = {0};
+    closs_error error;
+    if (closs_evaluate(plan, &batch, &into, &result, scratch, closs_scratch_bytes(plan), &error) == CLOSS_OK)
+        return result.value;
+    fprintf(stderr, "%s: %s\n", s->name, error.message);
+    exit(2);
+}
+
+typedef struct caller {
+    const scene *scene;
+    const closs_plan *plan;
+    void *scratch;
+    double expected_value;
+    const float *expected_gradient;
+    int same;
+} caller;
+
+static void *call(void *context) {
+    caller *c = context;
+    size_t bytes = (size_t)(SAMPLES * c->scene->classes * VOXELS) * sizeof(float);
+    float *gradient = allocate(bytes);
+    c->same = 1;
+    for (int round = 0; round < ROUNDS; round++) {
+        memset(gradient, 0xff, bytes);
+        double value = evaluate(c->scene, c->plan, c->scratch, gradient);
+        c->same &= memcmp(&value, &c->expected_value, sizeof value) == 0 &&
+                   memcmp(gradient, c->expected_gradient, bytes) == 0;
+    }
+    free(gradient);
+    return NULL;
+}
+
+/* `callers` threads at once, each on up to `threads` OpenMP threads, all with one plan. */
+static int run(const scene *s, int callers, int threads, double expected_value, const float *expected_gradient) {
+    closs_plan *plan = make_plan(s, threads);
+    pthread_t ids[CALLERS];
+    caller all[CALLERS];
+    void *shared = allocate(closs_scratch_bytes(plan));
+    for (int i = 0; i < callers; i++) {
+        all[i] = (caller){s, plan, PLANT_RACE == 1 ? shared : allocate(closs_scratch_bytes(plan)), expected_value,
+                          expected_gradient, 0};
+        if (pthread_create(&ids[i], NULL, call, &all[i])) abort();
+    }
+    int same = 1;
+    for (int i = 0; i < callers; i++) {
+        pthread_join(ids[i], NULL);
+        same &= all[i].same;
+        if (PLANT_RACE != 1) free(all[i].scratch);
+    }
+    free(shared);
+    closs_plan_destroy(plan);
+    printf("%s: %d callers, %d OpenMP threads each: %s\n", s->name, callers, threads, same ? "the same bits" : "OTHER BITS");
+    return same;
+}
+
+/* Threads that the sanitizer sees come and go as the kernels' do. */
+static int planted_count(void) {
+    int count = 0;
+#if PLANT_RACE == 2
+#pragma omp parallel num_threads(4)
+    for (int i = 0; i < 1000; i++) count++;
+#endif
+    return count;
+}
+
+int main(void) {
+    int same = 1;
+    for (size_t i = 0; i < sizeof SCENES / sizeof *SCENES; i++) {
+        const scene *s = &SCENES[i];
+        draw(s);
+        closs_plan *plan = make_plan(s, 1);
+        void *scratch = allocate(closs_scratch_bytes(plan));
+        float *gradient = allocate(MOST_VALUES * sizeof *gradient);
+        double value = evaluate(s, plan, scratch, gradient);
+        same &= run(s, CALLERS, 1, value, gradient);
+        same &= run(s, CALLERS, 2, value, gradient);
+        same &= run(s, 1, 4, value, gradient);
+        free(gradient);
+        free(scratch);
+        closs_plan_destroy(plan);
+    }
+    if (planted_count()) printf("planted a race\n");
+    return !same;
+}
