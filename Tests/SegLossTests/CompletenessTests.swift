@@ -42,7 +42,7 @@ final class CompletenessTests: XCTestCase {
             goldenCases: 20, documentation: "Dice", arithmetic: "7.2 Dice", bench: ".dice("),
         Row(
             kind: "CLOSS_BALANCED_BINARY_CROSS_ENTROPY", reference: "balancedBinaryCrossEntropy",
-            file: "Selection.swift", computes: "threshold", golden: "balanced_binary_cross_entropy", goldenCases: 5,
+            file: "Selection.swift", computes: "minimumNegatives", golden: "balanced_binary_cross_entropy", goldenCases: 5,
             documentation: "Balanced binary cross entropy", arithmetic: "## 8. Balanced binary cross entropy",
             bench: ".balancedBinaryCrossEntropy("),
     ]

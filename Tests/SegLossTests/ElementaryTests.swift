@@ -192,7 +192,7 @@ final class ElementaryTests: XCTestCase {
         let (a, b, c) = (cases.map(\.0), cases.map(\.1), cases.map(\.2))
         let expected = cases.map { $0.2.addingProduct($0.0, $0.1) }
         XCTAssertTrue(expected.contains { $0.isSubnormal } && expected.contains { $0.isInfinite })
-        let count = (cases.count + 15) / 16 * 16
+        let count = (cases.count + 63) / 64 * 64
         func padded(_ values: [Float]) -> [Float] { values + Array(repeating: 0, count: count - values.count) }
         for set in Self.sets {
             var result = [Float](repeating: 0, count: count)
@@ -247,7 +247,7 @@ final class ElementaryTests: XCTestCase {
     private func apply<X, Y>(
         _ function: ((UnsafePointer<X>?, UnsafeMutablePointer<Y>?, Int) -> Void)?, _ x: [X]
     ) -> [Y] {
-        let count = (x.count + 15) / 16 * 16
+        let count = (x.count + 63) / 64 * 64
         let padded = x + Array(repeating: x[0], count: count - x.count)
         return Array(
             unsafeUninitializedCapacity: count,

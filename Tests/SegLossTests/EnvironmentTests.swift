@@ -48,6 +48,7 @@ final class EnvironmentTests: XCTestCase {
     /// Every verb of an evaluator made in an ordinary environment.
     func testCalls() throws {
         for (what, problem) in problems() {
+            var different: [String] = []
             for threads in [1, 2] {
                 for checks in [Checks.beforeWriting, .whileWriting] {
                     let made = try Evaluator(problem, Options(threads: threads, checks: checks))
@@ -55,22 +56,25 @@ final class EnvironmentTests: XCTestCase {
                     for environment in Environment.all {
                         let message = "\(what), \(threads) threads, \(environment.name)"
                         let found = try environment.during(message) { try everything(made, problem) }
-                        compare(found, expected, message)
+                        different += differences(found, expected, message)
                     }
                 }
             }
+            report(different)
         }
     }
 
     /// Planning too: the constants of a term are rounded then.
     func testPlanning() throws {
         for (what, problem) in problems() {
+            var different: [String] = []
             let expected = try everything(Evaluator(problem, Options(threads: 1)), problem)
             for environment in Environment.all {
                 let message = "\(what), planned in \(environment.name)"
                 let made = try environment.during(message) { try Evaluator(problem, Options(threads: 1)) }
-                compare(try everything(made, problem), expected, message)
+                different += differences(try everything(made, problem), expected, message)
             }
+            report(different)
         }
     }
 
@@ -119,17 +123,20 @@ final class EnvironmentTests: XCTestCase {
             inParts: batch.gradient)
     }
 
-    private func compare(
-        _ found: Everything, _ expected: Everything, _ message: String, file: StaticString = #filePath,
-        line: UInt = #line
-    ) {
+    /// What is different, in words.
+    private func differences(_ found: Everything, _ expected: Everything, _ message: String) -> [String] {
         var different: [String] = []
         if found.whole != expected.whole { different.append("value \(found.whole.value), not \(expected.whole.value)") }
         if found.finished != expected.finished { different.append("value of totals \(found.finished.value)") }
         if found.totals != expected.totals { different.append("totals") }
         if !sameBits(found.gradient, expected.gradient) { different.append("gradient") }
         if !sameBits(found.inParts, expected.inParts) { different.append("gradient by coefficients") }
-        XCTAssertEqual(different, [], message, file: file, line: line)
+        return different.isEmpty ? [] : ["\(message): \(different.joined(separator: ", "))"]
+    }
+
+    private func report(_ different: [String], file: StaticString = #filePath, line: UInt = #line) {
+        guard let first = different.first else { return }
+        XCTFail("\(first) (and in \(different.count - 1) more ways)", file: file, line: line)
     }
 
     /// One problem for each family, with inputs, weights and ties among the subnormals.

@@ -12,7 +12,7 @@ final class ParityTests: XCTestCase {
         #if DEBUG
             30
         #else
-            300
+            1000
         #endif
     }()
 
@@ -165,6 +165,39 @@ final class ParityTests: XCTestCase {
             configuration.write = .add(scale: scale)
             configuration.oldGradient = old
             assertSameBits(problem, configuration, added, message)
+        }
+    }
+
+    /// Mining in so many values that a sample tells where to look: ordinary ones, many ties, a threshold around 0, samples
+    /// that mislead, and the extremes of what can be wanted.
+    func testSampledSelection() {
+        let seed = testSeed(108)
+        var generator = Generator(seed: seed)
+        let voxels = 150_000
+        for scope in [Term.Scope.batch, .sample] {
+            for (ratio, minimum) in [(3.0, 0), (0.0, 0), (1000.0, 0), (0.5, 70_000), (0.01, 1)] {
+                for flavour in [Flavour.ordinary, .ties, .saturated] {
+                    for activation in [Problem.Activation.sigmoid, .probabilities] {
+                        let term = Term(
+                            .balancedBinaryCrossEntropy(
+                                negativeRatio: ratio, minimumNegatives: minimum, epsilon: 1e-6, scope: scope))
+                        var problem = generator.problem(
+                            activation, samples: scope == .batch ? 3 : 1, classes: scope == .batch ? 1 : 3,
+                            voxels: voxels, terms: [term], flavour: flavour, subject: .bytes, ignoring: true)
+                        if ratio == 3 && activation == .sigmoid && flavour == .ordinary {
+                            // The hard negatives stand where no sample looks: at the end of every row of blocks.
+                            for i in problem.logits.indices where i % voxels > voxels - 20_000 { problem.logits[i] += 4 }
+                        }
+                        let expected = Reference.evaluate(problem)
+                        for instructionSet in InstructionSet.available where instructionSet != .generic {
+                            var configuration = Configuration()
+                            configuration.threads = 2
+                            configuration.instructionSet = instructionSet
+                            assertSameBits(problem, configuration, expected, "ratio \(ratio), \(flavour), seed \(seed)")
+                        }
+                    }
+                }
+            }
         }
     }
 

@@ -14,7 +14,7 @@ static size_t word_bytes(const closs_plan *plan) {
     return (plan->totals.count + plan->coefficients.count + tie_words(plan) + group_words(plan)) * sizeof(int64_t);
 }
 
-static size_t histogram_bytes(int threads) { return (size_t)threads * SELECTION_BINS * sizeof(uint32_t); }
+static size_t histogram_bytes(int threads) { return (size_t)threads * WINDOW_BINS * sizeof(uint32_t); }
 
 int scratch_selection_threads(const closs_plan *plan) {
     size_t logits = (size_t)(plan->shape.samples * plan->shape.classes * plan->shape.voxels) * sizeof(float);

@@ -6,6 +6,7 @@
 #include "api/scratch.h"
 #include "driver/environment.h"
 #include "driver/passes.h"
+#include "driver/selection_passes.h"
 #include "terms/pointwise.h"
 #include "terms/region.h"
 #include "terms/selection.h"
@@ -26,6 +27,14 @@ static sweep_fault accumulate_stage(const part *p, int stage, int64_t *totals, c
     if (found.found || !plan->balanced) return found;
     if (plan->balanced->scope == CLOSS_PER_SAMPLE) return selection_samples_pass(p, totals, s->group, s->histograms);
     return selection_pass(p, stage, totals, s->histograms);
+}
+
+// All stages of a whole batch.
+static sweep_fault accumulate_whole(const part *p, int64_t *totals, const scratch *s) {
+    if (closs_stage_count(p->plan) == 1) return accumulate_stage(p, 0, totals, s);
+    sweep_fault found = {0};
+    if (has_sums(p->plan)) found = totals_pass(p, totals);
+    return found.found ? found : selection_batch_pass(p, totals, s->histograms);
 }
 
 void closs_stage_words(const closs_plan *plan, int stage, size_t *first, size_t *count) {
@@ -158,10 +167,8 @@ closs_status closs_gradient(const closs_plan *plan, const int64_t *coefficients,
 static closs_status evaluate_in_two_sweeps(const part *p, const closs_gradient_buffer *gradient, closs_result *result,
                                            const scratch *s, closs_error *error) {
     clear(s->totals, p->plan->totals.count);
-    for (int stage = 0; stage < closs_stage_count(p->plan); stage++) {
-        sweep_fault found = accumulate_stage(p, stage, s->totals, s);
-        if (found.found) return diagnose(p, &found, error);
-    }
+    sweep_fault found = accumulate_whole(p, s->totals, s);
+    if (found.found) return diagnose(p, &found, error);
     if (gradient) {
         finish(p->plan, s->totals, 0, s->coefficients);
         closs_status status = check_coefficient_range(p->plan, s->coefficients, gradient->scale, error);

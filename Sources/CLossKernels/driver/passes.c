@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "driver/selection_passes.h"
 #include "sums/wide.h"
 #include "terms/pointwise.h"
 #include "terms/region.h"
@@ -95,84 +96,6 @@ sweep_fault survey_pass(const part *p, int with_logits, int64_t *totals, survey_
     return fault;
 }
 
-// -------------------------------------------------------------------------------------------------- selection ----
-
-typedef struct selection_context {
-    const part *part;
-    int stage;
-    selection_digit digit;
-    uint32_t threshold;
-    int64_t *group;
-    uint32_t *histograms; // [threads][SELECTION_BINS]
-} selection_context;
-
-static fault selection_run(void *context, int thread, int64_t row, int64_t first, int64_t voxels) {
-    selection_context *c = context;
-    const formula *f = &c->part->plan->formula;
-    const kernels *k = c->part->plan->kernels;
-    uint32_t *histogram = c->histograms + (size_t)thread * SELECTION_BINS;
-    run at = part_run(c->part, row, first, voxels, 0, STORE_PLAIN);
-    selection_sums sums = {0};
-    fault found = FAULT_NONE;
-    switch (c->stage) {
-    case 0:
-        found = k->selection_start(f, &at, &c->digit, histogram, &sums);
-        if (found != FAULT_NONE) break;
-        word_add_shared(&c->group[GROUP_POSITIVES], sums.positives);
-        word_add_shared(&c->group[GROUP_NEGATIVES], sums.negatives);
-        wide_add_shared(&c->group[GROUP_POSITIVE_LOSS], sums.positive_loss);
-        break;
-    case 1: k->selection_count(f, &at, &c->digit, histogram); break;
-    case 2:
-        found = k->selection_above(f, &at, &c->digit, histogram, &sums);
-        if (found == FAULT_NONE) wide_add_shared(&c->group[GROUP_NEGATIVE_LOSS], sums.negative_loss);
-        break;
-    default:
-        word_add_shared(&c->group[GROUP_TIES + c->part->first_sample + row_sample(c->part, row)],
-                        k->selection_ties(f, &at, c->threshold));
-    }
-    return found;
-}
-
-static sweep_fault selection_rows(const part *p, int stage, int64_t first_row, int64_t rows, int64_t *group,
-                                  uint32_t *histograms) {
-    if (!selection_needs_stage(p->plan, stage, group)) return (sweep_fault){0};
-    selection_context context = {.part = p, .stage = stage, .group = group, .histograms = histograms};
-    size_t words = 0;
-    if (stage < SELECTION_DIGITS)
-        context.digit = selection_stage_digit(p->plan, stage, group, &words);
-    else
-        context.threshold = selection_taken(p->plan, group).threshold;
-    sweep s = sweep_of(p, selection_run, &context);
-    s.first_row = first_row;
-    s.rows = rows;
-    s.threads = threads_for(p->plan->selection_threads, rows * p->voxels);
-    memset(histograms, 0, (size_t)s.threads * SELECTION_BINS * sizeof *histograms);
-    sweep_fault found = run_sweep(&s);
-    if (stage < SELECTION_DIGITS)
-        for (int t = 0; t < s.threads; t++)
-            for (uint32_t bin = 0; bin <= context.digit.digit_mask; bin++)
-                group[words + bin] += histograms[(size_t)t * SELECTION_BINS + bin];
-    return found;
-}
-
-sweep_fault selection_pass(const part *p, int stage, int64_t *totals, uint32_t *histograms) {
-    return selection_rows(p, stage, 0, part_rows(p), totals + p->plan->totals.selection, histograms);
-}
-
-sweep_fault selection_samples_pass(const part *p, int64_t *totals, int64_t *group, uint32_t *histograms) {
-    int64_t rows = plan_rows_per_sample(p->plan);
-    for (int64_t s = 0; s < p->samples; s++) {
-        memset(group, 0, GROUP_WORDS * sizeof *group);
-        for (int stage = 0; stage < SELECTION_DIGITS; stage++) {
-            sweep_fault found = selection_rows(p, stage, s * rows, rows, group, histograms);
-            if (found.found) return found;
-        }
-        selection_resolve(p->plan, p->first_sample + s, group, totals);
-    }
-    return (sweep_fault){0};
-}
-
 // ---------------------------------------------------------------------------------------------------- gradient ----
 
 typedef struct gradient_context {
@@ -233,35 +156,6 @@ static fault gradient_run(void *context, int thread, int64_t row, int64_t first,
     fault found = plan->kernels->totals_and_gradient(&plan->formula, &at, &k, &sums);
     if (found == FAULT_NONE) add_sums(c->part, row, &sums, c->totals);
     return found;
-}
-
-// The number after the last tie that a sample takes, where it takes some of its ties only.
-static int64_t tie_end(const part *p, int64_t sample, uint32_t threshold, int64_t ties) {
-    int64_t rows = plan_rows_per_sample(p->plan);
-    if (ties == INT64_MAX) return INT64_MAX;
-    for (int64_t row = 0; row < rows && ties > 0; row++)
-        for (int64_t first = 0; first < p->voxels;) {
-            int64_t voxels = p->voxels - first < RUN_VOXELS ? p->voxels - first : RUN_VOXELS;
-            int64_t here;
-            // The run that holds the last tie is cut in half until it is that value alone.
-            for (;; voxels = (voxels + 1) / 2) {
-                run at = part_run(p, sample * rows + row, first, voxels, 0, STORE_PLAIN);
-                here = p->plan->kernels->selection_ties(&p->plan->formula, &at, threshold);
-                if (here < ties) break;
-                if (voxels == 1) return row * p->voxels + first + 1;
-            }
-            ties -= here;
-            first += voxels;
-        }
-    return 0;
-}
-
-static void find_tie_ends(const part *p, const int64_t *coefficients, int64_t *tie_ends) {
-    if (!p->plan->balanced) return;
-    for (int64_t s = 0; s < p->samples; s++) {
-        const int64_t *words = coefficients + p->plan->coefficients.selection + (p->first_sample + s) * TAKEN_WORDS;
-        tie_ends[s] = tie_end(p, s, (uint32_t)words[TAKEN_THRESHOLD], words[TAKEN_TIES]);
-    }
 }
 
 void gradient_pass(const part *p, const int64_t *coefficients, const closs_gradient_buffer *gradient,

@@ -8,12 +8,6 @@
 // Sums of the pointwise and region terms, added to `totals`.
 sweep_fault totals_pass(const part *p, int64_t *totals);
 
-// One stage of the balanced term over the batch, for all samples of the part.
-sweep_fault selection_pass(const part *p, int stage, int64_t *totals, uint32_t *histograms);
-
-// The balanced term sample by sample, all stages; `group` has room for one group's words.
-sweep_fault selection_samples_pass(const part *p, int64_t *totals, int64_t *group, uint32_t *histograms);
-
 // Reads without computing. Adds weights and counts to `totals` (NULL: not wanted), and tells the largest magnitude of a
 // logit and the largest voxel weight.
 typedef struct survey_found {

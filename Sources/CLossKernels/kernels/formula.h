@@ -103,14 +103,21 @@ typedef struct selection_digit {
     uint32_t prefix_mask; // which bits those are; 0 at first
     int shift;            // of the digit that is counted
     uint32_t digit_mask;
-    uint32_t floor;       // of the first digit: smaller keys are known not to matter
 } selection_digit;
+
+// A stretch of keys in which the threshold is sought: base .. base + (bins << shift) - 1, in bins of 1 << shift keys.
+// Keys above it and up to `top` are taken for certain.
+typedef struct selection_window {
+    uint32_t base, top;
+    int shift;
+    uint32_t bins;
+} selection_window;
 
 typedef struct selection_sums {
     int64_t positives, negatives;
     __int128 positive_loss; // in quanta
-    __int128 negative_loss; // of the keys above the prefix
-    int64_t ties;
+    __int128 negative_loss; // of the keys above the prefix or the window
+    int64_t above;          // how many are above the window
 } selection_sums;
 
 // The kernels of one instruction set.
@@ -125,6 +132,9 @@ typedef struct kernels {
     void (*selection_count)(const formula *, const run *, const selection_digit *, uint32_t *histogram);
     fault (*selection_above)(const formula *, const run *, const selection_digit *, uint32_t *histogram,
                              selection_sums *);
+    fault (*selection_targets)(const formula *, const run *, selection_sums *);
+    fault (*selection_in_window)(const formula *, const run *, const selection_window *, int first, uint32_t *histogram,
+                                 selection_sums *);
     int64_t (*selection_ties)(const formula *, const run *, uint32_t threshold);
     int64_t (*negative_loss)(const formula *, uint32_t key); // in quanta
 } kernels;

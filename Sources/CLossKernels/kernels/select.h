@@ -54,13 +54,17 @@ LANES_INLINE vf32 loss_of(const formula *f, vf32 input, int positive) {
     return positive ? x.n0 : x.n1;
 }
 
-LANES_INLINE void count_digits(const selection_digit *digit, vu32 key, vi32 lanes, uint32_t *histogram) {
+// Counts the places of some lanes, one by one.
+LANES_INLINE void count_places(vu32 places, vi32 lanes, uint32_t *histogram) {
     uint64_t set = i32_bits(lanes);
     if (!set) return;
-    uint32_t places[LANES];
-    vu32 all = (key >> digit->shift) & digit->digit_mask;
-    memcpy(places, &all, sizeof places);
-    for (; set; set &= set - 1) histogram[places[__builtin_ctzll(set)]]++;
+    uint32_t each[LANES];
+    memcpy(each, &places, sizeof each);
+    for (; set; set &= set - 1) histogram[each[__builtin_ctzll(set)]]++;
+}
+
+LANES_INLINE void count_digits(const selection_digit *digit, vu32 key, vi32 lanes, uint32_t *histogram) {
+    count_places((key >> digit->shift) & digit->digit_mask, lanes, histogram);
 }
 
 LANES_INLINE vi32 at_prefix(const selection_digit *digit, const selection_values *x) {
@@ -77,18 +81,37 @@ typedef struct selection_state {
     vf32 not_finite;
 } selection_state;
 
+// Counts positives and negatives by the targets alone.
+static fault selection_targets(const formula *f, const run *whole, selection_sums *sums) {
+    vi32 positives = {0}, negatives = {0}, bad = {0};
+    FOR_EACH_BLOCK(whole, at, 1, {
+        channel_values x;
+        load_target(f, &at, &x, &bad);
+        positives -= x.positive;
+        negatives -= x.valid & ~x.positive;
+    });
+    sums->positives = count_total(positives);
+    sums->negatives = count_total(negatives);
+    return i32_any(bad) ? FAULT_FOUND : FAULT_NONE;
+}
+
+// What a first look at a block counts and checks.
+LANES_INLINE void start_sums(const formula *f, const run *at, const selection_values *x, selection_state *state) {
+    state->not_finite = f32_fma(x->input, f32_splat(0), state->not_finite);
+    if (f->activation == CLOSS_PROBABILITIES)
+        state->bad |= ~((x->input >= 0) & (x->input <= 1)) & lanes_inside(at);
+    state->positives -= x->positive;
+    state->negatives -= x->negative;
+    // The loss of a negative is known to be below the limit only if the logit is; the search itself computes none.
+    state->bad |= x->negative & (x->input >= LOSS_LIMIT);
+}
+
 LANES_INLINE void start_block(const formula *f, const run *at, const selection_digit *digit, uint32_t *histogram,
                               selection_state *state) {
     selection_values x = load_selection(f, at, &state->bad);
-    state->not_finite = f32_fma(x.input, f32_splat(0), state->not_finite);
-    if (f->activation == CLOSS_PROBABILITIES)
-        state->bad |= ~((x.input >= 0) & (x.input <= 1)) & lanes_inside(at);
-    state->positives -= x.positive;
-    state->negatives -= x.negative;
+    start_sums(f, at, &x, state);
     if (i32_any(x.positive)) add_losses(&state->losses, x.positive, loss_of(f, x.input, 1), &state->bad);
-    // The loss of a negative below the limit is known to be so only if the logit is; the search itself needs none.
-    state->bad |= x.negative & (x.input >= LOSS_LIMIT);
-    count_digits(digit, x.key, x.negative & (x.key >= digit->floor), histogram);
+    count_digits(digit, x.key, x.negative, histogram);
 }
 
 static fault selection_start(const formula *f, const run *whole, const selection_digit *digit, uint32_t *histogram,
@@ -126,6 +149,84 @@ static fault selection_above(const formula *f, const run *whole, const selection
     FOR_EACH_BLOCK(whole, at, 1, above_block(f, &at, digit, histogram, &state));
     sums->negative_loss = total_losses(&state.losses);
     return i32_any(state.bad) ? FAULT_FOUND : FAULT_NONE;
+}
+
+// Negatives that wait until there is a vector of them: where few of a block are taken, a loss for every lane is dear.
+typedef struct waiting_negatives {
+    float input[2 * LANES];
+    int count;
+} waiting_negatives;
+
+LANES_INLINE void add_waiting(const formula *f, waiting_negatives *waiting, int count, selection_state *state) {
+    vi32 lanes = lane_numbers() < count;
+    vf32 input = f32_keep(lanes, f32_load(waiting->input));
+    add_losses(&state->losses, lanes, loss_of(f, input, 0), &state->bad);
+}
+
+LANES_INLINE void wait_negatives(const formula *f, vf32 input, vi32 lanes, waiting_negatives *waiting,
+                                 selection_state *state) {
+    uint64_t set = i32_bits(lanes);
+    if (!set) return;
+    float each[LANES];
+    f32_store(each, input);
+    for (; set; set &= set - 1) waiting->input[waiting->count++] = each[__builtin_ctzll(set)];
+    if (waiting->count < LANES) return;
+    add_waiting(f, waiting, LANES, state);
+    waiting->count -= LANES;
+    memcpy(waiting->input, waiting->input + LANES, sizeof each);
+}
+
+typedef struct window_lanes {
+    vi32 within, above;
+    vu32 place;
+} window_lanes;
+
+LANES_INLINE window_lanes lanes_of_window(const selection_window *window, const selection_values *x) {
+    vu32 place = (x->key - window->base) >> window->shift;
+    vi32 from_base = x->negative & (x->key >= window->base) & (x->key <= window->top);
+    vi32 below_end = place < window->bins;
+    return (window_lanes){from_base & below_end, from_base & ~below_end, place};
+}
+
+// In a window's first sweep the positives are added up as well, and the input is checked.
+LANES_INLINE void first_window_block(const formula *f, const run *at, const selection_window *window,
+                                     uint32_t *histogram, vi32 *above, selection_state *state) {
+    selection_values x = load_selection(f, at, &state->bad);
+    window_lanes lanes = lanes_of_window(window, &x);
+    count_places(lanes.place, lanes.within, histogram);
+    *above -= lanes.above;
+    start_sums(f, at, &x, state);
+    vi32 taken = lanes.above | x.positive;
+    if (!i32_any(taken)) return;
+    channel_values values = {.input = x.input};
+    activate(f->activation, &values);
+    add_losses(&state->losses, taken, f32_select(x.positive, values.n0, values.n1), &state->bad);
+}
+
+LANES_INLINE void next_window_block(const formula *f, const run *at, const selection_window *window,
+                                    uint32_t *histogram, waiting_negatives *waiting, selection_state *state) {
+    selection_values x = load_selection(f, at, &state->bad);
+    window_lanes lanes = lanes_of_window(window, &x);
+    count_places(lanes.place, lanes.within, histogram);
+    wait_negatives(f, x.input, lanes.above, waiting, state);
+}
+
+// Positives and negatives above the window go into one sum of losses.
+static fault selection_in_window(const formula *f, const run *whole, const selection_window *window, int first,
+                                 uint32_t *histogram, selection_sums *sums) {
+    selection_state state = {0};
+    vi32 above = {0};
+    if (first) {
+        FOR_EACH_BLOCK(whole, at, 1, first_window_block(f, &at, window, histogram, &above, &state));
+    } else {
+        waiting_negatives waiting = {.count = 0};
+        FOR_EACH_BLOCK(whole, at, 1, next_window_block(f, &at, window, histogram, &waiting, &state));
+        add_waiting(f, &waiting, waiting.count, &state);
+    }
+    if (i32_any(state.bad | ~(state.not_finite == 0))) return FAULT_FOUND;
+    sums->above = count_total(above);
+    sums->negative_loss = total_losses(&state.losses);
+    return FAULT_NONE;
 }
 
 LANES_INLINE void ties_block(const formula *f, const run *at, uint32_t threshold, vi32 *ties) {

@@ -9,7 +9,8 @@
 enum {
     SELECTION_STAGES = 4,
     SELECTION_DIGITS = 3,
-    SELECTION_BINS = 2048 // of the widest digit
+    SELECTION_BINS = 2048, // of the widest digit
+    WINDOW_BINS = 4096     // of a window's histogram
 };
 
 // First words of the families in the totals (or the coefficients).

@@ -39,6 +39,43 @@ static int64_t wanted(const closs_plan *plan, int64_t positives, int64_t negativ
     return k < negatives ? k : negatives;
 }
 
+int64_t selection_wanted(const closs_plan *plan, const int64_t *group) {
+    return wanted(plan, group[GROUP_POSITIVES], group[GROUP_NEGATIVES]);
+}
+
+// The first edge of the first digit's bins, from the top, that at least `keys` keys of the sample lie above; 0 where no
+// edge is.
+static uint32_t edge_above(const uint32_t *histogram, double keys) {
+    double above = 0;
+    for (uint32_t bin = DIGIT_MASK[0]; bin > 0; bin--) {
+        above += histogram[bin];
+        if (above >= keys) return bin << DIGIT_SHIFT[0];
+    }
+    return 0;
+}
+
+// What is next to each other is alike in an image: a sample of a thousand blocks tells little more than a thousand values
+// would, and the margins leave room for that. Were they not enough, only time would be lost.
+selection_window selection_likely_window(double sample_rank, const uint32_t *histogram) {
+    double margin = 0.25 * sample_rank + 64;
+    uint32_t base = edge_above(histogram, sample_rank + margin);
+    // The edge that too few keys lie above is one bin further up than the first that enough lie above.
+    uint64_t end = edge_above(histogram, sample_rank > margin ? sample_rank - margin : 1) + (1ull << DIGIT_SHIFT[0]);
+    uint64_t width = end - base;
+    int shift = 0;
+    while (width >> shift > WINDOW_BINS) shift++;
+    if (base == 0) return (selection_window){0};
+    return (selection_window){base, UINT32_MAX, shift, (uint32_t)(width >> shift)};
+}
+
+void selection_set_threshold(int64_t *group, uint32_t key, int64_t equal, int64_t above) {
+    uint32_t first = key >> DIGIT_SHIFT[0];
+    group[GROUP_FIRST_DIGIT + first] = equal;
+    group[GROUP_FIRST_DIGIT + first + 1] = above; // there is one: the last keys are those of NaNs
+    group[GROUP_SECOND_DIGIT + (key >> DIGIT_SHIFT[1] & DIGIT_MASK[1])] = equal;
+    group[GROUP_THIRD_DIGIT + (key & DIGIT_MASK[2])] = equal;
+}
+
 static ranked_bin bin_of_rank(const int64_t *histogram, uint32_t bins, int64_t rank) {
     ranked_bin bin = {bins - 1, 0};
     while (bin.digit > 0 && bin.above + histogram[bin.digit] < rank) bin.above += histogram[bin.digit--];
@@ -58,7 +95,7 @@ static uint32_t known_prefix(const int64_t *group, int64_t k, int digits, int64_
 }
 
 selection_digit selection_stage_digit(const closs_plan *plan, int stage, const int64_t *group, size_t *histogram) {
-    int64_t above, k = wanted(plan, group[GROUP_POSITIVES], group[GROUP_NEGATIVES]);
+    int64_t above, k = selection_wanted(plan, group);
     selection_digit digit = {
         .prefix = known_prefix(group, k, stage, &above),
         .prefix_mask = stage == 0 ? 0 : UINT32_MAX << DIGIT_SHIFT[stage - 1],
@@ -84,7 +121,7 @@ static threshold threshold_of(const int64_t *group, int64_t k) {
 
 int selection_needs_stage(const closs_plan *plan, int stage, const int64_t *group) {
     if (stage == 0) return 1;
-    int64_t k = wanted(plan, group[GROUP_POSITIVES], group[GROUP_NEGATIVES]);
+    int64_t k = selection_wanted(plan, group);
     if (k == 0) return 0;
     if (stage < SELECTION_DIGITS) return 1;
     threshold t = threshold_of(group, k);
@@ -92,7 +129,7 @@ int selection_needs_stage(const closs_plan *plan, int stage, const int64_t *grou
 }
 
 taken_negatives selection_taken(const closs_plan *plan, const int64_t *group) {
-    int64_t k = wanted(plan, group[GROUP_POSITIVES], group[GROUP_NEGATIVES]);
+    int64_t k = selection_wanted(plan, group);
     if (k == 0) return (taken_negatives){UINT32_MAX, 0, 0};
     threshold t = threshold_of(group, k);
     uint32_t last = DIGIT_MASK[SELECTION_DIGITS - 1];

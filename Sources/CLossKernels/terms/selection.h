@@ -35,6 +35,17 @@ size_t selection_totals_words(const closs_plan *plan);
 size_t selection_coefficients_words(const closs_plan *plan);
 void selection_stage_words(const closs_plan *plan, int stage, size_t *first, size_t *count);
 
+// How many negatives a group takes, once it is counted.
+int64_t selection_wanted(const closs_plan *plan, const int64_t *group);
+
+// Keys between which the rank-th largest lies in all likelihood, from the first digits of a sample in which that rank is
+// `sample_rank`; no bins where the sample says too little.
+selection_window selection_likely_window(double sample_rank, const uint32_t *histogram);
+
+// Writes a group's words as the stages would have, as far as selection_taken reads them: the threshold, how many keys are
+// equal to it, how many lie above it, and their loss.
+void selection_set_threshold(int64_t *group, uint32_t key, int64_t equal, int64_t above);
+
 // The digit that `stage` counts in a group, and the first word of its histogram.
 selection_digit selection_stage_digit(const closs_plan *plan, int stage, const int64_t *group, size_t *histogram);
 

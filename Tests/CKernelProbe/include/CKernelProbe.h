@@ -11,7 +11,7 @@
 typedef enum probe_isa { PROBE_GENERIC = 0, PROBE_AVX2 = 1, PROBE_AVX512 = 2 } probe_isa;
 
 // The functions of kernels/elementary.h, kernels/order.h and kernels/lanes.h over arrays of `count` values, a multiple
-// of 16.
+// of 64.
 typedef struct probe_functions {
     void (*exp_nonpositive)(const float *x, float *result, size_t count);
     void (*log1p_unit)(const float *x, float *result, size_t count);

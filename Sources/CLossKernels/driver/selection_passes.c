@@ -1,0 +1,265 @@
+#include "driver/selection_passes.h"
+
+#include <string.h>
+
+#include "sums/wide.h"
+#include "terms/selection.h"
+
+enum {
+    SAMPLE_SHARE = 32,   // of the blocks, one in so many is looked at beforehand,
+    SAMPLE_BLOCKS = 1024 // but no more than this, and nothing where that would be few
+};
+
+typedef struct selection_context {
+    const part *part;
+    int stage;
+    selection_digit digit;
+    uint32_t threshold;
+    int64_t *group;
+    uint32_t *histograms; // [threads][WINDOW_BINS]
+} selection_context;
+
+static fault selection_run(void *context, int thread, int64_t row, int64_t first, int64_t voxels) {
+    selection_context *c = context;
+    const formula *f = &c->part->plan->formula;
+    const kernels *k = c->part->plan->kernels;
+    uint32_t *histogram = c->histograms + (size_t)thread * WINDOW_BINS;
+    run at = part_run(c->part, row, first, voxels, 0, STORE_PLAIN);
+    selection_sums sums = {0};
+    fault found = FAULT_NONE;
+    switch (c->stage) {
+    case 0:
+        found = k->selection_start(f, &at, &c->digit, histogram, &sums);
+        if (found != FAULT_NONE) break;
+        word_add_shared(&c->group[GROUP_POSITIVES], sums.positives);
+        word_add_shared(&c->group[GROUP_NEGATIVES], sums.negatives);
+        wide_add_shared(&c->group[GROUP_POSITIVE_LOSS], sums.positive_loss);
+        break;
+    case 1: k->selection_count(f, &at, &c->digit, histogram); break;
+    case 2:
+        found = k->selection_above(f, &at, &c->digit, histogram, &sums);
+        if (found == FAULT_NONE) wide_add_shared(&c->group[GROUP_NEGATIVE_LOSS], sums.negative_loss);
+        break;
+    default:
+        word_add_shared(&c->group[GROUP_TIES + c->part->first_sample + row_sample(c->part, row)],
+                        k->selection_ties(f, &at, c->threshold));
+    }
+    return found;
+}
+
+// Rows of a group, or of a part of one.
+typedef struct group_rows {
+    int64_t first, count;
+} group_rows;
+
+// The sweep of a group's rows, with clean histograms.
+static sweep group_sweep(const part *p, group_rows rows, sweep_body *body, void *context, uint32_t *histograms) {
+    int threads = threads_for(p->plan->selection_threads, rows.count * p->voxels);
+    memset(histograms, 0, (size_t)threads * WINDOW_BINS * sizeof *histograms);
+    return (sweep){.first_row = rows.first, .rows = rows.count, .voxels = p->voxels, .threads = threads, .body = body,
+                   .context = context};
+}
+
+// ----------------------------------------------------------------------------------------------------- stages ----
+
+static sweep_fault count_stage(const part *p, int stage, group_rows rows, int64_t *group, uint32_t *histograms) {
+    if (!selection_needs_stage(p->plan, stage, group)) return (sweep_fault){0};
+    selection_context context = {.part = p, .stage = stage, .group = group, .histograms = histograms};
+    size_t words = 0;
+    if (stage < SELECTION_DIGITS)
+        context.digit = selection_stage_digit(p->plan, stage, group, &words);
+    else
+        context.threshold = selection_taken(p->plan, group).threshold;
+    sweep s = group_sweep(p, rows, selection_run, &context, histograms);
+    sweep_fault found = run_sweep(&s);
+    if (stage < SELECTION_DIGITS)
+        for (int t = 0; t < s.threads; t++)
+            for (uint32_t bin = 0; bin <= context.digit.digit_mask; bin++)
+                group[words + bin] += histograms[(size_t)t * WINDOW_BINS + bin];
+    return found;
+}
+
+// ----------------------------------------------------------------------------------------------------- window ----
+
+// Where all rows of a group are at hand, its targets tell how many keys are wanted, and a sample of its blocks tells about
+// where the threshold is. Then the first sweep over the logits has to count the keys near it only, and adds up the losses
+// of those above in passing; the next counts in finer bins, down to single keys. What the sample says is checked; where
+// it misled, the stages find the threshold after all.
+
+typedef struct window_context {
+    const part *part;
+    selection_window window;
+    int sweep; // 0 reads targets only
+    uint32_t *histograms;
+    int64_t positives, negatives, above;
+    int64_t loss[2];
+} window_context;
+
+static fault window_run(void *context, int thread, int64_t row, int64_t first, int64_t voxels) {
+    window_context *c = context;
+    selection_sums sums = {0};
+    run at = part_run(c->part, row, first, voxels, 0, STORE_PLAIN);
+    const closs_plan *plan = c->part->plan;
+    fault found = c->sweep == 0
+                      ? plan->kernels->selection_targets(&plan->formula, &at, &sums)
+                      : plan->kernels->selection_in_window(&plan->formula, &at, &c->window, c->sweep == 1,
+                                                           c->histograms + (size_t)thread * WINDOW_BINS, &sums);
+    if (found != FAULT_NONE) return found;
+    if (c->sweep == 0) {
+        word_add_shared(&c->positives, sums.positives);
+        word_add_shared(&c->negatives, sums.negatives);
+        return FAULT_NONE;
+    }
+    word_add_shared(&c->above, sums.above);
+    wide_add_shared(c->loss, sums.negative_loss);
+    return FAULT_NONE;
+}
+
+static selection_window sampled_window(const window_context *c, group_rows rows, int64_t rank) {
+    const part *p = c->part;
+    int64_t row_blocks = p->voxels / BLOCK_VOXELS, blocks = rows.count * row_blocks;
+    int64_t sampled = blocks / SAMPLE_SHARE < SAMPLE_BLOCKS ? blocks / SAMPLE_SHARE : SAMPLE_BLOCKS;
+    if (sampled < SAMPLE_BLOCKS / 8) return (selection_window){0};
+    int64_t group[GROUP_SECOND_DIGIT] = {0};
+    size_t words;
+    selection_digit digit = selection_stage_digit(p->plan, 0, group, &words);
+    memset(c->histograms, 0, SELECTION_BINS * sizeof *c->histograms);
+    for (int64_t i = 0; i < sampled; i++) {
+        int64_t block = i * blocks / sampled;
+        run at = part_run(p, rows.first + block / row_blocks, block % row_blocks * BLOCK_VOXELS, BLOCK_VOXELS, 0,
+                          STORE_PLAIN);
+        p->plan->kernels->selection_count(&p->plan->formula, &at, &digit, c->histograms);
+    }
+    return selection_likely_window((double)rank * (double)sampled / (double)blocks, c->histograms);
+}
+
+static int64_t bin_count(const window_context *c, int threads, uint32_t bin) {
+    int64_t count = 0;
+    for (int t = 0; t < threads; t++) count += c->histograms[(size_t)t * WINDOW_BINS + bin];
+    return count;
+}
+
+// The bin of the window that holds the rank-th largest key; the keys in the bins above it are added to `above`.
+// WINDOW_BINS where the window does not hold it.
+static uint32_t window_bin(const window_context *c, int threads, int64_t rank, int64_t *above, int64_t *equal) {
+    if (*above >= rank) return WINDOW_BINS;
+    for (uint32_t bin = c->window.bins; bin-- > 0; *above += *equal) {
+        *equal = bin_count(c, threads, bin);
+        if (*above + *equal >= rank) return bin;
+    }
+    return WINDOW_BINS;
+}
+
+// The loss of the single keys above the threshold that the last sweep counted.
+static __int128 counted_loss(const window_context *c, int threads, uint32_t threshold_bin) {
+    const closs_plan *plan = c->part->plan;
+    __int128 loss = 0;
+    for (uint32_t bin = threshold_bin + 1; bin < c->window.bins; bin++) {
+        int64_t count = bin_count(c, threads, bin);
+        if (count) loss += (__int128)count * plan->kernels->negative_loss(&plan->formula, c->window.base + bin);
+    }
+    return loss;
+}
+
+// The window that is one bin of another.
+static selection_window finer_window(selection_window w, uint32_t bin) {
+    uint32_t top = w.base + (w.bins << w.shift) - 1, base = w.base + (bin << w.shift);
+    int shift = w.shift > 12 ? w.shift - 12 : 0;
+    return (selection_window){base, top, shift, 1u << (w.shift - shift)};
+}
+
+static sweep_fault sweep_window(window_context *c, group_rows rows, int *threads) {
+    sweep s = group_sweep(c->part, rows, window_run, c, c->histograms);
+    *threads = s.threads;
+    return run_sweep(&s);
+}
+
+// Finds a whole group's threshold; 0 where the sample was no help, and nothing is written then.
+static int find_by_window(const part *p, group_rows rows, int64_t *group, uint32_t *histograms, sweep_fault *found) {
+    window_context c = {.part = p, .histograms = histograms};
+    int threads;
+    if (rows.count * p->voxels < SAMPLE_SHARE * SAMPLE_BLOCKS * BLOCK_VOXELS / 8) return 0;
+    *found = sweep_window(&c, rows, &threads);
+    if (found->found) return 1;
+    int64_t counts[] = {c.positives, c.negatives}, above = 0, equal = 0;
+    int64_t k = selection_wanted(p->plan, counts);
+    c.window = sampled_window(&c, rows, k);
+    uint32_t bin = 0;
+    while (c.window.bins) {
+        c.sweep++;
+        *found = sweep_window(&c, rows, &threads);
+        if (found->found) return 1;
+        if (c.sweep == 1) above = c.above;
+        bin = window_bin(&c, threads, k, &above, &equal);
+        if (bin == WINDOW_BINS) return 0;
+        if (c.window.shift == 0) break;
+        c.window = finer_window(c.window, bin);
+    }
+    if (!c.window.bins) return 0;
+    group[GROUP_POSITIVES] = counts[0];
+    group[GROUP_NEGATIVES] = counts[1];
+    wide_add_shared(&group[GROUP_POSITIVE_LOSS], wide_value(c.loss) + counted_loss(&c, threads, bin));
+    selection_set_threshold(group, c.window.base + bin, equal, above);
+    return 1;
+}
+
+// ----------------------------------------------------------------------------------------------------- passes ----
+
+sweep_fault selection_pass(const part *p, int stage, int64_t *totals, uint32_t *histograms) {
+    return count_stage(p, stage, (group_rows){0, part_rows(p)}, totals + p->plan->totals.selection, histograms);
+}
+
+static sweep_fault find_threshold(const part *p, group_rows rows, int64_t *group, uint32_t *histograms) {
+    sweep_fault found = {0};
+    if (find_by_window(p, rows, group, histograms, &found)) return found;
+    for (int stage = 0; stage < SELECTION_DIGITS && !found.found; stage++)
+        found = count_stage(p, stage, rows, group, histograms);
+    return found;
+}
+
+sweep_fault selection_batch_pass(const part *p, int64_t *totals, uint32_t *histograms) {
+    int64_t *group = totals + p->plan->totals.selection;
+    group_rows rows = {0, part_rows(p)};
+    sweep_fault found = find_threshold(p, rows, group, histograms);
+    return found.found ? found : count_stage(p, SELECTION_STAGES - 1, rows, group, histograms);
+}
+
+sweep_fault selection_samples_pass(const part *p, int64_t *totals, int64_t *group, uint32_t *histograms) {
+    int64_t rows = plan_rows_per_sample(p->plan);
+    for (int64_t s = 0; s < p->samples; s++) {
+        memset(group, 0, GROUP_WORDS * sizeof *group);
+        sweep_fault found = find_threshold(p, (group_rows){s * rows, rows}, group, histograms);
+        if (found.found) return found;
+        selection_resolve(p->plan, p->first_sample + s, group, totals);
+    }
+    return (sweep_fault){0};
+}
+
+// The number after the last tie that a sample takes, where it takes some of its ties only.
+static int64_t tie_end(const part *p, int64_t sample, uint32_t threshold, int64_t ties) {
+    int64_t rows = plan_rows_per_sample(p->plan);
+    if (ties == INT64_MAX) return INT64_MAX;
+    for (int64_t row = 0; row < rows && ties > 0; row++)
+        for (int64_t first = 0; first < p->voxels;) {
+            int64_t voxels = p->voxels - first < RUN_VOXELS ? p->voxels - first : RUN_VOXELS;
+            int64_t here;
+            // The run that holds the last tie is cut in half until it is that value alone.
+            for (;; voxels = (voxels + 1) / 2) {
+                run at = part_run(p, sample * rows + row, first, voxels, 0, STORE_PLAIN);
+                here = p->plan->kernels->selection_ties(&p->plan->formula, &at, threshold);
+                if (here < ties) break;
+                if (voxels == 1) return row * p->voxels + first + 1;
+            }
+            ties -= here;
+            first += voxels;
+        }
+    return 0;
+}
+
+void find_tie_ends(const part *p, const int64_t *coefficients, int64_t *tie_ends) {
+    if (!p->plan->balanced) return;
+    for (int64_t s = 0; s < p->samples; s++) {
+        const int64_t *words = coefficients + p->plan->coefficients.selection + (p->first_sample + s) * TAKEN_WORDS;
+        tie_ends[s] = tie_end(p, s, (uint32_t)words[TAKEN_THRESHOLD], words[TAKEN_TIES]);
+    }
+}
