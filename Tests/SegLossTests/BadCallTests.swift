@@ -142,8 +142,11 @@ final class BadCallTests: XCTestCase {
         refused(c.gradientOfPart(), CLOSS_NULL_POINTER, "coefficients")
         let g = call()
         refused(
-            g.watched { closs_gradient(g.plan, g.coefficients, g.coefficientsCount, &g.batch, nil, g.scratch,
-                g.scratchBytes, $0) }, CLOSS_NULL_POINTER, "gradient")
+            g.watched {
+                closs_gradient(
+                    g.plan, g.coefficients, g.coefficientsCount, &g.batch, nil, g.scratch,
+                    g.scratchBytes, $0)
+            }, CLOSS_NULL_POINTER, "gradient")
         refused(
             g.watched { closs_merge(g.plan, 0, g.totals, g.totalsCount, nil, g.totalsCount, $0) },
             CLOSS_NULL_POINTER, "from")
@@ -160,8 +163,11 @@ final class BadCallTests: XCTestCase {
             g.watched { closs_accumulate(g.plan, 0, nil, g.totals, g.totalsCount, g.scratch, g.scratchBytes, $0) },
             CLOSS_NULL_POINTER, "batch")
         refused(
-            g.watched { closs_gradient(g.plan, g.coefficients, g.coefficientsCount, nil, &g.gradient, g.scratch,
-                g.scratchBytes, $0) }, CLOSS_NULL_POINTER, "batch")
+            g.watched {
+                closs_gradient(
+                    g.plan, g.coefficients, g.coefficientsCount, nil, &g.gradient, g.scratch,
+                    g.scratchBytes, $0)
+            }, CLOSS_NULL_POINTER, "batch")
         // Without a plan.
         refused(
             g.watched { closs_evaluate(nil, &g.batch, &g.gradient, &g.result, g.scratch, g.scratchBytes, $0) },
@@ -175,8 +181,11 @@ final class BadCallTests: XCTestCase {
             g.watched { closs_merge(nil, 0, g.totals, g.totalsCount, g.totals, g.totalsCount, $0) },
             CLOSS_NULL_POINTER, "plan")
         refused(
-            g.watched { closs_gradient(nil, g.coefficients, g.coefficientsCount, &g.batch, &g.gradient, g.scratch,
-                g.scratchBytes, $0) }, CLOSS_NULL_POINTER, "plan")
+            g.watched {
+                closs_gradient(
+                    nil, g.coefficients, g.coefficientsCount, &g.batch, &g.gradient, g.scratch,
+                    g.scratchBytes, $0)
+            }, CLOSS_NULL_POINTER, "plan")
         var (first, count) = (5, 5)
         closs_stage_words(nil, 0, &first, &count)
         XCTAssertEqual(count, 0)
@@ -186,9 +195,10 @@ final class BadCallTests: XCTestCase {
     func testWithoutError() {
         let bad = call()
         bad.batch.logits_count = 1
-        XCTAssertEqual(bad.watched { _ in
-            closs_evaluate(bad.plan, &bad.batch, &bad.gradient, &bad.result, bad.scratch, bad.scratchBytes, nil)
-        }.status, CLOSS_WRONG_SIZE)
+        XCTAssertEqual(
+            bad.watched { _ in
+                closs_evaluate(bad.plan, &bad.batch, &bad.gradient, &bad.result, bad.scratch, bad.scratchBytes, nil)
+            }.status, CLOSS_WRONG_SIZE)
         let good = call()
         XCTAssertEqual(
             closs_evaluate(good.plan, &good.batch, nil, &good.result, good.scratch, good.scratchBytes, nil), CLOSS_OK)
@@ -283,7 +293,9 @@ final class BadCallTests: XCTestCase {
         }
         refused(spec { $0.threads = -1 }, CLOSS_BAD_THREADS, "threads", "-1")
         refused(spec { $0.threads = .min }, CLOSS_BAD_THREADS, "threads")
-        for count in [0, 9, .max] { refused(spec { $0.term_count = count }, CLOSS_BAD_OPTION, "term_count", "\(count)") }
+        for count in [0, 9, .max] {
+            refused(spec { $0.term_count = count }, CLOSS_BAD_OPTION, "term_count", "\(count)")
+        }
         refused(spec { $0.shape.voxels = -7 }, CLOSS_BAD_SHAPE, "voxels", "-7")
         refused(spec { $0.shape.voxels = 0 }, CLOSS_BAD_SHAPE, "voxels", "0")
         refused(spec { $0.shape.samples = 0 }, CLOSS_BAD_SHAPE, "samples", "0")
@@ -293,7 +305,8 @@ final class BadCallTests: XCTestCase {
         for raw in [UInt32(2), 77, .max] {
             let scope = closs_scope(rawValue: raw)
             let denominator = closs_denominator(rawValue: raw)
-            refused(closs_spec(CLOSS_SIGMOID, [.focal(), .dice { $0.scope = scope }]), CLOSS_BAD_OPTION, index: 1, "scope")
+            refused(
+                closs_spec(CLOSS_SIGMOID, [.focal(), .dice { $0.scope = scope }]), CLOSS_BAD_OPTION, index: 1, "scope")
             refused(
                 closs_spec(CLOSS_SIGMOID, [.focal(), .dice { $0.denominator = denominator }]), CLOSS_BAD_OPTION,
                 index: 1, "denominator")
@@ -414,9 +427,13 @@ final class BadCallTests: XCTestCase {
                 $0.gradient.write = CLOSS_ADD
             }
             overlapping(verb, "gradient", "scratch") { $0.scratch = inside($0.gradient.values, 420) }
-            overlapping(verb, "mask", "gradient") { $0.batch.mask = UnsafePointer(inside($0.gradient.values, 420).assumingMemoryBound(to: UInt8.self)) }
+            overlapping(verb, "mask", "gradient") {
+                $0.batch.mask = UnsafePointer(inside($0.gradient.values, 420).assumingMemoryBound(to: UInt8.self))
+            }
             overlapping(verb, "weights", "gradient") { $0.batch.weights = UnsafePointer($0.gradient.values! + 419) }
-            overlapping(verb, "targets", "gradient") { $0.batch.targets = UnsafeRawPointer(inside($0.gradient.values, 420)) }
+            overlapping(verb, "targets", "gradient") {
+                $0.batch.targets = UnsafeRawPointer(inside($0.gradient.values, 420))
+            }
             // In place, the logits are written.
             overlapping(verb, "logits", "targets") {
                 $0.gradient.values = .init(mutating: $0.batch.logits)
@@ -483,7 +500,9 @@ final class BadCallTests: XCTestCase {
             }
         }
         let coefficients = call()
-        for i in 0..<coefficients.coefficientsCount { coefficients.coefficients![i] = Int64(bitPattern: (1e300).bitPattern) }
+        for i in 0..<coefficients.coefficientsCount {
+            coefficients.coefficients![i] = Int64(bitPattern: (1e300).bitPattern)
+        }
         refused(coefficients.gradientOfPart(), CLOSS_OUT_OF_RANGE, "coefficient")
     }
 

@@ -69,7 +69,9 @@ final class BadInputTests: XCTestCase {
     }
 
     func testOptions() throws {
-        for threads in [-1, -100, Int.min] { refuse(.badThreads, ["threads"], .dice(), options: Options(threads: threads)) }
+        for threads in [-1, -100, Int.min] {
+            refuse(.badThreads, ["threads"], .dice(), options: Options(threads: threads))
+        }
         for set in InstructionSet.allCases where !set.isAvailable {
             refuse(.unsupportedInstructionSet, ["isa"], .dice(), options: Options(instructionSet: set))
         }
@@ -127,7 +129,9 @@ final class BadInputTests: XCTestCase {
             refused(.dice(smooth: .separate(numerator: 1, denominator: smooth)), "smooth_denominator")
         }
         accepted(.dice(smooth: .none))
-        for ratio in notNumbers + [-0.1] { refused(.balancedBinaryCrossEntropy(negativeRatio: ratio), "negative_ratio") }
+        for ratio in notNumbers + [-0.1] {
+            refused(.balancedBinaryCrossEntropy(negativeRatio: ratio), "negative_ratio")
+        }
         for epsilon in notNumbers + [-1e-9] { refused(.balancedBinaryCrossEntropy(epsilon: epsilon), "epsilon") }
         for minimum in [-1, Int.min] {
             refused(.balancedBinaryCrossEntropy(minimumNegatives: minimum), "minimum_negatives", "\(minimum)")
@@ -238,7 +242,8 @@ final class BadInputTests: XCTestCase {
     func testOtherPlansTotals() throws {
         let small = problem(.softmax)
         var evaluator = try Evaluator(small)
-        let foreign = try Evaluator(.crossEntropy(), shape: .flat(samples: 1, classes: 2, voxels: 1), activation: .softmax)
+        let foreign = try Evaluator(
+            .crossEntropy(), shape: .flat(samples: 1, classes: 2, voxels: 1), activation: .softmax)
         var totals = foreign.makeTotals()
         totals.words = [7, 8]
         let batch = Batch(small)
@@ -892,7 +897,9 @@ final class BadInputTests: XCTestCase {
         }
         let binary = Term(.binaryCrossEntropy(positiveWeights: nil, divisor: .weight))
         let focal = Term(.focal(gamma: 2, alpha: 0.25, divisor: .all))
-        return [[binary], [focal], [dice], [dice, binary, focal], [Self.balancedTerm], [dice, binary, Self.balancedTerm]]
+        return [
+            [binary], [focal], [dice], [dice, binary, focal], [Self.balancedTerm], [dice, binary, Self.balancedTerm],
+        ]
     }
 
     /// 2 x 3 x 210, with labels or, if `dense` says whether of bytes, dense targets.

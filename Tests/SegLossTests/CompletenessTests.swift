@@ -2,7 +2,7 @@ import Foundation
 import SegLossReference
 import XCTest
 
-/// Every term kind of closs.h is in the reference, the golden numbers, the documentation and the bench. A new kind makes
+/// Every term kind of closs.h is in the reference, the golden numbers, the documentation and the bench. A new one makes
 /// this fail until it has its row in the table below and what the row points at.
 final class CompletenessTests: XCTestCase {
     private struct Row {
@@ -42,7 +42,8 @@ final class CompletenessTests: XCTestCase {
             goldenCases: 20, documentation: "Dice", arithmetic: "7.2 Dice", bench: ".dice("),
         Row(
             kind: "CLOSS_BALANCED_BINARY_CROSS_ENTROPY", reference: "balancedBinaryCrossEntropy",
-            file: "Selection.swift", computes: "minimumNegatives", golden: "balanced_binary_cross_entropy", goldenCases: 5,
+            file: "Selection.swift", computes: "minimumNegatives", golden: "balanced_binary_cross_entropy",
+            goldenCases: 5,
             documentation: "Balanced binary cross entropy", arithmetic: "## 8. Balanced binary cross entropy",
             bench: ".balancedBinaryCrossEntropy("),
     ]

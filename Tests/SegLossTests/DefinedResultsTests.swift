@@ -37,7 +37,8 @@ final class DefinedResultsTests: XCTestCase {
                 for activation in [Problem.Activation.sigmoid, .probabilities] {
                     for kind in [
                         Kind.binaryCrossEntropy(positiveWeights: nil, divisor: divisor),
-                        .focal(gamma: 2, alpha: 0.25, divisor: divisor), .focal(gamma: 1.5, alpha: nil, divisor: divisor),
+                        .focal(gamma: 2, alpha: 0.25, divisor: divisor),
+                        .focal(gamma: 1.5, alpha: nil, divisor: divisor),
                     ] {
                         try expect(
                             nothing(activation, 1, [kind]), terms: [0], perClass: [0], gradient: zeros(100))
@@ -208,7 +209,10 @@ final class DefinedResultsTests: XCTestCase {
                         [.crossEntropy(classWeights: [1, 3], labelSmoothing: 0.2, divisor: divisor)]), 180
                 ),
                 (flat(.sigmoid, classes: 1, labels: labels, [binary(divisor)]), 90),
-                (flat(.probabilities, classes: 1, labels: labels, [.focal(gamma: 2, alpha: nil, divisor: divisor)]), 90),
+                (
+                    flat(.probabilities, classes: 1, labels: labels, [.focal(gamma: 2, alpha: nil, divisor: divisor)]),
+                    90
+                ),
             ] {
                 var problem = problem
                 problem.weights = zeros(90)

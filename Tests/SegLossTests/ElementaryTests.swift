@@ -87,7 +87,8 @@ final class ElementaryTests: XCTestCase {
             "\(name): at most \(found.error) ULP, at \(found.at); \(steps + 1) values, "
                 + "\(sets.map(\.name)), \(Date().timeIntervalSince(began)) s")
         XCTAssertTrue(found.error <= bound, "\(name): \(found.error) ULP at \(found.at)", file: file, line: line)
-        XCTAssertTrue(found.error >= bound * (Self.isExhaustive ? 0.99 : 0.5), "the bound says too much; \(found.error)")
+        XCTAssertTrue(
+            found.error >= bound * (Self.isExhaustive ? 0.99 : 0.5), "the bound says too much; \(found.error)")
         XCTAssertEqual(found.notes, [], file: file, line: line)
     }
 

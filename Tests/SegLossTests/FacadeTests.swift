@@ -342,7 +342,8 @@ final class FacadeTests: XCTestCase {
                     var sum = 0.0
                     func step() throws {
                         sum += try evaluator.evaluate(logits: logits, labels: labels).value
-                        sum += try evaluator.evaluate(logits: logits, labels: labels, gradient: &gradient).terms[0].value
+                        sum += try evaluator.evaluate(logits: logits, labels: labels, gradient: &gradient).terms[0]
+                            .value
                         totals.reset()
                         for stage in 0..<evaluator.stageCount {
                             try evaluator.accumulate(

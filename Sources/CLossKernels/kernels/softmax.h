@@ -16,7 +16,6 @@ typedef struct softmax_kind {
     int classes;
     int wants;
     int mode;
-    int simple;  // a simple run
     int squares; // of probabilities are totalled
 } softmax_kind;
 
@@ -298,7 +297,6 @@ LANES_INLINE int64_t simple_softmax_blocks(const formula *f, softmax_kind kind, 
     const formula plain = plain_formula(f, kind);
     softmax_block block;
     block.weight = f32_splat(1);
-    kind.simple = 1;
     int64_t offset = 0;
     for (; offset + BLOCK_VOXELS <= whole->voxels; offset += BLOCK_VOXELS) {
         run at = simple_block(whole, offset);
@@ -321,20 +319,27 @@ LANES_INLINE int64_t simple_softmax_blocks(const formula *f, softmax_kind kind, 
     return offset;
 }
 
-// Copies of the walk with the class count fixed, where the compiler makes the most of it, and with the families fixed.
+// Whether the walk for simple runs knows all that the formula asks for.
+LANES_INLINE int is_plain(const formula *f) {
+    return !f->squares && (f->pointwise_count == 0 || (f->pointwise_count == 1 && f->pointwise[0].plain));
+}
+
+// Simple runs have copies of the walk with the class count fixed, where the compiler makes the most of it.
+LANES_INLINE int64_t simple_by_classes(const formula *f, int wants, int mode, const run *whole,
+                                       const run_coefficients *k, softmax_sums *sums) {
+    if (!is_plain(f) || !is_simple(f, whole)) return 0;
+    switch (f->classes) {
+    case 2: return simple_softmax_blocks(f, (softmax_kind){2, wants, mode, 0}, whole, k, sums);
+    case 3: return simple_softmax_blocks(f, (softmax_kind){3, wants, mode, 0}, whole, k, sums);
+    case 4: return simple_softmax_blocks(f, (softmax_kind){4, wants, mode, 0}, whole, k, sums);
+    default: return simple_softmax_blocks(f, (softmax_kind){f->classes, wants, mode, 0}, whole, k, sums);
+    }
+}
+
 LANES_INLINE void softmax_by_classes(const formula *f, int wants, int mode, const run *whole, const run_coefficients *k,
                                      softmax_sums *sums) {
-    int simple = is_simple(f, whole) && !f->squares && f->pointwise_count <= 1 &&
-                 (f->pointwise_count == 0 || f->pointwise[0].plain);
-    int64_t done = 0;
-    if (simple) switch (f->classes) {
-        case 2: done = simple_softmax_blocks(f, (softmax_kind){2, wants, mode, 1, 0}, whole, k, sums); break;
-        case 3: done = simple_softmax_blocks(f, (softmax_kind){3, wants, mode, 1, 0}, whole, k, sums); break;
-        case 4: done = simple_softmax_blocks(f, (softmax_kind){4, wants, mode, 1, 0}, whole, k, sums); break;
-        default: done = simple_softmax_blocks(f, (softmax_kind){f->classes, wants, mode, 1, 0}, whole, k, sums); break;
-        }
-    run rest = run_from(whole, done);
-    softmax_blocks(f, (softmax_kind){f->classes, wants, mode, 0, f->squares}, &rest, k, sums);
+    run rest = run_from(whole, simple_by_classes(f, wants, mode, whole, k, sums));
+    softmax_blocks(f, (softmax_kind){f->classes, wants, mode, f->squares}, &rest, k, sums);
 }
 
 LANES_INLINE void softmax_by_families(const formula *f, int mode, const run *whole, const run_coefficients *k,

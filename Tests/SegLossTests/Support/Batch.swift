@@ -6,8 +6,13 @@ import SegLossReference
 /// the calls to the test: which, in what order, and what becomes of the buffers when one is refused.
 struct Batch {
     enum Targets {
-        case uint8([UInt8]), uint16([UInt16]), int32([Int32]), int64([Int64]), int([Int])
-        case bytes([UInt8]), floats([Float])
+        case uint8([UInt8])
+        case uint16([UInt16])
+        case int32([Int32])
+        case int64([Int64])
+        case int([Int])
+        case bytes([UInt8])
+        case floats([Float])
     }
 
     var logits: [Float]

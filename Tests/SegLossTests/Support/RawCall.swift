@@ -70,10 +70,11 @@ final class RawCall {
         for block in blocks { block.deallocate() }
     }
 
-    /// Memory for `count` values with 64 bytes before and after them.
+    /// Memory for `count` values with 64 bytes before them and much after them: a buffer that a test moves to the end
+    /// of another reaches no third one.
     func block<Value>(_ type: Value.Type, _ count: Int, _ value: (Int) -> Value) -> UnsafeMutablePointer<Value> {
         let bytes = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: count * MemoryLayout<Value>.stride + 128, alignment: 64)
+            byteCount: count * MemoryLayout<Value>.stride + 8192, alignment: 64)
         bytes.initializeMemory(as: UInt8.self, repeating: 0xA5)
         blocks.append(bytes)
         let values = (bytes.baseAddress! + 64).bindMemory(to: type, capacity: count)
