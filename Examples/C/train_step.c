@@ -9,10 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAMPLES = 2, CLASSES = 3, HEIGHT = 48, WIDTH = 64, VOXELS = HEIGHT * WIDTH, VALUES = SAMPLES * CLASSES * VOXELS };
+enum {
+    SAMPLES = 2,
+    CLASSES = 3,
+    HEIGHT = 48,
+    WIDTH = 64,
+    VOXELS = HEIGHT * WIDTH,
+    VALUES = SAMPLES * CLASSES * VOXELS
+};
 
 /* A network would put these out; here they are what is trained. */
-static float logits[VALUES];         /* [samples][classes][voxels] */
+static float logits[VALUES]; /* [samples][classes][voxels] */
 static float gradient[VALUES], gradient_of_parts[VALUES];
 static uint8_t labels[SAMPLES * VOXELS]; /* [samples][voxels] */
 
@@ -56,7 +63,8 @@ int main(void) {
         {.kind = CLOSS_DICE, .weight = 1, .of.dice = {.smooth_numerator = 1e-5, .smooth_denominator = 1e-5}},
         {.kind = CLOSS_CROSS_ENTROPY, .weight = 0.5, .of.cross_entropy = {.label_smoothing = 0.1}},
     };
-    closs_spec spec = {.shape = {SAMPLES, CLASSES, VOXELS}, .activation = CLOSS_SOFTMAX, .terms = terms, .term_count = 2};
+    closs_spec spec = {
+        .shape = {SAMPLES, CLASSES, VOXELS}, .activation = CLOSS_SOFTMAX, .terms = terms, .term_count = 2};
 
     /* The plan checks all of it, once. It never changes, and any number of threads may share it. */
     closs_plan *plan;
@@ -71,12 +79,15 @@ int main(void) {
     if (!scratch || !totals || !coefficients) return 1;
 
     /* Train: value and gradient in one call, then a step against the gradient. */
-    closs_batch batch = {.logits = logits, .logits_count = VALUES,
-                         .target = CLOSS_LABELS_U8, .targets = labels, .targets_count = SAMPLES * VOXELS};
+    closs_batch batch = {.logits = logits,
+                         .logits_count = VALUES,
+                         .target = CLOSS_LABELS_U8,
+                         .targets = labels,
+                         .targets_count = SAMPLES * VOXELS};
     closs_gradient_buffer into = {.values = gradient, .count = VALUES, .write = CLOSS_OVERWRITE, .scale = 1};
     double term_values[2], per_class[2][CLASSES];
-    closs_result result = {.terms = term_values, .terms_count = 2,
-                           .per_class = per_class[0], .per_class_count = 2 * CLASSES};
+    closs_result result = {
+        .terms = term_values, .terms_count = 2, .per_class = per_class[0], .per_class_count = 2 * CLASSES};
     double first_value = 0;
     for (int step = 0; step <= 5; step++) {
         must(closs_evaluate(plan, &batch, &into, &result, scratch, scratch_bytes, &error));
@@ -99,8 +110,10 @@ int main(void) {
     must(closs_finish(plan, totals, totals_count, &of_parts, coefficients, coefficients_count, &error));
     for (int sample = 0; sample < SAMPLES; sample++) {
         closs_batch part = micro_batch(sample);
-        closs_gradient_buffer out = {.values = gradient_of_parts + sample * CLASSES * VOXELS, .count = CLASSES * VOXELS,
-                                     .write = CLOSS_OVERWRITE, .scale = 1};
+        closs_gradient_buffer out = {.values = gradient_of_parts + sample * CLASSES * VOXELS,
+                                     .count = CLASSES * VOXELS,
+                                     .write = CLOSS_OVERWRITE,
+                                     .scale = 1};
         must(closs_gradient(plan, coefficients, coefficients_count, &part, &out, scratch, scratch_bytes, &error));
     }
     int same = memcmp(&of_parts.value, &result.value, sizeof result.value) == 0 &&

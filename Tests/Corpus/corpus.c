@@ -57,7 +57,7 @@ typedef struct problem {
     closs_write write;
     float scale;
     int in_place;
-    size_t values, voxels; /* of the batch */
+    size_t values, voxels;           /* of the batch */
     float *logits, *weights, *start; /* start: what the gradient's memory holds before */
     void *targets;
     uint8_t *mask;
@@ -179,7 +179,11 @@ static void draw_write(problem *p, random_numbers *r) {
     p->spec.checks = one_in(r, 3) ? CLOSS_CHECK_WHILE_WRITING : CLOSS_CHECK_BEFORE_WRITING;
     p->start = allocate(p->values, sizeof *p->start);
     for (size_t i = 0; i < p->values; i++) p->start[i] = (float)(below(r, 1 << 16) - (1 << 15)) * 0x1p-24f;
-    add_to_name(p, "%s%s", p->in_place ? " in-place" : p->write == CLOSS_ADD ? " add" : "", p->scale == 1 ? "" : " scaled");
+    add_to_name(p, "%s%s",
+                p->in_place             ? " in-place"
+                : p->write == CLOSS_ADD ? " add"
+                                        : "",
+                p->scale == 1 ? "" : " scaled");
 }
 
 /* ------------------------------------------------------------------------------------------------------ terms ---- */
@@ -399,13 +403,16 @@ static void *cut_rows(const void *whole, int64_t rows_per_sample, size_t size, c
 
 static cut make_cut(const problem *p, int64_t first_sample, int64_t sample_count, int64_t first_voxel,
                     int64_t voxel_count) {
-    cut c = {.batch = {.target = p->batch.target, .first_sample = first_sample, .sample_count = sample_count,
-                       .first_voxel = first_voxel, .voxel_count = voxel_count}};
+    cut c = {.batch = {.target = p->batch.target,
+                       .first_sample = first_sample,
+                       .sample_count = sample_count,
+                       .first_voxel = first_voxel,
+                       .voxel_count = voxel_count}};
     closs_batch *b = &c.batch;
     int64_t classes = p->spec.shape.classes;
     b->logits = c.memory[0] = cut_rows(p->logits, classes, sizeof(float), p, b, &b->logits_count);
-    b->targets = c.memory[1] = cut_rows(p->targets, is_dense(b->target) ? classes : 1, target_bytes(b->target), p, b,
-                                        &b->targets_count);
+    b->targets = c.memory[1] =
+        cut_rows(p->targets, is_dense(b->target) ? classes : 1, target_bytes(b->target), p, b, &b->targets_count);
     b->mask = c.memory[2] = cut_rows(p->mask, 1, 1, p, b, &b->mask_count);
     b->weights = c.memory[3] = cut_rows(p->weights, 1, sizeof(float), p, b, &b->weights_count);
     return c;
@@ -451,7 +458,8 @@ static int accumulate_cuts(const problem *p, run_memory *m, const cut *cuts, int
     return 1;
 }
 
-static int gradient_of_cut(const problem *p, run_memory *m, const cut *c, const int64_t *coefficients, float *gradient) {
+static int gradient_of_cut(const problem *p, run_memory *m, const cut *c, const int64_t *coefficients,
+                           float *gradient) {
     size_t count = c->batch.logits_count, words = closs_coefficients_count(m->plan);
     int64_t classes = p->spec.shape.classes;
     closs_gradient_buffer buffer = {c->memory[0], count, p->write, p->scale};
@@ -460,7 +468,8 @@ static int gradient_of_cut(const problem *p, run_memory *m, const cut *c, const 
         buffer.values = own = allocate(count, sizeof *own);
         copy_rows((char *)own, (const char *)gradient, classes, sizeof *own, p, &c->batch, 0);
     }
-    int ok = good(p, closs_gradient(m->plan, coefficients, words, &c->batch, &buffer, m->scratch, m->scratch_bytes, &error));
+    int ok =
+        good(p, closs_gradient(m->plan, coefficients, words, &c->batch, &buffer, m->scratch, m->scratch_bytes, &error));
     if (ok) copy_rows((char *)buffer.values, (const char *)gradient, classes, sizeof *gradient, p, &c->batch, 1);
     free(own);
     return ok;
@@ -494,7 +503,8 @@ static void run(problem *p) {
         printf("%s: %016" PRIx64 " %016" PRIx64 "\n", p->name, whole.value_hash, whole.gradient_hash);
         if (run_in_parts(p, &parts) &&
             (parts.value_hash != whole.value_hash || parts.gradient_hash != whole.gradient_hash)) {
-            printf("%s IN PARTS DIFFERS: %016" PRIx64 " %016" PRIx64 "\n", p->name, parts.value_hash, parts.gradient_hash);
+            printf("%s IN PARTS DIFFERS: %016" PRIx64 " %016" PRIx64 "\n", p->name, parts.value_hash,
+                   parts.gradient_hash);
             failures++;
         }
     }

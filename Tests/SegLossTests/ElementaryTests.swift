@@ -184,6 +184,11 @@ final class ElementaryTests: XCTestCase {
             let c = float(random.below(200) - 100)
             let half = c.ulp / 2
             for tiny in [Float(1), Float(1).nextUp, Float(1).nextDown] { cases.append((half, tiny, c)) }
+            // Halfway but for (1 + t)(1 - t) = 1 - t t, which is more digits than a Double has.
+            for power in [12, 17, 23] {
+                let t = Float(sign: .plus, exponent: -power, significand: 1)
+                cases += [(half * (1 + t), 1 - t, c), (half * (1 + t), t - 1, c)]
+            }
             // Subnormal results.
             cases.append((float(-70 - random.below(10)), float(-60 - random.below(20)), float(-149 + random.below(24))))
             // Around the greatest float.

@@ -15,7 +15,14 @@
 #define PLANT_RACE 0
 #endif
 
-enum { CALLERS = 8, ROUNDS = 3, SAMPLES = 2, VOXELS = 40013, MOST_CLASSES = 3, MOST_VALUES = SAMPLES * MOST_CLASSES * VOXELS };
+enum {
+    CALLERS = 8,
+    ROUNDS = 3,
+    SAMPLES = 2,
+    VOXELS = 40013,
+    MOST_CLASSES = 3,
+    MOST_VALUES = SAMPLES * MOST_CLASSES * VOXELS
+};
 
 typedef struct scene {
     const char *name;
@@ -26,17 +33,28 @@ typedef struct scene {
 } scene;
 
 static const scene SCENES[] = {
-    {"softmax Dice + cross entropy", CLOSS_SOFTMAX, 3,
+    {"softmax Dice + cross entropy",
+     CLOSS_SOFTMAX,
+     3,
      {{.kind = CLOSS_DICE, .weight = 1, .of.dice = {.smooth_denominator = 1}},
-      {.kind = CLOSS_CROSS_ENTROPY, .weight = 0.5}}, 2},
+      {.kind = CLOSS_CROSS_ENTROPY, .weight = 0.5}},
+     2},
     {"softmax cross entropy", CLOSS_SOFTMAX, 3, {{.kind = CLOSS_CROSS_ENTROPY, .weight = 1}}, 1},
     {"sigmoid focal", CLOSS_SIGMOID, 1, {{.kind = CLOSS_FOCAL, .weight = 1, .of.focal = {.gamma = 2}}}, 1},
-    {"balanced binary cross entropy", CLOSS_SIGMOID, 1,
-     {{.kind = CLOSS_BALANCED_BINARY_CROSS_ENTROPY, .weight = 1,
-       .of.balanced_binary_cross_entropy = {.negative_ratio = 3, .scope = CLOSS_PER_BATCH}}}, 1},
-    {"balanced binary cross entropy of each sample", CLOSS_SIGMOID, 1,
-     {{.kind = CLOSS_BALANCED_BINARY_CROSS_ENTROPY, .weight = 1,
-       .of.balanced_binary_cross_entropy = {.negative_ratio = 3, .scope = CLOSS_PER_SAMPLE}}}, 1},
+    {"balanced binary cross entropy",
+     CLOSS_SIGMOID,
+     1,
+     {{.kind = CLOSS_BALANCED_BINARY_CROSS_ENTROPY,
+       .weight = 1,
+       .of.balanced_binary_cross_entropy = {.negative_ratio = 3, .scope = CLOSS_PER_BATCH}}},
+     1},
+    {"balanced binary cross entropy of each sample",
+     CLOSS_SIGMOID,
+     1,
+     {{.kind = CLOSS_BALANCED_BINARY_CROSS_ENTROPY,
+       .weight = 1,
+       .of.balanced_binary_cross_entropy = {.negative_ratio = 3, .scope = CLOSS_PER_SAMPLE}}},
+     1},
 };
 
 static float logits[MOST_VALUES];
@@ -58,8 +76,11 @@ static void *allocate(size_t bytes) {
 }
 
 static closs_plan *make_plan(const scene *s, int threads) {
-    closs_spec spec = {.shape = {SAMPLES, s->classes, VOXELS}, .activation = s->activation, .terms = s->terms,
-                       .term_count = s->term_count, .threads = threads};
+    closs_spec spec = {.shape = {SAMPLES, s->classes, VOXELS},
+                       .activation = s->activation,
+                       .terms = s->terms,
+                       .term_count = s->term_count,
+                       .threads = threads};
     closs_plan *plan;
     closs_error error;
     if (closs_plan_create(&spec, &plan, &error) == CLOSS_OK) return plan;
@@ -69,7 +90,10 @@ static closs_plan *make_plan(const scene *s, int threads) {
 
 static double evaluate(const scene *s, const closs_plan *plan, void *scratch, float *gradient) {
     size_t values = (size_t)(SAMPLES * s->classes * VOXELS);
-    closs_batch batch = {.logits = logits, .logits_count = values, .target = CLOSS_LABELS_U8, .targets = labels,
+    closs_batch batch = {.logits = logits,
+                         .logits_count = values,
+                         .target = CLOSS_LABELS_U8,
+                         .targets = labels,
                          .targets_count = SAMPLES * VOXELS};
     closs_gradient_buffer into = {gradient, values, CLOSS_OVERWRITE, 1};
     closs_result result = {0};
@@ -97,8 +121,8 @@ static void *call(void *context) {
     for (int round = 0; round < ROUNDS; round++) {
         memset(gradient, 0xff, bytes);
         double value = evaluate(c->scene, c->plan, c->scratch, gradient);
-        c->same &= memcmp(&value, &c->expected_value, sizeof value) == 0 &&
-                   memcmp(gradient, c->expected_gradient, bytes) == 0;
+        c->same &=
+            memcmp(&value, &c->expected_value, sizeof value) == 0 && memcmp(gradient, c->expected_gradient, bytes) == 0;
     }
     free(gradient);
     return NULL;
@@ -111,8 +135,9 @@ static int run(const scene *s, int callers, int threads, double expected_value, 
     caller all[CALLERS];
     void *shared = allocate(closs_scratch_bytes(plan));
     for (int i = 0; i < callers; i++) {
-        all[i] = (caller){s, plan, PLANT_RACE == 1 ? shared : allocate(closs_scratch_bytes(plan)), expected_value,
-                          expected_gradient, 0};
+        all[i] = (caller){
+            s, plan, PLANT_RACE == 1 ? shared : allocate(closs_scratch_bytes(plan)), expected_value, expected_gradient,
+            0};
         if (pthread_create(&ids[i], NULL, call, &all[i])) abort();
     }
     int same = 1;
@@ -123,7 +148,8 @@ static int run(const scene *s, int callers, int threads, double expected_value, 
     }
     free(shared);
     closs_plan_destroy(plan);
-    printf("%s: %d callers, %d OpenMP threads each: %s\n", s->name, callers, threads, same ? "the same bits" : "OTHER BITS");
+    printf("%s: %d callers, %d OpenMP threads each: %s\n", s->name, callers, threads,
+           same ? "the same bits" : "OTHER BITS");
     return same;
 }
 

@@ -8,7 +8,7 @@ static const struct {
     const char *name;
     size_t bytes;
     int dense;
-} TARGETS[] = {{"uint8_t labels", 1, 0}, {"uint16_t labels", 2, 0},        {"int32_t labels", 4, 0},
+} TARGETS[] = {{"uint8_t labels", 1, 0}, {"uint16_t labels", 2, 0},       {"int32_t labels", 4, 0},
                {"int64_t labels", 8, 0}, {"dense uint8_t targets", 1, 1}, {"dense float targets", 4, 1}};
 
 static closs_status check_range(int64_t first, int64_t count, int64_t extent, const char *name, int64_t *resolved,
@@ -26,8 +26,8 @@ static closs_status resolve_part(const closs_plan *plan, const closs_batch *batc
     closs_status status = check_range(batch->first_sample, batch->sample_count, plan->shape.samples, "samples",
                                       &resolved->samples, error);
     if (status == CLOSS_OK)
-        status = check_range(batch->first_voxel, batch->voxel_count, plan->shape.voxels, "voxels", &resolved->voxels,
-                             error);
+        status =
+            check_range(batch->first_voxel, batch->voxel_count, plan->shape.voxels, "voxels", &resolved->voxels, error);
     if (status != CLOSS_OK) return status;
     int64_t end = batch->first_voxel + resolved->voxels;
     if (batch->first_voxel % BLOCK_VOXELS || (end % BLOCK_VOXELS && end != plan->shape.voxels))
@@ -67,9 +67,9 @@ static closs_status check_gradient(const closs_gradient_buffer *gradient, int64_
     closs_status status = check_buffer(gradient->values, gradient->count, expected, 0, "gradient", error);
     if (status != CLOSS_OK) return status;
     if ((unsigned)gradient->write > CLOSS_ADD)
-        return refuse(error, CLOSS_BAD_OPTION, -1, "gradient.write is %d: expected a closs_write", (int)gradient->write);
-    if (!isfinite(gradient->scale))
-        return refuse(error, CLOSS_BAD_OPTION, -1, "gradient.scale is not finite");
+        return refuse(error, CLOSS_BAD_OPTION, -1, "gradient.write is %d: expected a closs_write",
+                      (int)gradient->write);
+    if (!isfinite(gradient->scale)) return refuse(error, CLOSS_BAD_OPTION, -1, "gradient.scale is not finite");
     return CLOSS_OK;
 }
 
@@ -148,7 +148,8 @@ closs_status check_totals(const closs_plan *plan, const int64_t *totals, size_t 
     if (!plan) return refuse(error, CLOSS_NULL_POINTER, -1, "plan is NULL");
     if (!totals) return refuse(error, CLOSS_NULL_POINTER, -1, "%s is NULL", name);
     if (count >= plan->totals.count) return CLOSS_OK;
-    return refuse(error, CLOSS_TOO_SMALL, -1, "%s has %zu words: expected at least %zu", name, count, plan->totals.count);
+    return refuse(error, CLOSS_TOO_SMALL, -1, "%s has %zu words: expected at least %zu", name, count,
+                  plan->totals.count);
 }
 
 closs_status check_coefficients(const closs_plan *plan, const int64_t *coefficients, size_t count, closs_error *error) {

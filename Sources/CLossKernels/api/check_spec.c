@@ -42,8 +42,9 @@ static closs_status check_weights(const float *weights, size_t count, int64_t cl
         return refuse(error, CLOSS_NULL_POINTER, term, "terms[%lld].%s is NULL, but its count is %zu", (long long)term,
                       name, count);
     if (count != (size_t)classes)
-        return refuse(error, CLOSS_WRONG_SIZE, term, "terms[%lld].%s has %zu entries: expected one for each of %lld classes",
-                      (long long)term, name, count, (long long)classes);
+        return refuse(error, CLOSS_WRONG_SIZE, term,
+                      "terms[%lld].%s has %zu entries: expected one for each of %lld classes", (long long)term, name,
+                      count, (long long)classes);
     int some = 0;
     for (int64_t c = 0; c < classes; c++) {
         if (!(weights[c] >= 0 && weights[c] < WEIGHT_LIMIT))
@@ -53,15 +54,16 @@ static closs_status check_weights(const float *weights, size_t count, int64_t cl
         some |= c >= first && weights[c] > 0;
     }
     if (!some && !all_zero_allowed)
-        return refuse(error, CLOSS_BAD_OPTION, term, "terms[%lld].%s is 0 for every class that takes part: expected one above 0",
-                      (long long)term, name);
+        return refuse(error, CLOSS_BAD_OPTION, term,
+                      "terms[%lld].%s is 0 for every class that takes part: expected one above 0", (long long)term,
+                      name);
     return CLOSS_OK;
 }
 
 static closs_status check_divisor(closs_divisor divisor, double value, int64_t term, closs_error *error) {
     if ((unsigned)divisor > CLOSS_DIVIDE_BY_CONSTANT)
-        return refuse(error, CLOSS_BAD_OPTION, term, "terms[%lld].divisor is %d: expected a closs_divisor", (long long)term,
-                      (int)divisor);
+        return refuse(error, CLOSS_BAD_OPTION, term, "terms[%lld].divisor is %d: expected a closs_divisor",
+                      (long long)term, (int)divisor);
     if (divisor == CLOSS_DIVIDE_BY_CONSTANT && !(value > 0 && isfinite(value)))
         return refuse(error, CLOSS_BAD_OPTION, term,
                       "terms[%lld].divisor_value is %g: expected a finite number above 0", (long long)term, value);
@@ -77,10 +79,12 @@ static closs_status check_scope(closs_scope scope, int64_t term, closs_error *er
 static closs_status check_cross_entropy(const closs_spec *spec, int64_t i, closs_error *error) {
     const closs_cross_entropy *t = &spec->terms[i].of.cross_entropy;
     if (spec->activation != CLOSS_SOFTMAX)
-        return refuse(error, CLOSS_BAD_TERM, i, "terms[%lld] is a cross entropy, which needs the softmax activation; "
-                                                "for channels there is the binary cross entropy", (long long)i);
-    closs_status status = check_weights(t->class_weights, t->class_weights_count, spec->shape.classes, 0, i,
-                                        "class_weights", 0, error);
+        return refuse(error, CLOSS_BAD_TERM, i,
+                      "terms[%lld] is a cross entropy, which needs the softmax activation; "
+                      "for channels there is the binary cross entropy",
+                      (long long)i);
+    closs_status status =
+        check_weights(t->class_weights, t->class_weights_count, spec->shape.classes, 0, i, "class_weights", 0, error);
     if (status == CLOSS_OK) status = check_number(t->label_smoothing, 0, 1, i, "label_smoothing", error);
     return status == CLOSS_OK ? check_divisor(t->divisor, t->divisor_value, i, error) : status;
 }
@@ -111,8 +115,7 @@ static closs_status check_focal(const closs_spec *spec, int64_t i, closs_error *
 static closs_status check_dice(const closs_spec *spec, int64_t i, closs_error *error) {
     const closs_dice *t = &spec->terms[i].of.dice;
     closs_status status = check_number(t->smooth_numerator, 0, INFINITY, i, "smooth_numerator", error);
-    if (status == CLOSS_OK)
-        status = check_number(t->smooth_denominator, 0, INFINITY, i, "smooth_denominator", error);
+    if (status == CLOSS_OK) status = check_number(t->smooth_denominator, 0, INFINITY, i, "smooth_denominator", error);
     if (status == CLOSS_OK) status = check_scope(t->scope, i, error);
     if (status == CLOSS_OK && (unsigned)t->denominator > CLOSS_SQUARED)
         status = refuse(error, CLOSS_BAD_OPTION, i, "terms[%lld].denominator is %d: expected a closs_denominator",
@@ -121,8 +124,8 @@ static closs_status check_dice(const closs_spec *spec, int64_t i, closs_error *e
         status = refuse(error, CLOSS_BAD_OPTION, i,
                         "terms[%lld].exclude_background leaves no class: expected 2 classes or more", (long long)i);
     if (status != CLOSS_OK) return status;
-    return check_weights(t->class_weights, t->class_weights_count, spec->shape.classes, t->exclude_background ? 1 : 0, i,
-                         "class_weights", 0, error);
+    return check_weights(t->class_weights, t->class_weights_count, spec->shape.classes, t->exclude_background ? 1 : 0,
+                         i, "class_weights", 0, error);
 }
 
 static closs_status check_balanced(const closs_spec *spec, int64_t i, closs_error *error) {
@@ -162,19 +165,21 @@ static closs_status check_term(const closs_spec *spec, int64_t i, closs_error *e
 closs_status check_spec(const closs_spec *spec, closs_error *error) {
     if (!spec) return refuse(error, CLOSS_NULL_POINTER, -1, "spec is NULL");
     if ((unsigned)spec->activation > CLOSS_PROBABILITIES)
-        return refuse(error, CLOSS_BAD_OPTION, -1, "activation is %d: expected a closs_activation", (int)spec->activation);
+        return refuse(error, CLOSS_BAD_OPTION, -1, "activation is %d: expected a closs_activation",
+                      (int)spec->activation);
     if ((unsigned)spec->checks > CLOSS_CHECK_WHILE_WRITING)
         return refuse(error, CLOSS_BAD_OPTION, -1, "checks is %d: expected a closs_checks", (int)spec->checks);
     closs_status status = check_shape(spec, error);
     if (status != CLOSS_OK) return status;
     if (spec->term_count < 1 || spec->term_count > CLOSS_MAX_TERMS)
-        return refuse(error, CLOSS_BAD_OPTION, -1, "term_count is %zu: expected 1 to %d", spec->term_count, CLOSS_MAX_TERMS);
+        return refuse(error, CLOSS_BAD_OPTION, -1, "term_count is %zu: expected 1 to %d", spec->term_count,
+                      CLOSS_MAX_TERMS);
     if (!spec->terms) return refuse(error, CLOSS_NULL_POINTER, -1, "terms is NULL");
     if (spec->threads < 0)
         return refuse(error, CLOSS_BAD_THREADS, -1, "threads is %d: expected 0 (the default) or more", spec->threads);
     if (!kernels_for(spec->isa))
-        return refuse(error, CLOSS_UNSUPPORTED_ISA, -1, "isa %d is not available on this machine: CLOSS_ISA_BEST always is",
-                      (int)spec->isa);
+        return refuse(error, CLOSS_UNSUPPORTED_ISA, -1,
+                      "isa %d is not available on this machine: CLOSS_ISA_BEST always is", (int)spec->isa);
     for (size_t i = 0; i < spec->term_count; i++) {
         status = check_term(spec, (int64_t)i, error);
         if (status != CLOSS_OK) return status;

@@ -104,5 +104,6 @@ closs_status diagnose(const part *p, const sweep_fault *where, closs_error *erro
     int64_t index = place_of(p, where->row, overflowing_block(p, where)).in_values;
     return refuse(error, CLOSS_OUT_OF_RANGE, index,
                   "a loss or weight among the 64 voxels from logits[%lld] on reaches 2^19 = 524288, beyond which sums "
-                  "are not exact", (long long)index);
+                  "are not exact",
+                  (long long)index);
 }

@@ -3,6 +3,7 @@
 
 #include "api/check_spec.h"
 #include "api/scratch.h"
+#include "driver/environment.h"
 #include "driver/parallel.h"
 #include "terms/plan.h"
 #include "terms/pointwise.h"
@@ -93,7 +94,7 @@ static void lay_out(closs_plan *plan) {
     c->count = c->selection + selection_coefficients_words(plan);
 }
 
-closs_status closs_plan_create(const closs_spec *spec, closs_plan **plan, closs_error *error) {
+static closs_status create_plan(const closs_spec *spec, closs_plan **plan, closs_error *error) {
     if (!plan) return refuse(error, CLOSS_NULL_POINTER, -1, "plan is NULL");
     closs_status status = check_spec(spec, error);
     if (status != CLOSS_OK) return status;
@@ -114,7 +115,15 @@ closs_status closs_plan_create(const closs_spec *spec, closs_plan **plan, closs_
     lay_out(made);
     made->selection_threads = scratch_selection_threads(made);
     *plan = made;
-    return accept(error);
+    return accepted(error);
+}
+
+// A term's constants are rounded as the contract says, whatever the caller's environment (arithmetic 1).
+closs_status closs_plan_create(const closs_spec *spec, closs_plan **plan, closs_error *error) {
+    float_environment callers = environment_enter();
+    closs_status status = create_plan(spec, plan, error);
+    environment_leave(callers);
+    return status;
 }
 
 void closs_plan_destroy(closs_plan *plan) { free(plan); }

@@ -14,7 +14,7 @@ closs_status refuse(closs_error *error, closs_status status, int64_t index, cons
     return status;
 }
 
-closs_status accept(closs_error *error) {
+closs_status accepted(closs_error *error) {
     if (error) {
         error->status = CLOSS_OK;
         error->index = -1;

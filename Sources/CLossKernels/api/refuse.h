@@ -3,12 +3,13 @@
 #define CLOSS_API_REFUSE_H
 
 #include "include/closs.h"
+#include "names.h"
 
 // Fills in `error`, if there is one, and gives back the status.
 closs_status refuse(closs_error *error, closs_status status, int64_t index, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 // CLOSS_OK, and an error that says so.
-closs_status accept(closs_error *error);
+closs_status accepted(closs_error *error);
 
 #endif

@@ -1,16 +1,16 @@
-// What the caller's scratch is used for. At most one per cent of the logits' bytes plus 64 KiB, for batches whose totals
-// are small beside their logits.
+// What the caller's scratch is used for. At most one per cent of the logits' bytes plus 64 KiB, for batches whose
+// totals are small beside their logits.
 #ifndef CLOSS_API_SCRATCH_H
 #define CLOSS_API_SCRATCH_H
 
 #include "terms/plan.h"
 
 typedef struct scratch {
-    int64_t *totals;       // of the call, before the caller's are touched
+    int64_t *totals; // of the call, before the caller's are touched
     int64_t *coefficients;
-    int64_t *tie_ends;     // [samples]
-    int64_t *group;        // of one sample that is a selection group of its own
-    uint32_t *histograms;  // [selection threads][WINDOW_BINS]
+    int64_t *tie_ends;    // [samples]
+    int64_t *group;       // of one sample that is a selection group of its own
+    uint32_t *histograms; // [selection threads][WINDOW_BINS]
 } scratch;
 
 size_t scratch_bytes(const closs_plan *plan);

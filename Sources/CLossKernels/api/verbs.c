@@ -1,4 +1,5 @@
-// The verbs. Each checks everything first, works in the caller's scratch, and touches the caller's results last.
+// The verbs. Each checks everything first, works in the caller's scratch, and touches the caller's results last. All of
+// a call, the serial stretches too, is in the contract's floating-point environment (arithmetic 1).
 #include <string.h>
 
 #include "api/check_batch.h"
@@ -54,11 +55,14 @@ static closs_status check_stage(const closs_plan *plan, int stage, closs_error *
 
 // A stage reads what earlier stages found and adds to its own words; both go through scratch, so that a part that is
 // refused halfway has added nothing.
-closs_status closs_accumulate(const closs_plan *plan, int stage, const closs_batch *batch, int64_t *totals,
-                              size_t totals_count, void *memory, size_t memory_bytes, closs_error *error) {
+static closs_status accumulate(const closs_plan *plan, int stage, const closs_batch *batch, int64_t *totals,
+                               size_t totals_count, void *memory, size_t memory_bytes, closs_error *error) {
     closs_status status = check_stage(plan, stage, error);
     if (status == CLOSS_OK) status = check_totals(plan, totals, totals_count, "totals", error);
-    call_memory call = {.totals = totals, .totals_count = totals_count, .writes_totals = 1, .scratch = memory,
+    call_memory call = {.totals = totals,
+                        .totals_count = totals_count,
+                        .writes_totals = 1,
+                        .scratch = memory,
                         .scratch_bytes = memory_bytes};
     part p;
     if (status == CLOSS_OK) status = check_batch(plan, batch, 0, &call, &p, error);
@@ -71,7 +75,15 @@ closs_status closs_accumulate(const closs_plan *plan, int stage, const closs_bat
     sweep_fault found = accumulate_stage(&p, stage, s.totals, &s);
     if (found.found) return diagnose(&p, &found, error);
     for (size_t i = first; i < first + count; i++) totals[i] += s.totals[i];
-    return accept(error);
+    return accepted(error);
+}
+
+closs_status closs_accumulate(const closs_plan *plan, int stage, const closs_batch *batch, int64_t *totals,
+                              size_t totals_count, void *memory, size_t memory_bytes, closs_error *error) {
+    float_environment callers = environment_enter();
+    closs_status status = accumulate(plan, stage, batch, totals, totals_count, memory, memory_bytes, error);
+    environment_leave(callers);
+    return status;
 }
 
 closs_status closs_merge(const closs_plan *plan, int stage, int64_t *into, size_t into_count, const int64_t *from,
@@ -83,7 +95,7 @@ closs_status closs_merge(const closs_plan *plan, int stage, int64_t *into, size_
     size_t first, count;
     closs_stage_words(plan, stage, &first, &count);
     for (size_t i = first; i < first + count; i++) into[i] += from[i];
-    return accept(error);
+    return accepted(error);
 }
 
 // ----------------------------------------------------------------------------------------------------- finish ----
@@ -112,7 +124,6 @@ static closs_status check_coefficient_range(const closs_plan *plan, const int64_
 }
 
 static void finish(const closs_plan *plan, const int64_t *totals, closs_result *result, int64_t *coefficients) {
-    float_environment callers = environment_enter();
     if (coefficients) clear(coefficients, plan->coefficients.count);
     double value = 0;
     for (size_t i = 0; i < plan->term_count; i++) {
@@ -123,30 +134,40 @@ static void finish(const closs_plan *plan, const int64_t *totals, closs_result *
         value += plan->terms[i].weight * term;
     }
     if (result) result->value = value;
-    environment_leave(callers);
+}
+
+static closs_status finish_totals(const closs_plan *plan, const int64_t *totals, size_t totals_count,
+                                  closs_result *result, int64_t *coefficients, size_t coefficients_count,
+                                  closs_error *error) {
+    closs_status status = check_totals(plan, totals, totals_count, "totals", error);
+    if (status == CLOSS_OK) status = check_result(plan, result, error);
+    if (status == CLOSS_OK && coefficients) status = check_coefficients(plan, coefficients, coefficients_count, error);
+    if (status != CLOSS_OK) return status;
+    finish(plan, totals, result, coefficients);
+    return accepted(error);
 }
 
 closs_status closs_finish(const closs_plan *plan, const int64_t *totals, size_t totals_count, closs_result *result,
                           int64_t *coefficients, size_t coefficients_count, closs_error *error) {
-    closs_status status = check_totals(plan, totals, totals_count, "totals", error);
-    if (status == CLOSS_OK) status = check_result(plan, result, error);
-    if (status == CLOSS_OK && coefficients)
-        status = check_coefficients(plan, coefficients, coefficients_count, error);
-    if (status != CLOSS_OK) return status;
-    finish(plan, totals, result, coefficients);
-    return accept(error);
+    float_environment callers = environment_enter();
+    closs_status status = finish_totals(plan, totals, totals_count, result, coefficients, coefficients_count, error);
+    environment_leave(callers);
+    return status;
 }
 
 // --------------------------------------------------------------------------------------------------- gradient ----
 
-closs_status closs_gradient(const closs_plan *plan, const int64_t *coefficients, size_t coefficients_count,
-                            const closs_batch *batch, const closs_gradient_buffer *gradient, void *memory,
-                            size_t memory_bytes, closs_error *error) {
+static closs_status write_gradient(const closs_plan *plan, const int64_t *coefficients, size_t coefficients_count,
+                                   const closs_batch *batch, const closs_gradient_buffer *gradient, void *memory,
+                                   size_t memory_bytes, closs_error *error) {
     if (!plan) return refuse(error, CLOSS_NULL_POINTER, -1, "plan is NULL");
     if (!gradient) return refuse(error, CLOSS_NULL_POINTER, -1, "gradient is NULL");
     closs_status status = check_coefficients(plan, coefficients, coefficients_count, error);
-    call_memory call = {.gradient = gradient, .coefficients = coefficients, .coefficients_count = coefficients_count,
-                        .scratch = memory, .scratch_bytes = memory_bytes};
+    call_memory call = {.gradient = gradient,
+                        .coefficients = coefficients,
+                        .coefficients_count = coefficients_count,
+                        .scratch = memory,
+                        .scratch_bytes = memory_bytes};
     part p;
     if (status == CLOSS_OK) status = check_batch(plan, batch, 0, &call, &p, error);
     if (status != CLOSS_OK) return status;
@@ -158,7 +179,17 @@ closs_status closs_gradient(const closs_plan *plan, const int64_t *coefficients,
         if (fault.found) return diagnose(&p, &fault, error);
     }
     gradient_pass(&p, coefficients, gradient, scratch_in(plan, memory).tie_ends);
-    return accept(error);
+    return accepted(error);
+}
+
+closs_status closs_gradient(const closs_plan *plan, const int64_t *coefficients, size_t coefficients_count,
+                            const closs_batch *batch, const closs_gradient_buffer *gradient, void *memory,
+                            size_t memory_bytes, closs_error *error) {
+    float_environment callers = environment_enter();
+    closs_status status =
+        write_gradient(plan, coefficients, coefficients_count, batch, gradient, memory, memory_bytes, error);
+    environment_leave(callers);
+    return status;
 }
 
 // --------------------------------------------------------------------------------------------------- evaluate ----
@@ -176,7 +207,7 @@ static closs_status evaluate_in_two_sweeps(const part *p, const closs_gradient_b
         gradient_pass(p, s->coefficients, gradient, s->tie_ends);
     }
     finish(p->plan, s->totals, result, 0);
-    return accept(error);
+    return accepted(error);
 }
 
 // What the divisors are, and, where the plan asks for it, whether anything must be refused: before the first write.
@@ -209,11 +240,11 @@ static closs_status evaluate_in_one_sweep(const part *p, const closs_gradient_bu
     found = combined_pass(p, s->coefficients, gradient, s->totals);
     if (found.found) return diagnose(p, &found, error);
     finish(p->plan, s->totals, result, 0);
-    return accept(error);
+    return accepted(error);
 }
 
-closs_status closs_evaluate(const closs_plan *plan, const closs_batch *batch, const closs_gradient_buffer *gradient,
-                            closs_result *result, void *memory, size_t memory_bytes, closs_error *error) {
+static closs_status evaluate(const closs_plan *plan, const closs_batch *batch, const closs_gradient_buffer *gradient,
+                             closs_result *result, void *memory, size_t memory_bytes, closs_error *error) {
     call_memory call = {.gradient = gradient, .scratch = memory, .scratch_bytes = memory_bytes};
     part p;
     closs_status status = check_batch(plan, batch, 1, &call, &p, error);
@@ -222,4 +253,12 @@ closs_status closs_evaluate(const closs_plan *plan, const closs_batch *batch, co
     scratch s = scratch_in(plan, memory);
     if (gradient && only_pointwise(plan)) return evaluate_in_one_sweep(&p, gradient, result, &s, error);
     return evaluate_in_two_sweeps(&p, gradient, result, &s, error);
+}
+
+closs_status closs_evaluate(const closs_plan *plan, const closs_batch *batch, const closs_gradient_buffer *gradient,
+                            closs_result *result, void *memory, size_t memory_bytes, closs_error *error) {
+    float_environment callers = environment_enter();
+    closs_status status = evaluate(plan, batch, gradient, result, memory, memory_bytes, error);
+    environment_leave(callers);
+    return status;
 }

@@ -2,13 +2,15 @@
 #ifndef CLOSS_DRIVER_PARALLEL_H
 #define CLOSS_DRIVER_PARALLEL_H
 
+#include "names.h"
+
 typedef void parallel_body(void *context, int thread, int threads);
 
 // The number of threads that a request (0: the default) stands for; at least 1.
 int parallel_threads(int requested);
 
-// Runs the body on up to `threads` threads, in the contract's floating-point environment, and returns when all are done.
-// The body is told how many threads there really are.
+// Runs the body on up to `threads` threads, in the contract's floating-point environment, and returns when all are
+// done. The body is told how many threads there really are.
 void run_parallel(int threads, parallel_body *body, void *context);
 
 #endif

@@ -56,7 +56,11 @@ typedef struct group_rows {
 static sweep group_sweep(const part *p, group_rows rows, sweep_body *body, void *context, uint32_t *histograms) {
     int threads = threads_for(p->plan->selection_threads, rows.count * p->voxels);
     memset(histograms, 0, (size_t)threads * WINDOW_BINS * sizeof *histograms);
-    return (sweep){.first_row = rows.first, .rows = rows.count, .voxels = p->voxels, .threads = threads, .body = body,
+    return (sweep){.first_row = rows.first,
+                   .rows = rows.count,
+                   .voxels = p->voxels,
+                   .threads = threads,
+                   .body = body,
                    .context = context};
 }
 
@@ -81,10 +85,10 @@ static sweep_fault count_stage(const part *p, int stage, group_rows rows, int64_
 
 // ----------------------------------------------------------------------------------------------------- window ----
 
-// Where all rows of a group are at hand, its targets tell how many keys are wanted, and a sample of its blocks tells about
-// where the threshold is. Then the first sweep over the logits has to count the keys near it only, and adds up the losses
-// of those above in passing; the next counts in finer bins, down to single keys. What the sample says is checked; where
-// it misled, the stages find the threshold after all.
+// Where all rows of a group are at hand, its targets tell how many keys are wanted, and a sample of its blocks tells
+// about where the threshold is. Then the first sweep over the logits has to count the keys near it only, and adds up
+// the losses of those above in passing; the next counts in finer bins, down to single keys. What the sample says is
+// checked; where it misled, the stages find the threshold after all.
 
 typedef struct window_context {
     const part *part;

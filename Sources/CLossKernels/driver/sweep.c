@@ -33,8 +33,8 @@ static fault work(sweep_state *state, int thread, int64_t block, int64_t blocks)
 
 static void note_fault(sweep_state *state, int64_t block) {
     int64_t lowest = __atomic_load_n(&state->fault_block, __ATOMIC_RELAXED);
-    while (block < lowest && !__atomic_compare_exchange_n(&state->fault_block, &lowest, block, 1, __ATOMIC_RELAXED,
-                                                          __ATOMIC_RELAXED)) {
+    while (block < lowest &&
+           !__atomic_compare_exchange_n(&state->fault_block, &lowest, block, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
     }
 }
 
@@ -75,4 +75,3 @@ sweep_fault run_sweep(const sweep *s) {
     int64_t voxels = s->voxels - first < RUN_VOXELS ? s->voxels - first : RUN_VOXELS;
     return (sweep_fault){1, s->first_row + state.fault_block / state.row_blocks, first, voxels};
 }
-

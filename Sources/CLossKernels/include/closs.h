@@ -55,30 +55,30 @@ enum {
 
 typedef enum closs_status {
     CLOSS_OK = 0,
-    CLOSS_NULL_POINTER = 1,        /* a buffer that the call needs is NULL */
-    CLOSS_WRONG_SIZE = 2,          /* a buffer's count is not the one that the plan's shape gives */
-    CLOSS_TOO_SMALL = 3,           /* totals, coefficients or scratch hold less than the plan asks for */
-    CLOSS_BAD_SHAPE = 4,           /* a zero, negative or too large extent, or too few or too many classes */
-    CLOSS_BAD_OPTION = 5,          /* an option is negative, not finite, or outside its range */
-    CLOSS_BAD_TERM = 6,            /* a term does not fit the activation, the targets or the other terms */
-    CLOSS_BAD_PART = 7,            /* a part of a batch lies outside the shape or is not cut at 64 voxels */
-    CLOSS_BAD_LABEL = 8,           /* a label is no class and not ignore_index */
-    CLOSS_BAD_TARGET = 9,          /* a dense target is outside [0, 1], or not 0 or 1 where a term needs that */
-    CLOSS_BAD_WEIGHT = 10,         /* a voxel weight is negative or not finite */
-    CLOSS_NOT_FINITE = 11,         /* a logit is NaN or infinite */
-    CLOSS_BAD_PROBABILITY = 12,    /* a probability is outside [0, 1] */
-    CLOSS_OUT_OF_RANGE = 13,       /* a sum would leave the range in which totals are exact */
-    CLOSS_OVERLAP = 14,            /* buffers overlap that must not */
-    CLOSS_UNSUPPORTED_ISA = 15,    /* this machine or build lacks the instruction set asked for */
-    CLOSS_BAD_THREADS = 16,        /* a negative thread count */
-    CLOSS_OUT_OF_MEMORY = 17       /* closs_plan_create found no memory */
+    CLOSS_NULL_POINTER = 1,     /* a buffer that the call needs is NULL */
+    CLOSS_WRONG_SIZE = 2,       /* a buffer's count is not the one that the plan's shape gives */
+    CLOSS_TOO_SMALL = 3,        /* totals, coefficients or scratch hold less than the plan asks for */
+    CLOSS_BAD_SHAPE = 4,        /* a zero, negative or too large extent, or too few or too many classes */
+    CLOSS_BAD_OPTION = 5,       /* an option is negative, not finite, or outside its range */
+    CLOSS_BAD_TERM = 6,         /* a term does not fit the activation, the targets or the other terms */
+    CLOSS_BAD_PART = 7,         /* a part of a batch lies outside the shape or is not cut at 64 voxels */
+    CLOSS_BAD_LABEL = 8,        /* a label is no class and not ignore_index */
+    CLOSS_BAD_TARGET = 9,       /* a dense target is outside [0, 1], or not 0 or 1 where a term needs that */
+    CLOSS_BAD_WEIGHT = 10,      /* a voxel weight is negative or not finite */
+    CLOSS_NOT_FINITE = 11,      /* a logit is NaN or infinite */
+    CLOSS_BAD_PROBABILITY = 12, /* a probability is outside [0, 1] */
+    CLOSS_OUT_OF_RANGE = 13,    /* a sum would leave the range in which totals are exact */
+    CLOSS_OVERLAP = 14,         /* buffers overlap that must not */
+    CLOSS_UNSUPPORTED_ISA = 15, /* this machine or build lacks the instruction set asked for */
+    CLOSS_BAD_THREADS = 16,     /* a negative thread count */
+    CLOSS_OUT_OF_MEMORY = 17    /* closs_plan_create found no memory */
 } closs_status;
 
 /* What was wrong, where, and what was expected. */
 typedef struct closs_error {
     closs_status status;
-    int64_t index;      /* of the offending value in its buffer, or of the term in the spec; -1 where neither applies */
-    char message[240];  /* one English sentence, NUL-terminated */
+    int64_t index;     /* of the offending value in its buffer, or of the term in the spec; -1 where neither applies */
+    char message[240]; /* one English sentence, NUL-terminated */
 } closs_error;
 
 /* The status's name in words, for any value; a string that lives forever. */
@@ -117,9 +117,9 @@ typedef enum closs_checks {
 /* What a pointwise term's sum is divided by. Where it comes to zero (everything ignored) the term is 0 with a zero
  * gradient. */
 typedef enum closs_divisor {
-    CLOSS_DIVIDE_BY_WEIGHT = 0,  /* the sum of the weights (class weight of the label times voxel weight) that entered */
-    CLOSS_DIVIDE_BY_VALID = 1,   /* the number of values that are neither masked nor ignored */
-    CLOSS_DIVIDE_BY_ALL = 2,     /* the number of values, ignored ones too */
+    CLOSS_DIVIDE_BY_WEIGHT = 0, /* the sum of the weights (class weight of the label times voxel weight) that entered */
+    CLOSS_DIVIDE_BY_VALID = 1,  /* the number of values that are neither masked nor ignored */
+    CLOSS_DIVIDE_BY_ALL = 2,    /* the number of values, ignored ones too */
     CLOSS_DIVIDE_BY_CONSTANT = 3 /* divisor_value: 1 gives the sum */
 } closs_divisor;
 
@@ -147,9 +147,9 @@ typedef enum closs_term_kind {
 typedef struct closs_cross_entropy {
     const float *class_weights; /* [classes], each >= 0 and below 2^19, not all 0; NULL: all 1 */
     size_t class_weights_count;
-    double label_smoothing;     /* e in [0, 1] */
+    double label_smoothing; /* e in [0, 1] */
     closs_divisor divisor;
-    double divisor_value;       /* > 0, for CLOSS_DIVIDE_BY_CONSTANT */
+    double divisor_value; /* > 0, for CLOSS_DIVIDE_BY_CONSTANT */
 } closs_cross_entropy;
 
 /* Binary cross entropy of each channel, with voxel weights v and positive weights a (PyTorch's BCEWithLogitsLoss; from
@@ -158,7 +158,7 @@ typedef struct closs_cross_entropy {
 typedef struct closs_binary_cross_entropy {
     const float *positive_weights; /* a, [classes], each >= 0; NULL: all 1 */
     size_t positive_weights_count;
-    closs_divisor divisor;         /* a_c does not count in the sum of weights */
+    closs_divisor divisor; /* a_c does not count in the sum of weights */
     double divisor_value;
 } closs_binary_cross_entropy;
 
@@ -178,8 +178,8 @@ typedef struct closs_focal {
  * the mean divides by the number of classes that take part (MONAI: weights are not renormalised). Where the
  * denominator is 0 the class counts as perfect: 0 with a zero gradient. Voxel weights do not enter. */
 typedef struct closs_dice {
-    double smooth_numerator;    /* >= 0 */
-    double smooth_denominator;  /* >= 0 */
+    double smooth_numerator;   /* >= 0 */
+    double smooth_denominator; /* >= 0 */
     closs_denominator denominator;
     closs_scope scope;
     int exclude_background;     /* not 0: class 0 takes no part; needs two classes or more */
@@ -214,11 +214,11 @@ typedef struct closs_term {
 typedef struct closs_spec {
     closs_shape shape; /* of the whole batch, however many parts it comes in */
     closs_activation activation;
-    int has_ignore_index;  /* not 0: voxels labelled ignore_index take no part in anything */
-    int64_t ignore_index;  /* for dense uint8_t targets it excludes that channel's value alone; not for dense float */
+    int has_ignore_index; /* not 0: voxels labelled ignore_index take no part in anything */
+    int64_t ignore_index; /* for dense uint8_t targets it excludes that channel's value alone; not for dense float */
     const closs_term *terms;
-    size_t term_count;     /* 1 .. CLOSS_MAX_TERMS */
-    int threads;           /* 0: OpenMP's default; n: at most n. Small inputs use fewer. */
+    size_t term_count; /* 1 .. CLOSS_MAX_TERMS */
+    int threads;       /* 0: OpenMP's default; n: at most n. Small inputs use fewer. */
     closs_isa isa;
     closs_checks checks;
 } closs_spec;
@@ -297,14 +297,14 @@ typedef struct closs_gradient_buffer {
     float *values; /* the logits' layout */
     size_t count;
     closs_write write;
-    float scale;   /* finite; 1 for the gradient itself */
+    float scale; /* finite; 1 for the gradient itself */
 } closs_gradient_buffer;
 
 /* What a loss came to. The arrays are the caller's; NULL where they are not wanted. */
 typedef struct closs_result {
-    double value;       /* sum over the terms of weight * term */
-    double *terms;      /* [term_count]: each term without its weight */
-    double *per_class;  /* [term_count][classes]: Dice terms: the class's loss without its class weight, the mean of the
+    double value;      /* sum over the terms of weight * term */
+    double *terms;     /* [term_count]: each term without its weight */
+    double *per_class; /* [term_count][classes]: Dice terms: the class's loss without its class weight, the mean of the
                          * samples (0 for a background left out); binary and focal terms: what the channel adds to the
                          * term; 0 for the others */
     size_t terms_count, per_class_count;
@@ -314,14 +314,13 @@ typedef struct closs_result {
 
 /* Value, parts and gradient of one whole batch in one call. `gradient` NULL: the value only. */
 CLOSS_API closs_status closs_evaluate(const closs_plan *plan, const closs_batch *batch,
-                                      const closs_gradient_buffer *gradient, closs_result *result,
-                                      void *scratch, size_t scratch_bytes, closs_error *error);
+                                      const closs_gradient_buffer *gradient, closs_result *result, void *scratch,
+                                      size_t scratch_bytes, closs_error *error);
 
 /* Adds a part's sums to `totals` (all words 0 at first). A stage above 0 reads the merged words of the stages before
  * it, and every part must be accumulated in it again. Buffers may be larger than the plan asks for. */
-CLOSS_API closs_status closs_accumulate(const closs_plan *plan, int stage, const closs_batch *part,
-                                        int64_t *totals, size_t totals_count,
-                                        void *scratch, size_t scratch_bytes, closs_error *error);
+CLOSS_API closs_status closs_accumulate(const closs_plan *plan, int stage, const closs_batch *part, int64_t *totals,
+                                        size_t totals_count, void *scratch, size_t scratch_bytes, closs_error *error);
 
 /* The words that `stage` adds to: `*count` words from `*first` on. What to add up element by element, across
  * micro-batches or ranks (an all-reduce of int64 sums), after each stage; up to 2^30 totals at a time. The plans of all
@@ -340,8 +339,8 @@ CLOSS_API closs_status closs_finish(const closs_plan *plan, const int64_t *total
 /* The gradient of a part, by the coefficients of the whole batch. Where the plan checks before writing, the part is
  * looked through again; where it checks while writing, the part is taken to be the one that was accumulated. */
 CLOSS_API closs_status closs_gradient(const closs_plan *plan, const int64_t *coefficients, size_t coefficients_count,
-                                      const closs_batch *part, const closs_gradient_buffer *gradient,
-                                      void *scratch, size_t scratch_bytes, closs_error *error);
+                                      const closs_batch *part, const closs_gradient_buffer *gradient, void *scratch,
+                                      size_t scratch_bytes, closs_error *error);
 
 #ifdef __cplusplus
 }

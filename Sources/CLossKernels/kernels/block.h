@@ -13,7 +13,8 @@ _Static_assert((int)LANES == (int)BLOCK_VOXELS, "a block is one vector");
 LANES_INLINE size_t target_size(closs_target target) {
     switch (target) {
     case CLOSS_LABELS_U16: return 2;
-    case CLOSS_LABELS_I32: case CLOSS_DENSE_F32: return 4;
+    case CLOSS_LABELS_I32:
+    case CLOSS_DENSE_F32: return 4;
     case CLOSS_LABELS_I64: return 8;
     default: return 1;
     }
@@ -39,9 +40,7 @@ LANES_INLINE vi32 lanes_inside(const run *at) {
     return lane_numbers() < (int32_t)at->voxels;
 }
 
-LANES_INLINE vi32 load_bytes(const void *from) {
-    return __builtin_convertvector(*(const vu8_anywhere *)from, vi32);
-}
+LANES_INLINE vi32 load_bytes(const void *from) { return __builtin_convertvector(*(const vu8_anywhere *)from, vi32); }
 
 // Labels as int32, with -2 for whatever no class can be; `ignored` gets the lanes that hold the ignore index.
 LANES_INLINE vi32 load_labels(const formula *f, const run *at, vi32 *ignored) {
@@ -68,8 +67,8 @@ LANES_INLINE vi32 load_mask(const run *at) {
     return at->mask ? inside & (load_bytes(at->mask) != 0) : inside;
 }
 
-// Labels of a block, -1 where the voxel does not count; `bad` collects lanes whose label is neither a class nor ignored.
-// Under the mask a label may be anything.
+// Labels of a block, -1 where the voxel does not count; `bad` collects lanes whose label is neither a class nor
+// ignored. Under the mask a label may be anything.
 LANES_INLINE vi32 decode_labels(const formula *f, const run *at, int classes, vi32 *bad) {
     vi32 ignored;
     vi32 label = load_labels(f, at, &ignored);

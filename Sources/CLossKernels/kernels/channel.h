@@ -25,18 +25,18 @@ typedef struct channel_kind {
 // One vector of values.
 typedef struct channel_values {
     vi32 valid, positive; // positive: g is 1; what a simple walk goes by
-    vf32 input;      // logit or probability
-    vf32 g, b;       // target and 1 - target
-    vf32 weight;     // v
-    vf32 p, q;       // probability and its complement
-    vf32 n0, n1;     // -log p and -log q
+    vf32 input;           // logit or probability
+    vf32 g, b;            // target and 1 - target
+    vf32 weight;          // v
+    vf32 p, q;            // probability and its complement
+    vf32 n0, n1;          // -log p and -log q
 } channel_values;
 
 typedef struct channel_sums {
     u64x16 product, probability, square, target, target_square;
     u64x16 loss[CLOSS_MAX_TERMS], weight[CLOSS_MAX_TERMS];
     vi32 count, valid, bad;
-    i32x16 beyond; // lanes whose loss or weight left the exact range
+    i32x16 beyond;     // lanes whose loss or weight left the exact range
     vu8 largest_label; // of a simple walk
     vf32 not_finite;
     int64_t blocks;
@@ -228,7 +228,7 @@ LANES_INLINE vi32 balanced_lanes(const run_coefficients *k, const channel_values
 }
 
 LANES_INLINE vf32 pointwise_gradient(const formula *f, const run *at, const run_coefficients *k, channel_kind kind,
-                                       const channel_values *x, int64_t first) {
+                                     const channel_values *x, int64_t first) {
     vf32 slope = {0};
     for (int i = 0; i < pointwise_count(f, kind.terms); i++)
         slope = f32_fma(k->pointwise[i] * x->weight, pointwise_slope(kind.simple, &f->pointwise[i], at, x), slope);
@@ -247,7 +247,7 @@ LANES_INLINE vf32 region_gradient(const formula *f, int simple, const run_coeffi
 }
 
 LANES_INLINE vf32 channel_gradient(const formula *f, const run *at, const run_coefficients *k, channel_kind kind,
-                                     const channel_values *x, int64_t first) {
+                                   const channel_values *x, int64_t first) {
     int region = has_region(f, kind.terms);
     int pointwise = kind.terms != ONLY_REGION && (kind.terms != ANY_TERMS || f->pointwise_count || f->balanced);
     vf32 slope = pointwise ? pointwise_gradient(f, at, k, kind, x, first) : f32_splat(0);

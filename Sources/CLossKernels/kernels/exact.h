@@ -1,8 +1,8 @@
-// Exact sums of lanes (arithmetic 6.1 and 6.2): the four sixteens of a block are added as a tree in float, and each lane of
-// the tree is rounded once to a multiple of a quantum and added as an integer.
+// Exact sums of lanes (arithmetic 6.1 and 6.2): the four sixteens of a block are added as a tree in float, and each
+// lane of the tree is rounded once to a multiple of a quantum and added as an integer.
 //
-// The rounding is a Double addition: next to 1.5 * 2^52 quanta the spacing of Doubles is the quantum, and the low bits of
-// the result are the integer. Subtracting the bits of the big number is put off until the lanes are added up; it is
+// The rounding is a Double addition: next to 1.5 * 2^52 quanta the spacing of Doubles is the quantum, and the low bits
+// of the result are the integer. Subtracting the bits of the big number is put off until the lanes are added up; it is
 // exact modulo 2^64, and so is everything else.
 #ifndef CLOSS_KERNELS_EXACT_H
 #define CLOSS_KERNELS_EXACT_H
@@ -26,9 +26,7 @@ typedef VECTOR(uint64_t, TREE_LANES) u64x16;
                             (from) + 7, (from) + 8, (from) + 9, (from) + 10, (from) + 11, (from) + 12, (from) + 13,    \
                             (from) + 14, (from) + 15)
 
-LANES_INLINE f32x16 block_tree(vf32 v) {
-    return (SIXTEEN(v, 0) + SIXTEEN(v, 16)) + (SIXTEEN(v, 32) + SIXTEEN(v, 48));
-}
+LANES_INLINE f32x16 block_tree(vf32 v) { return (SIXTEEN(v, 0) + SIXTEEN(v, 16)) + (SIXTEEN(v, 32) + SIXTEEN(v, 48)); }
 
 LANES_INLINE u64x16 exact_quanta(f32x16 t, double anchor) {
     return (u64x16)(__builtin_convertvector(t, f64x16) + anchor);

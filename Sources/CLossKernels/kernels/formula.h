@@ -6,9 +6,10 @@
 #define CLOSS_KERNELS_FORMULA_H
 
 #include "include/closs.h"
+#include "names.h"
 
 enum {
-    BLOCK_VOXELS = 64,           // arithmetic 6.1
+    BLOCK_VOXELS = 64,              // arithmetic 6.1
     RUN_VOXELS = 256 * BLOCK_VOXELS // the most a kernel walks at once: its 64-bit sums cannot overflow before that
 };
 
@@ -86,10 +87,7 @@ typedef struct run_sums {
 } run_sums;
 
 // What a kernel found that must be refused; where exactly is for a slower look to say.
-typedef enum fault {
-    FAULT_NONE = 0,
-    FAULT_FOUND = 1
-} fault;
+typedef enum fault { FAULT_NONE = 0, FAULT_FOUND = 1 } fault;
 
 // What a look at a run, before anything is computed of it, came to.
 typedef struct run_survey {

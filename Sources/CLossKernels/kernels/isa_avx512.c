@@ -2,7 +2,8 @@
 #define CLOSS_HAS_FMA 1
 #include <string.h>
 #include "kernels/formula.h"
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))),                   \
+                             apply_to = function)
 #include "kernels/table.h"
 #pragma clang attribute pop
 

@@ -55,9 +55,7 @@ LANES_INLINE vi32 bits_of(vf32 value) { return (vi32)value; }
 LANES_INLINE vf32 f32_from_bits(vi32 bits) { return (vf32)bits; }
 
 // Lane by lane `mask ? yes : no`; a comparison's result (0 or -1) is the mask.
-LANES_INLINE vf32 f32_select(vi32 mask, vf32 yes, vf32 no) {
-    return (vf32)((mask & (vi32)yes) | (~mask & (vi32)no));
-}
+LANES_INLINE vf32 f32_select(vi32 mask, vf32 yes, vf32 no) { return (vf32)((mask & (vi32)yes) | (~mask & (vi32)no)); }
 
 LANES_INLINE vi32 i32_select(vi32 mask, vi32 yes, vi32 no) { return (mask & yes) | (~mask & no); }
 

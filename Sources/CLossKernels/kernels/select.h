@@ -98,8 +98,7 @@ static fault selection_targets(const formula *f, const run *whole, selection_sum
 // What a first look at a block counts and checks.
 LANES_INLINE void start_sums(const formula *f, const run *at, const selection_values *x, selection_state *state) {
     state->not_finite = f32_fma(x->input, f32_splat(0), state->not_finite);
-    if (f->activation == CLOSS_PROBABILITIES)
-        state->bad |= ~((x->input >= 0) & (x->input <= 1)) & lanes_inside(at);
+    if (f->activation == CLOSS_PROBABILITIES) state->bad |= ~((x->input >= 0) & (x->input <= 1)) & lanes_inside(at);
     state->positives -= x->positive;
     state->negatives -= x->negative;
     // The loss of a negative is known to be below the limit only if the logit is; the search itself computes none.

@@ -1,7 +1,7 @@
 // Softmax over the classes with cross entropy and region terms (arithmetic 4).
 //
-// A block's exponentials are kept for all classes: with few classes the compiler holds them in registers, with many they
-// stay in the cache. A walk's kind is a constant wherever one begins, so that each copy holds only what it needs.
+// A block's exponentials are kept for all classes: with few classes the compiler holds them in registers, with many
+// they stay in the cache. A walk's kind is a constant wherever one begins, so that each copy holds only what it needs.
 #ifndef CLOSS_KERNELS_SOFTMAX_H
 #define CLOSS_KERNELS_SOFTMAX_H
 
@@ -22,18 +22,18 @@ typedef struct softmax_kind {
 // A block, as its labels have it. Label maps are made of areas: most blocks hold one label, which then is a scalar.
 typedef struct block_labels {
     int uniform;
-    int one;    // the label of a uniform block
-    vi32 each;  // of others, -1 where the voxel does not count
+    int one;   // the label of a uniform block
+    vi32 each; // of others, -1 where the voxel does not count
     vi32 valid;
 } block_labels;
 
 // What the classes of a block have in common.
 typedef struct softmax_block {
-    vf32 reciprocal; // r, +0 where the voxel does not count, so that p is +0 there
-    vf32 lse;        // log of the sum of exponentials, relative to the largest logit
-    vf32 rest;       // the sum of all exponentials but the largest
+    vf32 reciprocal;                         // r, +0 where the voxel does not count, so that p is +0 there
+    vf32 lse;                                // log of the sum of exponentials, relative to the largest logit
+    vf32 rest;                               // the sum of all exponentials but the largest
     vf32 target_shifted, target_exponential; // x_y and e_y
-    vf32 weight;     // v
+    vf32 weight;                             // v
     vf32 exponential[CLOSS_MAX_CLASSES];
 } softmax_block;
 
@@ -41,13 +41,13 @@ typedef struct softmax_sums {
     u64x16 product[CLOSS_MAX_CLASSES], probability[CLOSS_MAX_CLASSES], square[CLOSS_MAX_CLASSES];
     int64_t product_blocks[CLOSS_MAX_CLASSES]; // that were added to `product`: a block without the class is passed over
     int64_t uniform_blocks[CLOSS_MAX_CLASSES];
-    vi32 count[CLOSS_MAX_CLASSES];             // of voxels in other blocks
+    vi32 count[CLOSS_MAX_CLASSES]; // of voxels in other blocks
     vi32 valid;
     u64x16 loss[CLOSS_MAX_TERMS], weight[CLOSS_MAX_TERMS];
-    vf32 not_finite; // NaN in a lane that met a NaN or an infinity, 0 otherwise
-    vi32 bad;        // lanes with a label or weight that cannot be
+    vf32 not_finite;   // NaN in a lane that met a NaN or an infinity, 0 otherwise
+    vi32 bad;          // lanes with a label or weight that cannot be
     vu8 largest_label; // of a simple walk
-    i32x16 beyond;   // lanes whose loss or weight left the exact range
+    i32x16 beyond;     // lanes whose loss or weight left the exact range
     int64_t blocks;
 } softmax_sums;
 
@@ -59,9 +59,7 @@ LANES_INLINE block_labels uniform_labels(int label) {
     return (block_labels){.uniform = 1, .one = label, .each = i32_splat(label), .valid = i32_splat(-1)};
 }
 
-LANES_INLINE block_labels mixed_labels(vi32 each) {
-    return (block_labels){.each = each, .valid = each >= 0};
-}
+LANES_INLINE block_labels mixed_labels(vi32 each) { return (block_labels){.each = each, .valid = each >= 0}; }
 
 // Lanes of class c.
 LANES_INLINE vi32 of_class(const block_labels *labels, int c) {
@@ -247,11 +245,10 @@ LANES_INLINE void write_gradient(const formula *f, softmax_kind kind, const run 
         if (kind.wants & WANTS_CROSS_ENTROPY) {
             vf32 deviation = f32_select(of_class(labels, c), target_deviation, p);
             for (int i = 0; i < f->pointwise_count; i++)
-                slope = f32_fma(
-                    factor[i], cross_entropy_slope(&f->pointwise[i], kind.classes, labels, c, p, deviation), slope);
+                slope = f32_fma(factor[i], cross_entropy_slope(&f->pointwise[i], kind.classes, labels, c, p, deviation),
+                                slope);
         }
-        if (kind.wants & WANTS_REGION)
-            slope = f32_fma(p, (region_slope(kind, k, labels, c, p) - top) - dot, slope);
+        if (kind.wants & WANTS_REGION) slope = f32_fma(p, (region_slope(kind, k, labels, c, p) - top) - dot, slope);
         store_gradient(at->gradient + c * at->class_stride, slope, at->store);
     }
 }

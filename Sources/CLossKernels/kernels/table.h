@@ -29,5 +29,15 @@ static fault totals_and_gradient(const formula *f, const run *whole, const run_c
 }
 
 #define KERNELS(name, set)                                                                                             \
-    const kernels name = {set,        totals,          gradient,        totals_and_gradient, survey_run,               \
-                          selection_start, selection_count, selection_above, selection_targets, selection_in_window, selection_ties, negative_loss}
+    const kernels name = {set,                                                                                         \
+                          totals,                                                                                      \
+                          gradient,                                                                                    \
+                          totals_and_gradient,                                                                         \
+                          survey_run,                                                                                  \
+                          selection_start,                                                                             \
+                          selection_count,                                                                             \
+                          selection_above,                                                                             \
+                          selection_targets,                                                                           \
+                          selection_in_window,                                                                         \
+                          selection_ties,                                                                              \
+                          negative_loss}

@@ -19,7 +19,7 @@ typedef struct word_layout {
     size_t pointwise; // [pointwise terms][rows]
     size_t valid;
     size_t selection;
-    size_t count;     // words in all
+    size_t count; // words in all
 } word_layout;
 
 struct closs_plan {
@@ -29,8 +29,8 @@ struct closs_plan {
     int threads;
     closs_checks checks;
     size_t term_count;
-    closs_term terms[CLOSS_MAX_TERMS]; // their arrays are copies, in `storage`
-    int pointwise_index[CLOSS_MAX_TERMS]; // of a term in the formula, or -1
+    closs_term terms[CLOSS_MAX_TERMS];                   // their arrays are copies, in `storage`
+    int pointwise_index[CLOSS_MAX_TERMS];                // of a term in the formula, or -1
     const closs_balanced_binary_cross_entropy *balanced; // the one there may be, or NULL
     double balanced_weight;
     int balanced_term; // its index

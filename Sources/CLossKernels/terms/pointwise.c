@@ -22,8 +22,7 @@ static int64_t quanta_of(float weight) {
 
 // The weight of a run without voxel weights, from counts.
 static __int128 counted_weight(const closs_plan *plan, const pointwise_formula *term, const run_sums *sums) {
-    if (!term->has_class_weights)
-        return wide_from_count(sums->valid, LOSS_QUANTUM);
+    if (!term->has_class_weights) return wide_from_count(sums->valid, LOSS_QUANTUM);
     __int128 weight = 0;
     for (int64_t c = 0; c < plan->shape.classes; c++)
         weight += (__int128)sums->classes[c].count * quanta_of(term->class_weight[c]);
@@ -34,8 +33,8 @@ void pointwise_add(const closs_plan *plan, int64_t row, int with_weights, const 
     for (int k = 0; k < plan->formula.pointwise_count; k++) {
         int64_t *words = words_of(plan, totals, k, row);
         wide_add_shared(words, sums->loss[k]);
-        wide_add_shared(words + 2, with_weights ? sums->weight[k]
-                                                : counted_weight(plan, &plan->formula.pointwise[k], sums));
+        wide_add_shared(words + 2,
+                        with_weights ? sums->weight[k] : counted_weight(plan, &plan->formula.pointwise[k], sums));
     }
     wide_add_shared(totals + plan->totals.valid, sums->valid);
 }
@@ -85,9 +84,9 @@ double pointwise_finish(const closs_plan *plan, size_t term, const int64_t *tota
                      divisor > 0 ? plan->terms[term].weight / divisor : 0);
     if (per_class && plan->formula.activation != CLOSS_SOFTMAX)
         for (int64_t row = 0; row < rows; row++)
-            per_class[row] = divisor > 0 ? wide_double(wide_value(words_of(plan, (int64_t *)totals, k, row)),
-                                                       LOSS_QUANTUM) / divisor
-                                         : 0;
+            per_class[row] =
+                divisor > 0 ? wide_double(wide_value(words_of(plan, (int64_t *)totals, k, row)), LOSS_QUANTUM) / divisor
+                            : 0;
     return divisor > 0 ? wide_double(loss, LOSS_QUANTUM) / divisor : 0;
 }
 

@@ -14,8 +14,8 @@ size_t region_coefficients_words(const closs_plan *plan) {
     return plan->formula.region ? (size_t)(plan->shape.samples * plan->shape.classes) * REGION_COEFFICIENTS : 0;
 }
 
-void region_add(const closs_plan *plan, int64_t sample, int64_t first_class, int64_t class_count,
-                closs_target target, const run_sums *sums, int64_t *totals) {
+void region_add(const closs_plan *plan, int64_t sample, int64_t first_class, int64_t class_count, closs_target target,
+                const run_sums *sums, int64_t *totals) {
     int64_t *words = totals + plan->totals.region + (sample * plan->shape.classes + first_class) * REGION_WORDS;
     for (int64_t c = 0; c < class_count; c++, words += REGION_WORDS) {
         const class_sums *s = &sums->classes[c];
@@ -50,8 +50,8 @@ static void add_double(int64_t *word, double value) { store_double(word, load_do
 static void add_dice_coefficients(const closs_plan *plan, const closs_dice *dice, double factor, double num, double den,
                                   int64_t first, int64_t end, int64_t class, int64_t *coefficients) {
     double by_target = -(factor * 2) / den;
-    double by_size = dice->denominator == CLOSS_SQUARED ? (factor * 2) * ((num / den) / den)
-                                                        : factor * ((num / den) / den);
+    double by_size =
+        dice->denominator == CLOSS_SQUARED ? (factor * 2) * ((num / den) / den) : factor * ((num / den) / den);
     for (int64_t s = first; s < end; s++) {
         int64_t *words =
             coefficients + plan->coefficients.region + (s * plan->shape.classes + class) * REGION_COEFFICIENTS;
@@ -72,8 +72,8 @@ double dice_finish(const closs_plan *plan, const closs_term *term, const int64_t
             double weight = dice->class_weights ? dice->class_weights[c] : 1;
             region_sums sums = sums_of(plan, totals, dice->scope, s, c);
             double num = 2 * sums.product + dice->smooth_numerator;
-            double size = dice->denominator == CLOSS_SQUARED ? sums.square + sums.target_square
-                                                             : sums.probability + sums.target;
+            double size =
+                dice->denominator == CLOSS_SQUARED ? sums.square + sums.target_square : sums.probability + sums.target;
             double den = size + dice->smooth_denominator;
             double loss = den > 0 ? 1 - num / den : 0;
             value += weight * loss;

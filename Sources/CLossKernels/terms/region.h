@@ -5,16 +5,16 @@
 #include "terms/plan.h"
 
 enum {
-    REGION_WORDS = 10,       // I, P, S, G, H of one (sample, class), two words each
-    REGION_COEFFICIENTS = 3  // A, B, Q
+    REGION_WORDS = 10,      // I, P, S, G, H of one (sample, class), two words each
+    REGION_COEFFICIENTS = 3 // A, B, Q
 };
 
 size_t region_totals_words(const closs_plan *plan);
 size_t region_coefficients_words(const closs_plan *plan);
 
 // Adds what a run came to; `first_class` is the class of the run's first sums.
-void region_add(const closs_plan *plan, int64_t sample, int64_t first_class, int64_t class_count,
-                closs_target target, const run_sums *sums, int64_t *totals);
+void region_add(const closs_plan *plan, int64_t sample, int64_t first_class, int64_t class_count, closs_target target,
+                const run_sums *sums, int64_t *totals);
 
 // A term's value; adds its part of the coefficients (NULL: not wanted) and of `per_class` (NULL: likewise).
 double dice_finish(const closs_plan *plan, const closs_term *term, const int64_t *totals, int64_t *coefficients,

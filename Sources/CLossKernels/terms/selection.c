@@ -54,8 +54,8 @@ static uint32_t edge_above(const uint32_t *histogram, double keys) {
     return 0;
 }
 
-// What is next to each other is alike in an image: a sample of a thousand blocks tells little more than a thousand values
-// would, and the margins leave room for that. Were they not enough, only time would be lost.
+// What is next to each other is alike in an image: a sample of a thousand blocks tells little more than a thousand
+// values would, and the margins leave room for that. Were they not enough, only time would be lost.
 selection_window selection_likely_window(double sample_rank, const uint32_t *histogram) {
     double margin = 0.25 * sample_rank + 64;
     uint32_t base = edge_above(histogram, sample_rank + margin);

@@ -9,9 +9,9 @@
 enum {
     GROUP_POSITIVES = 0,
     GROUP_NEGATIVES = 1,
-    GROUP_POSITIVE_LOSS = 2,                             // two words
-    GROUP_FIRST_DIGIT = 4,                               // stage 0 ends with the first histogram
-    GROUP_SECOND_DIGIT = GROUP_FIRST_DIGIT + SELECTION_BINS, // stage 1
+    GROUP_POSITIVE_LOSS = 2,                                   // two words
+    GROUP_FIRST_DIGIT = 4,                                     // stage 0 ends with the first histogram
+    GROUP_SECOND_DIGIT = GROUP_FIRST_DIGIT + SELECTION_BINS,   // stage 1
     GROUP_NEGATIVE_LOSS = GROUP_SECOND_DIGIT + SELECTION_BINS, // stage 2: two words, above the prefix
     GROUP_THIRD_DIGIT = GROUP_NEGATIVE_LOSS + 2,
     GROUP_TIES = GROUP_THIRD_DIGIT + SELECTION_BINS / 2, // stage 3: one word for each sample of the batch
@@ -27,8 +27,8 @@ enum { TAKEN_COEFFICIENT, TAKEN_THRESHOLD, TAKEN_TIES, TAKEN_WORDS };
 // Which negatives a group takes: the keys above the threshold and `ties` of those at it.
 typedef struct taken_negatives {
     uint32_t threshold;
-    int64_t ties;     // INT64_MAX: all there are
-    __int128 loss;    // of all that are taken, in quanta
+    int64_t ties;  // INT64_MAX: all there are
+    __int128 loss; // of all that are taken, in quanta
 } taken_negatives;
 
 size_t selection_totals_words(const closs_plan *plan);
@@ -38,12 +38,12 @@ void selection_stage_words(const closs_plan *plan, int stage, size_t *first, siz
 // How many negatives a group takes, once it is counted.
 int64_t selection_wanted(const closs_plan *plan, const int64_t *group);
 
-// Keys between which the rank-th largest lies in all likelihood, from the first digits of a sample in which that rank is
-// `sample_rank`; no bins where the sample says too little.
+// Keys between which the rank-th largest lies in all likelihood, from the first digits of a sample in which that rank
+// is `sample_rank`; no bins where the sample says too little.
 selection_window selection_likely_window(double sample_rank, const uint32_t *histogram);
 
-// Writes a group's words as the stages would have, as far as selection_taken reads them: the threshold, how many keys are
-// equal to it, how many lie above it, and their loss.
+// Writes a group's words as the stages would have, as far as selection_taken reads them: the threshold, how many keys
+// are equal to it, how many lie above it, and their loss.
 void selection_set_threshold(int64_t *group, uint32_t key, int64_t equal, int64_t above);
 
 // The digit that `stage` counts in a group, and the first word of its histogram.

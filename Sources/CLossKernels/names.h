@@ -1,0 +1,60 @@
+// The names that our files share, as the linker sees them.
+//
+// A package's objects are linked straight into its users' programs, where hidden names still meet other hidden names: a
+// function called `refuse` here would take the place of a user's own, or of the system's. In the code the short names
+// stand. A check of the objects (Tests/Scripts/check-names.sh) fails when one is missing here.
+#ifndef CLOSS_NAMES_H
+#define CLOSS_NAMES_H
+
+#define accepted                     closs_inner_accepted
+#define check_batch                  closs_inner_check_batch
+#define check_coefficients           closs_inner_check_coefficients
+#define check_result                 closs_inner_check_result
+#define check_spec                   closs_inner_check_spec
+#define check_totals                 closs_inner_check_totals
+#define combined_pass                closs_inner_combined_pass
+#define diagnose                     closs_inner_diagnose
+#define dice_finish                  closs_inner_dice_finish
+#define find_tie_ends                closs_inner_find_tie_ends
+#define gradient_pass                closs_inner_gradient_pass
+#define kernels_avx2                 closs_inner_kernels_avx2
+#define kernels_avx512               closs_inner_kernels_avx512
+#define kernels_for                  closs_inner_kernels_for
+#define kernels_generic              closs_inner_kernels_generic
+#define parallel_threads             closs_inner_parallel_threads
+#define part_run                     closs_inner_part_run
+#define pointwise_add                closs_inner_pointwise_add
+#define pointwise_add_known          closs_inner_pointwise_add_known
+#define pointwise_divisors_known     closs_inner_pointwise_divisors_known
+#define pointwise_finish             closs_inner_pointwise_finish
+#define pointwise_loss_bound         closs_inner_pointwise_loss_bound
+#define pointwise_totals_words       closs_inner_pointwise_totals_words
+#define refuse                       closs_inner_refuse
+#define region_add                   closs_inner_region_add
+#define region_coefficients_words    closs_inner_region_coefficients_words
+#define region_scaled_coefficients   closs_inner_region_scaled_coefficients
+#define region_totals_words          closs_inner_region_totals_words
+#define run_parallel                 closs_inner_run_parallel
+#define run_sweep                    closs_inner_run_sweep
+#define scratch_bytes                closs_inner_scratch_bytes
+#define scratch_in                   closs_inner_scratch_in
+#define scratch_selection_threads    closs_inner_scratch_selection_threads
+#define selection_batch_pass         closs_inner_selection_batch_pass
+#define selection_coefficients_words closs_inner_selection_coefficients_words
+#define selection_finish             closs_inner_selection_finish
+#define selection_likely_window      closs_inner_selection_likely_window
+#define selection_needs_stage        closs_inner_selection_needs_stage
+#define selection_pass               closs_inner_selection_pass
+#define selection_resolve            closs_inner_selection_resolve
+#define selection_samples_pass       closs_inner_selection_samples_pass
+#define selection_set_threshold      closs_inner_selection_set_threshold
+#define selection_stage_digit        closs_inner_selection_stage_digit
+#define selection_stage_words        closs_inner_selection_stage_words
+#define selection_taken              closs_inner_selection_taken
+#define selection_totals_words       closs_inner_selection_totals_words
+#define selection_wanted             closs_inner_selection_wanted
+#define survey_pass                  closs_inner_survey_pass
+#define threads_for                  closs_inner_threads_for
+#define totals_pass                  closs_inner_totals_pass
+
+#endif
