@@ -680,7 +680,9 @@ final class BadInputTests: XCTestCase {
                 var bad = good
                 bad.labels[210 + 150] = label
                 bad.logits[place] = logit
-                refuse(Batch(bad), of: good, .outOfRange, block, ["\(block)", "524288"], only: sums)
+                // A balanced term refuses the single loss, the others the sum of a block.
+                let named = terms.contains(where: \.isBalanced) ? place : block
+                refuse(Batch(bad), of: good, .outOfRange, named, ["\(named)", "524288"], only: sums)
                 bad.mask = Array(repeating: 1, count: 420)
                 bad.mask![210 + 150] = 0
                 accept(bad)
@@ -803,7 +805,7 @@ final class BadInputTests: XCTestCase {
         XCTAssertEqual(Set(found).count, 1, "\(found.map(\.message))")
     }
 
-    /// A negative beyond the limit, in the balanced term alone: the block is named.
+    /// A negative beyond the limit, in the balanced term: the value is named.
     func testBalancedNegativeOutOfRange() throws {
         for threads in [1, 2, 8] {
             var generator = Generator(seed: testSeed(303))
@@ -811,9 +813,8 @@ final class BadInputTests: XCTestCase {
                 .sigmoid, samples: 1, classes: 1, voxels: 70_000, terms: [Self.balancedTerm], subject: .background)
             var bad = good
             bad.logits[40_010] = 1e6
-            let block = 40_010 / 64 * 64
             refuse(
-                Batch(bad), of: good, .outOfRange, block, ["\(block)"], only: [.value, .gradient, .accumulate],
+                Batch(bad), of: good, .outOfRange, 40_010, ["logits[40010]", "524288"], only: [.value, .gradient, .accumulate],
                 threads: [threads], sets: [.best])
         }
     }

@@ -25,6 +25,20 @@ static int64_t label_at(const closs_batch *batch, int64_t i) {
     }
 }
 
+static int is_ignored(const part *p, const place *at) {
+    const formula *f = &p->plan->formula;
+    return f->has_ignore_index && p->batch->target != CLOSS_DENSE_F32 &&
+           label_at(p->batch, at->in_targets) == f->ignore_index;
+}
+
+// Whether a channel's target is 1.
+static int is_positive(const part *p, const place *at) {
+    if (p->batch->target == CLOSS_DENSE_F32) return ((const float *)p->batch->targets)[at->in_targets] == 1;
+    int64_t channel = at->in_values / p->voxels % p->plan->shape.classes;
+    int64_t positive = p->plan->formula.classes == 1 || p->batch->target == CLOSS_DENSE_U8 ? 1 : channel;
+    return label_at(p->batch, at->in_targets) == positive;
+}
+
 static closs_status diagnose_soft_target(const part *p, int64_t i, closs_error *error) {
     float g = ((const float *)p->batch->targets)[i];
     if (p->plan->balanced && g != 0 && g != 1)
@@ -72,6 +86,17 @@ static closs_status diagnose_input(const part *p, int64_t i, closs_error *error)
     return CLOSS_OK;
 }
 
+// Arithmetic 8.3: a balanced term refuses single losses.
+static closs_status diagnose_balanced_loss(const part *p, const place *at, closs_error *error) {
+    float logit = p->batch->logits[at->in_values];
+    if (!p->plan->balanced || p->plan->formula.activation != CLOSS_SIGMOID || !(fabsf(logit) >= 0x1p19f))
+        return CLOSS_OK;
+    if (is_positive(p, at) != (logit < 0)) return CLOSS_OK;
+    return refuse(error, CLOSS_OUT_OF_RANGE, at->in_values,
+                  "logits[%lld] is %g: its loss reaches 2^19 = 524288, beyond which sums are not exact",
+                  (long long)at->in_values, (double)logit);
+}
+
 static closs_status diagnose_voxel(const part *p, int64_t row, int64_t voxel, closs_error *error) {
     place at = place_of(p, row, voxel);
     int masked = p->batch->mask && !p->batch->mask[at.in_voxels];
@@ -80,30 +105,39 @@ static closs_status diagnose_voxel(const part *p, int64_t row, int64_t voxel, cl
     int64_t classes = p->plan->formula.activation == CLOSS_SOFTMAX ? p->plan->shape.classes : 1;
     for (int64_t c = 0; c < classes && status == CLOSS_OK; c++)
         status = diagnose_input(p, at.in_values + c * p->voxels, error);
+    if (status == CLOSS_OK && !masked && !is_ignored(p, &at)) status = diagnose_balanced_loss(p, &at, error);
     return status;
 }
 
-// A loss that is too large shows in no single value; the block that holds it does.
-static int64_t overflowing_block(const part *p, const sweep_fault *where) {
+// Losses are added by block: one that is too large shows in the block, not in a single value.
+static int block_overflows(const part *p, const sweep_fault *where, int64_t first, int64_t voxels) {
     const closs_plan *plan = p->plan;
     class_sums classes[CLOSS_MAX_CLASSES];
     run_sums sums = {.classes = classes};
-    for (int64_t offset = 0; offset < where->voxels; offset += BLOCK_VOXELS) {
-        int64_t voxels = where->voxels - offset < BLOCK_VOXELS ? where->voxels - offset : BLOCK_VOXELS;
-        run at = part_run(p, where->row, where->first + offset, voxels, 0, STORE_PLAIN);
-        if (plan->kernels->totals(&plan->formula, &at, &sums) != FAULT_NONE) return where->first + offset;
-    }
-    return where->first;
+    run at = part_run(p, where->row, first, voxels, 0, STORE_PLAIN);
+    return plan->kernels->totals(&plan->formula, &at, &sums) != FAULT_NONE;
 }
 
-closs_status diagnose(const part *p, const sweep_fault *where, closs_error *error) {
-    for (int64_t v = 0; v < where->voxels; v++) {
-        closs_status status = diagnose_voxel(p, where->row, where->first + v, error);
+static closs_status diagnose_block(const part *p, const sweep_fault *where, int64_t first, int64_t voxels,
+                                   closs_error *error) {
+    for (int64_t v = 0; v < voxels; v++) {
+        closs_status status = diagnose_voxel(p, where->row, first + v, error);
         if (status != CLOSS_OK) return status;
     }
-    int64_t index = place_of(p, where->row, overflowing_block(p, where)).in_values;
+    if (!block_overflows(p, where, first, voxels)) return CLOSS_OK;
+    int64_t index = place_of(p, where->row, first).in_values;
     return refuse(error, CLOSS_OUT_OF_RANGE, index,
-                  "a loss or weight among the 64 voxels from logits[%lld] on reaches 2^19 = 524288, beyond which sums "
-                  "are not exact",
-                  (long long)index);
+                  "a loss or weight among the %lld voxels from logits[%lld] on reaches 2^19 = 524288, beyond which "
+                  "sums are not exact",
+                  (long long)voxels, (long long)index);
+}
+
+// The lowest block that has a fault is the same however the sweep was cut.
+closs_status diagnose(const part *p, const sweep_fault *where, closs_error *error) {
+    for (int64_t offset = 0; offset < where->voxels; offset += BLOCK_VOXELS) {
+        int64_t voxels = where->voxels - offset < BLOCK_VOXELS ? where->voxels - offset : BLOCK_VOXELS;
+        closs_status status = diagnose_block(p, where, where->first + offset, voxels, error);
+        if (status != CLOSS_OK) return status;
+    }
+    return refuse(error, CLOSS_OUT_OF_RANGE, -1, "the input changed while it was read");
 }

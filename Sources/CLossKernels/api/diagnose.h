@@ -6,7 +6,8 @@
 #include "driver/part.h"
 #include "driver/sweep.h"
 
-// Says what is wrong with the first bad value of the run: by voxel, then target, weight, input by class.
+// Says what is wrong in the lowest block that has a fault: by voxel, then target, weight, input by class, and after the
+// voxels the sum of their losses.
 closs_status diagnose(const part *p, const sweep_fault *where, closs_error *error);
 
 #endif

@@ -53,6 +53,21 @@ static closs_status check_stage(const closs_plan *plan, int stage, closs_error *
     return refuse(error, CLOSS_BAD_OPTION, -1, "stage is %d: expected 0 to %d", stage, closs_stage_count(plan) - 1);
 }
 
+// Adds the words of one stage, all or none.
+static closs_status add_stage(const closs_plan *plan, int stage, int64_t *into, const int64_t *from,
+                              closs_error *error) {
+    size_t first, count;
+    int64_t sum;
+    closs_stage_words(plan, stage, &first, &count);
+    for (size_t i = first; i < first + count; i++)
+        if (__builtin_add_overflow(into[i], from[i], &sum))
+            return refuse(error, CLOSS_OUT_OF_RANGE, (int64_t)i,
+                          "word %zu of the totals would be %lld + %lld: expected a sum of 64 bits", i,
+                          (long long)into[i], (long long)from[i]);
+    for (size_t i = first; i < first + count; i++) into[i] += from[i];
+    return accepted(error);
+}
+
 // A stage reads what earlier stages found and adds to its own words; both go through scratch, so that a part that is
 // refused halfway has added nothing.
 static closs_status accumulate(const closs_plan *plan, int stage, const closs_batch *batch, int64_t *totals,
@@ -74,8 +89,7 @@ static closs_status accumulate(const closs_plan *plan, int stage, const closs_ba
     clear(s.totals + first, count);
     sweep_fault found = accumulate_stage(&p, stage, s.totals, &s);
     if (found.found) return diagnose(&p, &found, error);
-    for (size_t i = first; i < first + count; i++) totals[i] += s.totals[i];
-    return accepted(error);
+    return add_stage(plan, stage, totals, s.totals, error);
 }
 
 closs_status closs_accumulate(const closs_plan *plan, int stage, const closs_batch *batch, int64_t *totals,
@@ -92,10 +106,7 @@ closs_status closs_merge(const closs_plan *plan, int stage, int64_t *into, size_
     if (status == CLOSS_OK) status = check_totals(plan, into, into_count, "into", error);
     if (status == CLOSS_OK) status = check_totals(plan, from, from_count, "from", error);
     if (status != CLOSS_OK) return status;
-    size_t first, count;
-    closs_stage_words(plan, stage, &first, &count);
-    for (size_t i = first; i < first + count; i++) into[i] += from[i];
-    return accepted(error);
+    return add_stage(plan, stage, into, from, error);
 }
 
 // ----------------------------------------------------------------------------------------------------- finish ----
@@ -210,9 +221,10 @@ static closs_status evaluate_in_two_sweeps(const part *p, const closs_gradient_b
     return accepted(error);
 }
 
-// What the divisors are, and, where the plan asks for it, whether anything must be refused: before the first write.
-static sweep_fault survey_for_one_sweep(const part *p, const scratch *s) {
-    int before = p->plan->checks == CLOSS_CHECK_BEFORE_WRITING;
+// What the divisors are, and whether anything must be refused, before the first write: where the plan asks for it, and
+// where the gradient replaces the logits, which could not be looked at again to say what was wrong with them.
+static sweep_fault survey_for_one_sweep(const part *p, const closs_gradient_buffer *gradient, const scratch *s) {
+    int before = p->plan->checks == CLOSS_CHECK_BEFORE_WRITING || gradient->values == p->batch->logits;
     survey_found found = {0};
     sweep_fault fault = {0};
     clear(s->totals, p->plan->totals.count);
@@ -231,7 +243,7 @@ static sweep_fault survey_for_one_sweep(const part *p, const scratch *s) {
 // Value and gradient together: the divisors are found beforehand.
 static closs_status evaluate_in_one_sweep(const part *p, const closs_gradient_buffer *gradient, closs_result *result,
                                           const scratch *s, closs_error *error) {
-    sweep_fault found = survey_for_one_sweep(p, s);
+    sweep_fault found = survey_for_one_sweep(p, gradient, s);
     if (found.found) return diagnose(p, &found, error);
     finish(p->plan, s->totals, 0, s->coefficients);
     closs_status status = check_coefficient_range(p->plan, s->coefficients, gradient->scale, error);

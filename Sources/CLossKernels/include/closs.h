@@ -111,7 +111,8 @@ typedef enum closs_isa {
  * need one sweep for value and gradient, it is a choice. */
 typedef enum closs_checks {
     CLOSS_CHECK_BEFORE_WRITING = 0, /* read everything once more first: a refused call leaves the gradient untouched */
-    CLOSS_CHECK_WHILE_WRITING = 1   /* one sweep: a refused call still says why, but has overwritten the gradient */
+    CLOSS_CHECK_WHILE_WRITING = 1   /* one sweep: a refused call still says why, but has overwritten the gradient. A
+                                     * gradient in place of the logits is always checked before. */
 } closs_checks;
 
 /* What a pointwise term's sum is divided by. Where it comes to zero (everything ignored) the term is 0 with a zero

@@ -276,7 +276,8 @@ LANES_INLINE void softmax_blocks(const formula *f, softmax_kind kind, const run 
     FOR_EACH_BLOCK(whole, at, kind.classes, {
         block_labels labels = mixed_labels(decode_labels(f, &at, kind.classes, &sums->bad));
         sums->valid -= labels.valid;
-        if (kind.wants & WANTS_CROSS_ENTROPY) block.weight = decode_weights(&at, labels.valid, &sums->bad);
+        if (kind.wants & WANTS_CROSS_ENTROPY || at.weights)
+            block.weight = decode_weights(&at, labels.valid, &sums->bad);
         softmax_one_block(f, kind, &at, k, &labels, &block, sums);
     });
 }

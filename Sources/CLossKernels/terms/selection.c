@@ -149,7 +149,7 @@ void selection_resolve(const closs_plan *plan, int64_t sample, const int64_t *gr
     words[RESOLVED_NEGATIVES] += group[GROUP_NEGATIVES];
     wide_add_shared(&words[RESOLVED_LOSS], wide_value(group + GROUP_POSITIVE_LOSS) + taken.loss);
     words[RESOLVED_THRESHOLD] += taken.threshold;
-    words[RESOLVED_TIES] += taken.ties;
+    words[RESOLVED_TIES] += taken.ties == INT64_MAX ? 0 : taken.ties;
 }
 
 // Arithmetic 8.4 for one group; `coefficient` gets the group's.
@@ -193,7 +193,8 @@ static double finish_samples(const closs_plan *plan, const int64_t *words, int64
         sum += group_value(plan, words[RESOLVED_POSITIVES], words[RESOLVED_NEGATIVES],
                            wide_value(&words[RESOLVED_LOSS]), samples, &coefficient);
         if (coefficients)
-            store_taken(plan, s, coefficient, words[RESOLVED_THRESHOLD], words[RESOLVED_TIES], coefficients);
+            store_taken(plan, s, coefficient, words[RESOLVED_THRESHOLD],
+                        words[RESOLVED_TIES] ? words[RESOLVED_TIES] : INT64_MAX, coefficients);
     }
     return sum / samples;
 }

@@ -19,6 +19,7 @@ enum {
 };
 
 // Words of a sample that is a group of its own, once its threshold is known.
+// Of the ties 0 stands for all of them.
 enum { RESOLVED_POSITIVES, RESOLVED_NEGATIVES, RESOLVED_LOSS, RESOLVED_THRESHOLD = 4, RESOLVED_TIES, RESOLVED_WORDS };
 
 // Words of a sample among the coefficients.
