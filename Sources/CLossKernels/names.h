@@ -47,6 +47,7 @@
 #define selection_pass               closs_inner_selection_pass
 #define selection_resolve            closs_inner_selection_resolve
 #define selection_samples_pass       closs_inner_selection_samples_pass
+#define selection_set_losses         closs_inner_selection_set_losses
 #define selection_set_threshold      closs_inner_selection_set_threshold
 #define selection_stage_digit        closs_inner_selection_stage_digit
 #define selection_stage_words        closs_inner_selection_stage_words

@@ -118,6 +118,25 @@ final class ParityTests: XCTestCase {
         }
     }
 
+    /// Ties that are taken in part, at every size: which ones, by the gradient.
+    func testTies() {
+        let seed = testSeed(109)
+        var generator = Generator(seed: seed)
+        for voxels in Self.sizes where voxels < 20_000 {
+            for scope in [Term.Scope.batch, .sample] {
+                let term = Term(
+                    .balancedBinaryCrossEntropy(
+                        negativeRatio: 0.5, minimumNegatives: voxels / 2, epsilon: 1e-6, scope: scope))
+                for subject in [Subject.blobs, .background, .bytes] {
+                    let problem = generator.problem(
+                        .sigmoid, samples: 2, classes: 1 + generator.random.below(2), voxels: voxels, terms: [term],
+                        flavour: .ties, subject: subject)
+                    eachInstructionSet(problem, "\(voxels) voxels, \(subject), seed \(seed)")
+                }
+            }
+        }
+    }
+
     /// A batch cut into parts, accumulated apart, merged in any order.
     func testParts() {
         let seed = testSeed(105)

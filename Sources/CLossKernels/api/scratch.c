@@ -8,10 +8,11 @@ static size_t group_words(const closs_plan *plan) {
     return plan->balanced && plan->balanced->scope == CLOSS_PER_SAMPLE ? GROUP_WORDS : 0;
 }
 
-static size_t tie_words(const closs_plan *plan) { return plan->balanced ? (size_t)plan->shape.samples : 0; }
+static size_t sample_words(const closs_plan *plan) { return plan->balanced ? (size_t)plan->shape.samples : 0; }
 
 static size_t word_bytes(const closs_plan *plan) {
-    return (plan->totals.count + plan->coefficients.count + tie_words(plan) + group_words(plan)) * sizeof(int64_t);
+    return (plan->totals.count + plan->coefficients.count + 3 * sample_words(plan) + group_words(plan)) *
+           sizeof(int64_t);
 }
 
 static size_t histogram_bytes(int threads) { return (size_t)threads * WINDOW_BINS * sizeof(uint32_t); }
@@ -34,7 +35,8 @@ scratch scratch_in(const closs_plan *plan, void *memory) {
     s.totals = (int64_t *)aligned;
     s.coefficients = s.totals + plan->totals.count;
     s.tie_ends = s.coefficients + plan->coefficients.count;
-    s.group = s.tie_ends + tie_words(plan);
+    s.balanced_losses = s.tie_ends + sample_words(plan);
+    s.group = s.balanced_losses + 2 * sample_words(plan);
     s.histograms = (uint32_t *)(s.group + group_words(plan));
     return s;
 }

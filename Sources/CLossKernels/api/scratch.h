@@ -8,9 +8,10 @@
 typedef struct scratch {
     int64_t *totals; // of the call, before the caller's are touched
     int64_t *coefficients;
-    int64_t *tie_ends;    // [samples]
-    int64_t *group;       // of one sample that is a selection group of its own
-    uint32_t *histograms; // [selection threads][WINDOW_BINS]
+    int64_t *tie_ends;        // [samples]
+    int64_t *balanced_losses; // [samples][2]
+    int64_t *group;           // of one sample that is a selection group of its own
+    uint32_t *histograms;     // [selection threads][WINDOW_BINS]
 } scratch;
 
 size_t scratch_bytes(const closs_plan *plan);

@@ -20,22 +20,23 @@ static void clear(int64_t *words, size_t count) { memset(words, 0, count * sizeo
 
 // ------------------------------------------------------------------------------------------------- accumulate ----
 
-// One stage of a part's totals.
-static sweep_fault accumulate_stage(const part *p, int stage, int64_t *totals, const scratch *s) {
+// One stage of a part's totals. `losses` 0: those of the balanced term will be added up with the gradient.
+static sweep_fault accumulate_stage(const part *p, int stage, int losses, int64_t *totals, const scratch *s) {
     const closs_plan *plan = p->plan;
     sweep_fault found = {0};
     if (stage == 0 && has_sums(plan)) found = totals_pass(p, totals);
     if (found.found || !plan->balanced) return found;
-    if (plan->balanced->scope == CLOSS_PER_SAMPLE) return selection_samples_pass(p, totals, s->group, s->histograms);
+    if (plan->balanced->scope == CLOSS_PER_SAMPLE)
+        return selection_samples_pass(p, losses, totals, s->group, s->histograms);
     return selection_pass(p, stage, totals, s->histograms);
 }
 
 // All stages of a whole batch.
-static sweep_fault accumulate_whole(const part *p, int64_t *totals, const scratch *s) {
-    if (closs_stage_count(p->plan) == 1) return accumulate_stage(p, 0, totals, s);
+static sweep_fault accumulate_whole(const part *p, int losses, int64_t *totals, const scratch *s) {
+    if (closs_stage_count(p->plan) == 1) return accumulate_stage(p, 0, losses, totals, s);
     sweep_fault found = {0};
     if (has_sums(p->plan)) found = totals_pass(p, totals);
-    return found.found ? found : selection_batch_pass(p, totals, s->histograms);
+    return found.found ? found : selection_batch_pass(p, losses, totals, s->histograms);
 }
 
 void closs_stage_words(const closs_plan *plan, int stage, size_t *first, size_t *count) {
@@ -87,7 +88,7 @@ static closs_status accumulate(const closs_plan *plan, int stage, const closs_ba
     closs_stage_words(plan, stage, &first, &count);
     memcpy(s.totals, totals, plan->totals.count * sizeof *totals);
     clear(s.totals + first, count);
-    sweep_fault found = accumulate_stage(&p, stage, s.totals, &s);
+    sweep_fault found = accumulate_stage(&p, stage, 1, s.totals, &s);
     if (found.found) return diagnose(&p, &found, error);
     return add_stage(plan, stage, totals, s.totals, error);
 }
@@ -189,7 +190,7 @@ static closs_status write_gradient(const closs_plan *plan, const int64_t *coeffi
         sweep_fault fault = survey_pass(&p, 1, 0, &found);
         if (fault.found) return diagnose(&p, &fault, error);
     }
-    gradient_pass(&p, coefficients, gradient, scratch_in(plan, memory).tie_ends);
+    gradient_pass(&p, coefficients, gradient, scratch_in(plan, memory).tie_ends, 0);
     return accepted(error);
 }
 
@@ -209,13 +210,16 @@ closs_status closs_gradient(const closs_plan *plan, const int64_t *coefficients,
 static closs_status evaluate_in_two_sweeps(const part *p, const closs_gradient_buffer *gradient, closs_result *result,
                                            const scratch *s, closs_error *error) {
     clear(s->totals, p->plan->totals.count);
-    sweep_fault found = accumulate_whole(p, s->totals, s);
+    sweep_fault found = accumulate_whole(p, !gradient, s->totals, s);
     if (found.found) return diagnose(p, &found, error);
     if (gradient) {
         finish(p->plan, s->totals, 0, s->coefficients);
         closs_status status = check_coefficient_range(p->plan, s->coefficients, gradient->scale, error);
         if (status != CLOSS_OK) return status;
-        gradient_pass(p, s->coefficients, gradient, s->tie_ends);
+        int64_t *losses = p->plan->balanced ? s->balanced_losses : 0;
+        if (losses) clear(losses, (size_t)p->samples * 2);
+        gradient_pass(p, s->coefficients, gradient, s->tie_ends, losses);
+        if (losses) selection_set_losses(p->plan, losses, s->totals);
     }
     finish(p->plan, s->totals, result, 0);
     return accepted(error);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "driver/selection_passes.h"
+#include "kernels/key.h"
 #include "sums/wide.h"
 #include "terms/pointwise.h"
 #include "terms/region.h"
@@ -103,8 +104,9 @@ typedef struct gradient_context {
     const int64_t *coefficients;
     const closs_gradient_buffer *gradient;
     gradient_store store;
-    const int64_t *tie_ends; // of each sample of the part, in values from its first
-    int64_t *totals;         // of the combined pass
+    const int64_t *tie_ends;  // of each sample of the part, in values from its first
+    int64_t *balanced_losses; // of each sample of the part, or NULL
+    int64_t *totals;          // of the combined pass
 } gradient_context;
 
 static gradient_store store_of(const part *p, const closs_gradient_buffer *gradient) {
@@ -134,7 +136,7 @@ static void scale_coefficients(const gradient_context *c, int64_t row, int64_t f
         const int64_t *words =
             c->coefficients + plan->coefficients.selection + (p->first_sample + sample) * TAKEN_WORDS;
         k->balanced = (float)load_double(&words[TAKEN_COEFFICIENT]) * scale;
-        k->threshold = (uint32_t)words[TAKEN_THRESHOLD];
+        k->threshold = float_of_key((uint32_t)words[TAKEN_THRESHOLD]);
         k->tie_end = c->tie_ends[sample] - (channel * p->voxels + first);
     }
 }
@@ -148,7 +150,9 @@ static fault gradient_run(void *context, int thread, int64_t row, int64_t first,
     run at = part_run(c->part, row, first, voxels, c->gradient->values, c->store);
     const closs_plan *plan = c->part->plan;
     if (!c->totals) {
-        plan->kernels->gradient(&plan->formula, &at, &k);
+        __int128 loss = 0;
+        plan->kernels->gradient(&plan->formula, &at, &k, c->balanced_losses ? &loss : 0);
+        if (c->balanced_losses) wide_add_shared(c->balanced_losses + row_sample(c->part, row) * WIDE_WORDS, loss);
         return FAULT_NONE;
     }
     class_sums classes[CLOSS_MAX_CLASSES];
@@ -158,10 +162,10 @@ static fault gradient_run(void *context, int thread, int64_t row, int64_t first,
     return found;
 }
 
-void gradient_pass(const part *p, const int64_t *coefficients, const closs_gradient_buffer *gradient,
-                   int64_t *tie_ends) {
+void gradient_pass(const part *p, const int64_t *coefficients, const closs_gradient_buffer *gradient, int64_t *tie_ends,
+                   int64_t *balanced_losses) {
     find_tie_ends(p, coefficients, tie_ends);
-    gradient_context context = {p, coefficients, gradient, store_of(p, gradient), tie_ends, 0};
+    gradient_context context = {p, coefficients, gradient, store_of(p, gradient), tie_ends, balanced_losses, 0};
     sweep s = sweep_of(p, gradient_run, &context);
     s.backwards = 1;
     run_sweep(&s);
@@ -169,7 +173,7 @@ void gradient_pass(const part *p, const int64_t *coefficients, const closs_gradi
 
 sweep_fault combined_pass(const part *p, const int64_t *coefficients, const closs_gradient_buffer *gradient,
                           int64_t *totals) {
-    gradient_context context = {p, coefficients, gradient, store_of(p, gradient), 0, totals};
+    gradient_context context = {p, coefficients, gradient, store_of(p, gradient), 0, 0, totals};
     sweep s = sweep_of(p, gradient_run, &context);
     return run_sweep(&s);
 }

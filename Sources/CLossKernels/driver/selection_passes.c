@@ -93,7 +93,8 @@ static sweep_fault count_stage(const part *p, int stage, group_rows rows, int64_
 typedef struct window_context {
     const part *part;
     selection_window window;
-    int sweep; // 0 reads targets only
+    int sweep;  // 0 reads targets only
+    int losses; // are added up here; otherwise the gradient does it
     uint32_t *histograms;
     int64_t positives, negatives, above;
     int64_t loss[2];
@@ -106,7 +107,8 @@ static fault window_run(void *context, int thread, int64_t row, int64_t first, i
     const closs_plan *plan = c->part->plan;
     fault found = c->sweep == 0
                       ? plan->kernels->selection_targets(&plan->formula, &at, &sums)
-                      : plan->kernels->selection_in_window(&plan->formula, &at, &c->window, c->sweep == 1,
+                      : plan->kernels->selection_in_window(&plan->formula, &at, &c->window,
+                                                           (selection_sweep){c->sweep == 1, c->losses},
                                                            c->histograms + (size_t)thread * WINDOW_BINS, &sums);
     if (found != FAULT_NONE) return found;
     if (c->sweep == 0) {
@@ -179,8 +181,9 @@ static sweep_fault sweep_window(window_context *c, group_rows rows, int *threads
 }
 
 // Finds a whole group's threshold; 0 where the sample was no help, and nothing is written then.
-static int find_by_window(const part *p, group_rows rows, int64_t *group, uint32_t *histograms, sweep_fault *found) {
-    window_context c = {.part = p, .histograms = histograms};
+static int find_by_window(const part *p, group_rows rows, int losses, int64_t *group, uint32_t *histograms,
+                          sweep_fault *found) {
+    window_context c = {.part = p, .losses = losses, .histograms = histograms};
     int threads;
     if (rows.count * p->voxels < SAMPLE_SHARE * SAMPLE_BLOCKS * BLOCK_VOXELS / 8) return 0;
     *found = sweep_window(&c, rows, &threads);
@@ -213,26 +216,26 @@ sweep_fault selection_pass(const part *p, int stage, int64_t *totals, uint32_t *
     return count_stage(p, stage, (group_rows){0, part_rows(p)}, totals + p->plan->totals.selection, histograms);
 }
 
-static sweep_fault find_threshold(const part *p, group_rows rows, int64_t *group, uint32_t *histograms) {
+static sweep_fault find_threshold(const part *p, group_rows rows, int losses, int64_t *group, uint32_t *histograms) {
     sweep_fault found = {0};
-    if (find_by_window(p, rows, group, histograms, &found)) return found;
+    if (find_by_window(p, rows, losses, group, histograms, &found)) return found;
     for (int stage = 0; stage < SELECTION_DIGITS && !found.found; stage++)
         found = count_stage(p, stage, rows, group, histograms);
     return found;
 }
 
-sweep_fault selection_batch_pass(const part *p, int64_t *totals, uint32_t *histograms) {
+sweep_fault selection_batch_pass(const part *p, int losses, int64_t *totals, uint32_t *histograms) {
     int64_t *group = totals + p->plan->totals.selection;
     group_rows rows = {0, part_rows(p)};
-    sweep_fault found = find_threshold(p, rows, group, histograms);
+    sweep_fault found = find_threshold(p, rows, losses, group, histograms);
     return found.found ? found : count_stage(p, SELECTION_STAGES - 1, rows, group, histograms);
 }
 
-sweep_fault selection_samples_pass(const part *p, int64_t *totals, int64_t *group, uint32_t *histograms) {
+sweep_fault selection_samples_pass(const part *p, int losses, int64_t *totals, int64_t *group, uint32_t *histograms) {
     int64_t rows = plan_rows_per_sample(p->plan);
     for (int64_t s = 0; s < p->samples; s++) {
         memset(group, 0, GROUP_WORDS * sizeof *group);
-        sweep_fault found = find_threshold(p, (group_rows){s * rows, rows}, group, histograms);
+        sweep_fault found = find_threshold(p, (group_rows){s * rows, rows}, losses, group, histograms);
         if (found.found) return found;
         selection_resolve(p->plan, p->first_sample + s, group, totals);
     }

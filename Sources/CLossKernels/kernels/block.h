@@ -173,18 +173,18 @@ static inline void copy_back(const run *rest, int classes, const padded_block *p
 // taken back.
 #define FOR_EACH_BLOCK(whole, at, classes, ...)                                                                        \
     do {                                                                                                               \
-        int64_t offset = 0;                                                                                            \
-        for (; offset + BLOCK_VOXELS <= (whole)->voxels; offset += BLOCK_VOXELS) {                                     \
-            run at = run_from(whole, offset);                                                                          \
+        int64_t offset_ = 0;                                                                                           \
+        for (; offset_ + BLOCK_VOXELS <= (whole)->voxels; offset_ += BLOCK_VOXELS) {                                   \
+            run at = run_from(whole, offset_);                                                                         \
             at.voxels = BLOCK_VOXELS;                                                                                  \
             __VA_ARGS__;                                                                                               \
         }                                                                                                              \
-        if (offset < (whole)->voxels) {                                                                                \
-            padded_block pad;                                                                                          \
-            run rest = run_from(whole, offset);                                                                        \
-            run at = padded_run(&rest, classes, &pad);                                                                 \
+        if (offset_ < (whole)->voxels) {                                                                               \
+            padded_block pad_;                                                                                         \
+            run rest_ = run_from(whole, offset_);                                                                      \
+            run at = padded_run(&rest_, classes, &pad_);                                                               \
             __VA_ARGS__;                                                                                               \
-            copy_back(&rest, classes, &pad);                                                                           \
+            copy_back(&rest_, classes, &pad_);                                                                         \
         }                                                                                                              \
     } while (0)
 

@@ -9,7 +9,6 @@
 #include "kernels/block.h"
 #include "kernels/elementary.h"
 #include "kernels/exact.h"
-#include "kernels/order.h"
 #include "kernels/softmax.h"
 
 // Which terms a copy of the walk can hold.
@@ -36,7 +35,8 @@ typedef struct channel_sums {
     u64x16 product, probability, square, target, target_square;
     u64x16 loss[CLOSS_MAX_TERMS], weight[CLOSS_MAX_TERMS];
     vi32 count, valid, bad;
-    i32x16 beyond;     // lanes whose loss or weight left the exact range
+    i32x16 beyond; // lanes whose loss or weight left the exact range
+    lane_losses balanced;
     vu8 largest_label; // of a simple walk
     vf32 not_finite;
     int64_t blocks;
@@ -219,12 +219,10 @@ LANES_INLINE void total_block(const formula *f, const run *at, channel_kind kind
 
 // Values that the balanced term counts: positives, and negatives that the threshold selects.
 LANES_INLINE vi32 balanced_lanes(const run_coefficients *k, const channel_values *x, int64_t first) {
-    vu32 key = key_of(x->input);
-    vi32 hard = key > k->threshold;
-    vi32 tied = key == k->threshold;
     int64_t left = k->tie_end - first;
     int32_t tied_lanes = left < 0 ? 0 : left > LANES ? LANES : (int32_t)left;
-    return x->valid & (x->positive | hard | (tied & (lane_numbers() < tied_lanes)));
+    vi32 taken = (x->input > k->threshold) | ((x->input == k->threshold) & (lane_numbers() < tied_lanes));
+    return x->valid & (x->positive | taken);
 }
 
 LANES_INLINE vf32 pointwise_gradient(const formula *f, const run *at, const run_coefficients *k, channel_kind kind,
@@ -285,13 +283,14 @@ LANES_INLINE void channel_block(const formula *f, const run *at, const run_coeff
         if (kind.simple) sums->largest_label = larger_bytes(at, sums->largest_label);
         total_block(f, at, kind, &x, sums);
     }
+    if (kind.mode & MODE_BALANCED_LOSS)
+        add_losses(&sums->balanced, balanced_lanes(k, &x, first), f32_select(x.positive, x.n0, x.n1), &sums->bad);
     if (kind.mode & MODE_GRADIENT) store_gradient(at->gradient, channel_gradient(f, at, k, kind, &x, first), at->store);
 }
 
-// Any run.
+// Any run; `first` is the number of its first voxel in the run that the coefficients are for.
 LANES_INLINE void channel_blocks(const formula *f, const run *whole, const run_coefficients *k, channel_kind kind,
-                                 channel_sums *sums) {
-    int64_t first = 0;
+                                 int64_t first, channel_sums *sums) {
     FOR_EACH_BLOCK(whole, at, 1, {
         channel_block(f, &at, k, kind, first, sums);
         first += BLOCK_VOXELS;
@@ -347,17 +346,19 @@ LANES_INLINE int64_t simple_channel_walk(const formula *f, const run *whole, con
     case ONLY_REGION: return simple_channel_blocks(f, whole, k, ONLY_REGION, mode, sums);
     case ONE_BINARY: return simple_channel_blocks(f, whole, k, ONE_BINARY, mode, sums);
     case ONE_FOCAL_2: return simple_channel_blocks(f, whole, k, ONE_FOCAL_2, mode, sums);
+    case ONLY_BALANCED: return mode & MODE_GRADIENT ? simple_channel_blocks(f, whole, k, ONLY_BALANCED, mode, sums) : 0;
     default: return 0;
     }
 }
 
 LANES_INLINE void channel_walk(const formula *f, const run *whole, const run_coefficients *k, int mode,
                                channel_sums *sums) {
-    run rest = run_from(whole, simple_channel_walk(f, whole, k, mode, sums));
+    int64_t done = simple_channel_walk(f, whole, k, mode, sums);
+    run rest = run_from(whole, done);
     if (f->activation == CLOSS_SIGMOID)
-        channel_blocks(f, &rest, k, (channel_kind){CLOSS_SIGMOID, ANY_TERMS, mode, 0}, sums);
+        channel_blocks(f, &rest, k, (channel_kind){CLOSS_SIGMOID, ANY_TERMS, mode, 0}, done, sums);
     else
-        channel_blocks(f, &rest, k, (channel_kind){CLOSS_PROBABILITIES, ANY_TERMS, mode, 0}, sums);
+        channel_blocks(f, &rest, k, (channel_kind){CLOSS_PROBABILITIES, ANY_TERMS, mode, 0}, done, sums);
 }
 
 static fault finish_channel_sums(const formula *f, const run *whole, const channel_sums *sums, run_sums *out) {
@@ -387,9 +388,14 @@ static fault channel_totals(const formula *f, const run *whole, run_sums *out) {
     return finish_channel_sums(f, whole, &sums, out);
 }
 
-static void channel_gradients(const formula *f, const run *whole, const run_coefficients *k) {
-    channel_sums unused = {0};
-    channel_walk(f, whole, k, MODE_GRADIENT, &unused);
+static void channel_gradients(const formula *f, const run *whole, const run_coefficients *k, __int128 *balanced_loss) {
+    channel_sums sums = {0};
+    if (!balanced_loss) {
+        channel_walk(f, whole, k, MODE_GRADIENT, &sums);
+        return;
+    }
+    channel_walk(f, whole, k, MODE_GRADIENT | MODE_BALANCED_LOSS, &sums);
+    *balanced_loss = total_losses(&sums.balanced);
 }
 
 static fault channel_totals_and_gradient(const formula *f, const run *whole, const run_coefficients *k, run_sums *out) {

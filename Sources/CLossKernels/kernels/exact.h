@@ -52,4 +52,31 @@ LANES_INLINE i32x16 beyond_limit(f32x16 t) { return ~(t < LOSS_LIMIT); }
 
 LANES_INLINE int any_beyond(i32x16 mask) { return __builtin_reduce_or(mask) != 0; }
 
+// Lanes added one by one to a loss, each rounded by itself (8.3).
+typedef struct lane_losses {
+    u64x16 sum;
+    int64_t additions;
+} lane_losses;
+
+LANES_INLINE void add_losses(lane_losses *losses, vi32 lanes, vf32 loss, vi32 *bad) {
+    loss = f32_keep(lanes, loss);
+    *bad |= ~(loss < LOSS_LIMIT);
+    exact_add(&losses->sum, SIXTEEN(loss, 0), LOSS_ANCHOR);
+    exact_add(&losses->sum, SIXTEEN(loss, 16), LOSS_ANCHOR);
+    exact_add(&losses->sum, SIXTEEN(loss, 32), LOSS_ANCHOR);
+    exact_add(&losses->sum, SIXTEEN(loss, 48), LOSS_ANCHOR);
+    losses->additions += LANES / TREE_LANES;
+}
+
+// A lane's sum fits 64 bits, that of all lanes may not.
+LANES_INLINE __int128 total_losses(const lane_losses *losses) {
+    union {
+        double value;
+        uint64_t bits;
+    } base = {.value = LOSS_ANCHOR};
+    __int128 total = 0;
+    for (int j = 0; j < TREE_LANES; j++) total += (int64_t)(losses->sum[j] - base.bits * (uint64_t)losses->additions);
+    return total;
+}
+
 #endif

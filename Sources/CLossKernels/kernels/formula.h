@@ -65,10 +65,10 @@ typedef struct run {
 typedef struct run_coefficients {
     const float *target, *constant, *probability; // A, B, Q of the run's classes, [classes] (a channel's kernel: [1])
     float pointwise[CLOSS_MAX_TERMS];
-    // The balanced term (8): the values that take part are the positives and the negatives with a key above the
+    // The balanced term (8): the values that take part are the positives and the negatives above the
     // threshold, and of those at the threshold the ones below `tie_end` (counted from the run's first voxel).
     float balanced;
-    uint32_t threshold;
+    float threshold; // NaN where none is taken
     int64_t tie_end;
 } run_coefficients;
 
@@ -111,6 +111,12 @@ typedef struct selection_window {
     uint32_t bins;
 } selection_window;
 
+// What a sweep over a window does besides counting: the first one also checks the input, and unless the losses come with
+// the gradient, adds up those of the positives; each then adds up those of the negatives above the window.
+typedef struct selection_sweep {
+    int first, losses;
+} selection_sweep;
+
 typedef struct selection_sums {
     int64_t positives, negatives;
     __int128 positive_loss; // in quanta
@@ -122,7 +128,8 @@ typedef struct selection_sums {
 typedef struct kernels {
     closs_isa isa;
     fault (*totals)(const formula *, const run *, run_sums *);
-    void (*gradient)(const formula *, const run *, const run_coefficients *);
+    // `balanced_loss`: gets the loss of the values that the balanced term takes; NULL: not wanted.
+    void (*gradient)(const formula *, const run *, const run_coefficients *, __int128 *balanced_loss);
     fault (*totals_and_gradient)(const formula *, const run *, const run_coefficients *, run_sums *);
     fault (*survey)(const formula *, const run *, int with_logits, run_survey *, run_sums *);
     fault (*selection_start)(const formula *, const run *, const selection_digit *, uint32_t *histogram,
@@ -131,8 +138,8 @@ typedef struct kernels {
     fault (*selection_above)(const formula *, const run *, const selection_digit *, uint32_t *histogram,
                              selection_sums *);
     fault (*selection_targets)(const formula *, const run *, selection_sums *);
-    fault (*selection_in_window)(const formula *, const run *, const selection_window *, int first, uint32_t *histogram,
-                                 selection_sums *);
+    fault (*selection_in_window)(const formula *, const run *, const selection_window *, selection_sweep,
+                                 uint32_t *histogram, selection_sums *);
     int64_t (*selection_ties)(const formula *, const run *, uint32_t threshold);
     int64_t (*negative_loss)(const formula *, uint32_t key); // in quanta
 } kernels;

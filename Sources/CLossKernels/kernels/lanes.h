@@ -73,13 +73,23 @@ LANES_INLINE vi32 lane_numbers(void) {
                   44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
 }
 
-// Bit j is set where lane j of the mask is.
-LANES_INLINE uint64_t i32_bits(vi32 mask) {
-    typedef _Bool flags __attribute__((ext_vector_type(LANES)));
-    flags set = __builtin_convertvector(mask, flags);
+typedef _Bool vflags __attribute__((ext_vector_type(LANES)));
+
+LANES_INLINE uint64_t bits_of_flags(vflags flags) {
     uint64_t bits;
-    __builtin_memcpy(&bits, &set, sizeof bits);
+    __builtin_memcpy(&bits, &flags, sizeof bits);
     return bits;
+}
+
+// Bit j is set where lane j of the mask is.
+LANES_INLINE uint64_t i32_bits(vi32 mask) { return bits_of_flags(__builtin_convertvector(mask, vflags)); }
+
+LANES_INLINE uint64_t byte_bits(vu8 mask) { return bits_of_flags(__builtin_convertvector(mask, vflags)); }
+
+LANES_INLINE vi32 i32_mask(uint64_t bits) {
+    vflags flags;
+    __builtin_memcpy(&flags, &bits, sizeof flags);
+    return -__builtin_convertvector(flags, vi32);
 }
 
 LANES_INLINE int i32_any(vi32 mask) { return __builtin_reduce_or(mask) != 0; }

@@ -7,39 +7,14 @@
 #define CLOSS_KERNELS_SELECT_H
 
 #include "kernels/channel.h"
+#include "kernels/key.h"
+#include "kernels/order.h"
 
 typedef struct selection_values {
     vf32 input;
     vi32 positive, negative;
     vu32 key;
 } selection_values;
-
-// Lanes added one by one to a loss, each rounded by itself (8.3).
-typedef struct lane_losses {
-    u64x16 sum;
-    int64_t additions;
-} lane_losses;
-
-LANES_INLINE void add_losses(lane_losses *losses, vi32 lanes, vf32 loss, vi32 *bad) {
-    loss = f32_keep(lanes, loss);
-    *bad |= ~(loss < LOSS_LIMIT);
-    exact_add(&losses->sum, SIXTEEN(loss, 0), LOSS_ANCHOR);
-    exact_add(&losses->sum, SIXTEEN(loss, 16), LOSS_ANCHOR);
-    exact_add(&losses->sum, SIXTEEN(loss, 32), LOSS_ANCHOR);
-    exact_add(&losses->sum, SIXTEEN(loss, 48), LOSS_ANCHOR);
-    losses->additions += LANES / TREE_LANES;
-}
-
-// A lane's sum fits 64 bits, that of all lanes may not.
-LANES_INLINE __int128 total_losses(const lane_losses *losses) {
-    union {
-        double value;
-        uint64_t bits;
-    } base = {.value = LOSS_ANCHOR};
-    __int128 total = 0;
-    for (int j = 0; j < TREE_LANES; j++) total += (int64_t)(losses->sum[j] - base.bits * (uint64_t)losses->additions);
-    return total;
-}
 
 LANES_INLINE selection_values load_selection(const formula *f, const run *at, vi32 *bad) {
     channel_values x;
@@ -150,80 +125,114 @@ static fault selection_above(const formula *f, const run *whole, const selection
     return i32_any(state.bad) ? FAULT_FOUND : FAULT_NONE;
 }
 
-// Negatives that wait until there is a vector of them: where few of a block are taken, a loss for every lane is dear.
-typedef struct waiting_negatives {
-    float input[2 * LANES];
-    int count;
-} waiting_negatives;
+// A block's values, and its positives and negatives as sets of bits.
+typedef struct selection_sets {
+    vf32 input;
+    uint64_t positive, negative;
+} selection_sets;
 
-LANES_INLINE void add_waiting(const formula *f, waiting_negatives *waiting, int count, selection_state *state) {
-    vi32 lanes = lane_numbers() < count;
-    vf32 input = f32_keep(lanes, f32_load(waiting->input));
-    add_losses(&state->losses, lanes, loss_of(f, input, 0), &state->bad);
+typedef struct window_state {
+    lane_losses losses;
+    int64_t above;
+    vi32 bad;
+    vu8 largest_label; // of a simple run
+    vf32 not_finite;
+} window_state;
+
+// A window by the floats that its edges are, so that a vector needs no keys.
+typedef struct window_edges {
+    float base, end, top;
+} window_edges;
+
+LANES_INLINE window_edges edges_of(const selection_window *w) {
+    uint64_t end = (uint64_t)w->base + ((uint64_t)w->bins << w->shift);
+    return (window_edges){float_from_key(w->base), float_from_key(end), float_from_key((uint64_t)w->top + 1)};
 }
 
-LANES_INLINE void wait_negatives(const formula *f, vf32 input, vi32 lanes, waiting_negatives *waiting,
-                                 selection_state *state) {
-    uint64_t set = i32_bits(lanes);
+LANES_INLINE selection_sets load_sets(const formula *f, const run *at, int simple, window_state *state) {
+    selection_sets sets = {.input = f32_load(at->logits)};
+    if (simple) {
+        vu8 labels = *(const vu8_anywhere *)at->targets;
+        state->largest_label = __builtin_elementwise_max(labels, state->largest_label);
+        sets.positive = byte_bits((vu8)(labels == (uint8_t)positive_label(f, at)));
+        sets.negative = ~sets.positive;
+    } else {
+        channel_values x;
+        load_target(f, at, &x, &state->bad);
+        sets.positive = i32_bits(x.positive);
+        sets.negative = i32_bits(x.valid & ~x.positive);
+    }
+    return sets;
+}
+
+LANES_INLINE void count_keys(const selection_window *w, vf32 input, uint64_t set, uint32_t *histogram) {
     if (!set) return;
     float each[LANES];
     f32_store(each, input);
-    for (; set; set &= set - 1) waiting->input[waiting->count++] = each[__builtin_ctzll(set)];
-    if (waiting->count < LANES) return;
-    add_waiting(f, waiting, LANES, state);
-    waiting->count -= LANES;
-    memcpy(waiting->input, waiting->input + LANES, sizeof each);
+    for (; set; set &= set - 1) histogram[(key_of_float(each[__builtin_ctzll(set)]) - w->base) >> w->shift]++;
 }
 
-typedef struct window_lanes {
-    vi32 within, above;
-    vu32 place;
-} window_lanes;
-
-LANES_INLINE window_lanes lanes_of_window(const selection_window *window, const selection_values *x) {
-    vu32 place = (x->key - window->base) >> window->shift;
-    vi32 from_base = x->negative & (x->key >= window->base) & (x->key <= window->top);
-    vi32 below_end = place < window->bins;
-    return (window_lanes){from_base & below_end, from_base & ~below_end, place};
+// Losses that would be too large show in the logits; large logits are rare.
+LANES_INLINE void check_window_input(const formula *f, const run *at, const selection_sets *x, window_state *state) {
+    state->not_finite = f32_fma(x->input, f32_splat(0), state->not_finite);
+    if (f->activation == CLOSS_PROBABILITIES) {
+        state->bad |= ~((x->input >= 0) & (x->input <= 1)) & lanes_inside(at);
+    } else if (i32_any(f32_abs(x->input) >= LOSS_LIMIT)) {
+        state->bad |= i32_mask(x->negative) & (x->input >= LOSS_LIMIT);
+        state->bad |= i32_mask(x->positive) & (x->input <= -LOSS_LIMIT);
+    }
 }
 
-// In a window's first sweep the positives are added up as well, and the input is checked.
-LANES_INLINE void first_window_block(const formula *f, const run *at, const selection_window *window,
-                                     uint32_t *histogram, vi32 *above, selection_state *state) {
-    selection_values x = load_selection(f, at, &state->bad);
-    window_lanes lanes = lanes_of_window(window, &x);
-    count_places(lanes.place, lanes.within, histogram);
-    *above -= lanes.above;
-    start_sums(f, at, &x, state);
-    vi32 taken = lanes.above | x.positive;
-    if (!i32_any(taken)) return;
+LANES_INLINE void window_block(const formula *f, const run *at, int simple, const selection_window *w,
+                               window_edges edges, selection_sweep sweep, uint32_t *histogram, window_state *state) {
+    selection_sets x = load_sets(f, at, simple, state);
+    uint64_t past_end = i32_bits(x.input >= edges.end);
+    count_keys(w, x.input, x.negative & ~past_end & i32_bits(x.input >= edges.base), histogram);
+    uint64_t above = x.negative & past_end;
+    if (sweep.first) {
+        check_window_input(f, at, &x, state);
+        state->above += __builtin_popcountll(above);
+    } else {
+        above &= i32_bits(x.input < edges.top);
+    }
+    uint64_t lossy = sweep.first ? above | x.positive : above;
+    if (!sweep.losses || !lossy) return;
     channel_values values = {.input = x.input};
     activate(f->activation, &values);
-    add_losses(&state->losses, taken, f32_select(x.positive, values.n0, values.n1), &state->bad);
+    add_losses(&state->losses, i32_mask(lossy), f32_select(i32_mask(x.positive), values.n0, values.n1), &state->bad);
 }
 
-LANES_INLINE void next_window_block(const formula *f, const run *at, const selection_window *window,
-                                    uint32_t *histogram, waiting_negatives *waiting, selection_state *state) {
-    selection_values x = load_selection(f, at, &state->bad);
-    window_lanes lanes = lanes_of_window(window, &x);
-    count_places(lanes.place, lanes.within, histogram);
-    wait_negatives(f, x.input, lanes.above, waiting, state);
+LANES_INLINE void window_blocks(const formula *f, const run *whole, const selection_window *w, selection_sweep sweep,
+                                uint32_t *histogram, window_state *state) {
+    const window_edges edges = edges_of(w);
+    const selection_window window = *w;
+    const run copy = *whole;
+    int64_t offset = 0;
+    if (is_simple(f, whole)) {
+        for (; offset + BLOCK_VOXELS <= copy.voxels; offset += BLOCK_VOXELS) {
+            run at = simple_block(&copy, offset);
+            at.channel = copy.channel;
+            at.target = copy.target == CLOSS_DENSE_U8 ? CLOSS_DENSE_U8 : CLOSS_LABELS_U8;
+            window_block(f, &at, 1, &window, edges, sweep, histogram, state);
+        }
+        if (any_byte_beyond(state->largest_label, label_count(f, whole))) state->bad = i32_splat(-1);
+    }
+    run rest = run_from(whole, offset);
+    FOR_EACH_BLOCK(&rest, at, 1, window_block(f, &at, 0, &window, edges, sweep, histogram, state));
 }
 
 // Positives and negatives above the window go into one sum of losses.
-static fault selection_in_window(const formula *f, const run *whole, const selection_window *window, int first,
-                                 uint32_t *histogram, selection_sums *sums) {
-    selection_state state = {0};
-    vi32 above = {0};
-    if (first) {
-        FOR_EACH_BLOCK(whole, at, 1, first_window_block(f, &at, window, histogram, &above, &state));
-    } else {
-        waiting_negatives waiting = {.count = 0};
-        FOR_EACH_BLOCK(whole, at, 1, next_window_block(f, &at, window, histogram, &waiting, &state));
-        add_waiting(f, &waiting, waiting.count, &state);
-    }
+static fault selection_in_window(const formula *f, const run *whole, const selection_window *window,
+                                 selection_sweep sweep, uint32_t *histogram, selection_sums *sums) {
+    window_state state = {0};
+    if (sweep.losses)
+        window_blocks(f, whole, window, (selection_sweep){sweep.first, 1}, histogram, &state);
+    else if (sweep.first)
+        window_blocks(f, whole, window, (selection_sweep){1, 0}, histogram, &state);
+    else
+        window_blocks(f, whole, window, (selection_sweep){0, 0}, histogram, &state);
     if (i32_any(state.bad | ~(state.not_finite == 0))) return FAULT_FOUND;
-    sums->above = count_total(above);
+    sums->above = state.above;
     sums->negative_loss = total_losses(&state.losses);
     return FAULT_NONE;
 }

@@ -10,7 +10,7 @@
 #include "kernels/exact.h"
 
 enum { WANTS_REGION = 1, WANTS_CROSS_ENTROPY = 2 };
-enum { MODE_TOTALS = 1, MODE_GRADIENT = 2 };
+enum { MODE_TOTALS = 1, MODE_GRADIENT = 2, MODE_BALANCED_LOSS = 4 };
 
 typedef struct softmax_kind {
     int classes;

@@ -13,11 +13,11 @@ static void settle(const run *whole) {
     if (whole->store == STORE_STREAMING) __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-static void gradient(const formula *f, const run *whole, const run_coefficients *k) {
+static void gradient(const formula *f, const run *whole, const run_coefficients *k, __int128 *balanced_loss) {
     if (f->activation == CLOSS_SOFTMAX)
         softmax_gradient(f, whole, k);
     else
-        channel_gradients(f, whole, k);
+        channel_gradients(f, whole, k, balanced_loss);
     settle(whole);
 }
 

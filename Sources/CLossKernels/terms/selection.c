@@ -152,6 +152,22 @@ void selection_resolve(const closs_plan *plan, int64_t sample, const int64_t *gr
     words[RESOLVED_TIES] += taken.ties == INT64_MAX ? 0 : taken.ties;
 }
 
+// Of a batch, finish adds the loss of the negatives that were counted singly: that share is taken off here.
+void selection_set_losses(const closs_plan *plan, const int64_t *losses, int64_t *totals) {
+    int64_t *words = totals + plan->totals.selection;
+    __int128 batch = 0;
+    for (int64_t s = 0; s < plan->shape.samples; s++) {
+        __int128 loss = wide_value(&losses[s * WIDE_WORDS]);
+        batch += loss;
+        if (per_batch(plan)) continue;
+        words[s * RESOLVED_WORDS + RESOLVED_LOSS] = words[s * RESOLVED_WORDS + RESOLVED_LOSS + 1] = 0;
+        wide_add_shared(&words[s * RESOLVED_WORDS + RESOLVED_LOSS], loss);
+    }
+    if (!per_batch(plan)) return;
+    words[GROUP_POSITIVE_LOSS] = words[GROUP_POSITIVE_LOSS + 1] = 0;
+    wide_add_shared(&words[GROUP_POSITIVE_LOSS], batch - selection_taken(plan, words).loss);
+}
+
 // Arithmetic 8.4 for one group; `coefficient` gets the group's.
 static double group_value(const closs_plan *plan, int64_t positives, int64_t negatives, __int128 loss, double groups,
                           double *coefficient) {
