@@ -320,6 +320,7 @@ LANES_INLINE int64_t simple_channel_blocks(const formula *f, const run *whole, c
     int64_t offset = 0;
     for (; offset + BLOCK_VOXELS <= copy.voxels; offset += BLOCK_VOXELS) {
         run at = simple_block(&copy, offset);
+        prefetch_ahead(at.logits);
         at.channel = copy.channel;
         at.target = copy.target == CLOSS_DENSE_U8 ? CLOSS_DENSE_U8 : CLOSS_LABELS_U8;
         channel_block(&narrow, &at, &coefficients, kind, offset, &local);

@@ -211,6 +211,7 @@ LANES_INLINE void window_blocks(const formula *f, const run *whole, const select
     if (is_simple(f, whole)) {
         for (; offset + BLOCK_VOXELS <= copy.voxels; offset += BLOCK_VOXELS) {
             run at = simple_block(&copy, offset);
+            prefetch_ahead(at.logits);
             at.channel = copy.channel;
             at.target = copy.target == CLOSS_DENSE_U8 ? CLOSS_DENSE_U8 : CLOSS_LABELS_U8;
             window_block(f, &at, 1, &window, edges, sweep, histogram, state);
