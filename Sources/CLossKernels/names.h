@@ -9,6 +9,7 @@
 #define accepted                     closs_inner_accepted
 #define check_batch                  closs_inner_check_batch
 #define check_coefficients           closs_inner_check_coefficients
+#define check_finish_overlap         closs_inner_check_finish_overlap
 #define check_result                 closs_inner_check_result
 #define check_spec                   closs_inner_check_spec
 #define check_totals                 closs_inner_check_totals

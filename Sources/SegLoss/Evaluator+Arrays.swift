@@ -87,7 +87,7 @@ extension Evaluator {
     ///   - scale: The gradient's factor, finite.
     /// - Returns: The loss and its parts.
     /// - Throws: ``LossError`` where a buffer has the wrong count or a value is refused: ``LossError/index`` is the
-    ///   value's place in its buffer. The logits are then as they were, unless ``Checks/whileWriting`` was chosen.
+    ///   value's place in its buffer. The logits are then as they were.
     public mutating func evaluateInPlace<L: Label>(
         logits: inout [Float], labels: [L], mask: [UInt8]? = nil, weights: [Float]? = nil,
         scale: Float = 1
@@ -107,7 +107,7 @@ extension Evaluator {
     ///   - scale: The gradient's factor, finite.
     /// - Returns: The loss and its parts.
     /// - Throws: ``LossError`` where a buffer has the wrong count or a value is refused: ``LossError/index`` is the
-    ///   value's place in its buffer. The logits are then as they were, unless ``Checks/whileWriting`` was chosen.
+    ///   value's place in its buffer. The logits are then as they were.
     public mutating func evaluateInPlace<T: DenseTarget>(
         logits: inout [Float], targets: [T], mask: [UInt8]? = nil, weights: [Float]? = nil,
         scale: Float = 1

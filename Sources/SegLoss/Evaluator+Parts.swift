@@ -45,6 +45,7 @@ extension Evaluator {
         logits: Span<Float>, labels: Span<L>, mask: Span<UInt8>? = nil, weights: Span<Float>? = nil,
         part: Part = .whole, stage: Int = 0, into totals: inout Totals
     ) throws(LossError) {
+        try plan.checkAgreement(with: totals.plan)
         try plan.accumulate(
             logits: logits, targets: labels, format: .labels(L.labelFormat), mask: mask, weights: weights, part: part,
             stage: stage, totals: &totals.words, workspace: &workspace)
@@ -66,6 +67,7 @@ extension Evaluator {
         logits: Span<Float>, targets: Span<T>, mask: Span<UInt8>? = nil, weights: Span<Float>? = nil,
         part: Part = .whole, stage: Int = 0, into totals: inout Totals
     ) throws(LossError) {
+        try plan.checkAgreement(with: totals.plan)
         try plan.accumulate(
             logits: logits, targets: targets, format: .dense(T.denseFormat), mask: mask, weights: weights, part: part,
             stage: stage, totals: &totals.words, workspace: &workspace)
@@ -81,6 +83,7 @@ extension Evaluator {
     /// - Returns: The loss with its parts, and the coefficients.
     /// - Throws: ``LossError`` where the totals are not those of this loss, shape and activation.
     public mutating func finish(_ totals: Totals) throws(LossError) -> Finished {
+        try plan.checkAgreement(with: totals.plan)
         let value = try plan.finish(totals.words, workspace: &workspace)
         return Finished(
             evaluation: evaluation(value), coefficients: Coefficients(words: workspace.coefficients))
@@ -102,7 +105,8 @@ extension Evaluator {
     ///   - gradient: Where the part's gradient goes: `[samples][classes][voxels]` of the part.
     ///   - write: How the gradient is written.
     /// - Throws: ``LossError`` where a buffer has the wrong count or a value is refused: ``LossError/index`` is the
-    ///   value's place in its buffer. The gradient is then as it was, unless ``Checks/whileWriting`` was chosen.
+    ///   value's place in its buffer. The gradient is then as it was. With ``Checks/whileWriting``
+    ///   the part's values are taken to be those that were accumulated, and are not looked at again.
     public mutating func gradient<L: Label>(
         logits: Span<Float>, labels: Span<L>, mask: Span<UInt8>? = nil, weights: Span<Float>? = nil,
         part: Part = .whole, coefficients: Coefficients,
@@ -125,7 +129,8 @@ extension Evaluator {
     ///   - gradient: Where the part's gradient goes: `[samples][classes][voxels]` of the part.
     ///   - write: How the gradient is written.
     /// - Throws: ``LossError`` where a buffer has the wrong count or a value is refused: ``LossError/index`` is the
-    ///   value's place in its buffer. The gradient is then as it was, unless ``Checks/whileWriting`` was chosen.
+    ///   value's place in its buffer. The gradient is then as it was. With ``Checks/whileWriting``
+    ///   the part's values are taken to be those that were accumulated, and are not looked at again.
     public mutating func gradient<T: DenseTarget>(
         logits: Span<Float>, targets: Span<T>, mask: Span<UInt8>? = nil, weights: Span<Float>? = nil,
         part: Part = .whole, coefficients: Coefficients,
@@ -148,7 +153,7 @@ extension Evaluator {
     ///   - coefficients: What ``finish(_:)`` made of the whole batch's totals.
     ///   - scale: The gradient's factor, finite.
     /// - Throws: ``LossError`` where a buffer has the wrong count or a value is refused: ``LossError/index`` is the
-    ///   value's place in its buffer. The logits are then as they were, unless ``Checks/whileWriting`` was chosen.
+    ///   value's place in its buffer. The logits are then as they were.
     public mutating func gradientInPlace<L: Label>(
         logits: inout MutableSpan<Float>, labels: Span<L>, mask: Span<UInt8>? = nil, weights: Span<Float>? = nil,
         part: Part = .whole, coefficients: Coefficients, scale: Float = 1
@@ -170,7 +175,7 @@ extension Evaluator {
     ///   - coefficients: What ``finish(_:)`` made of the whole batch's totals.
     ///   - scale: The gradient's factor, finite.
     /// - Throws: ``LossError`` where a buffer has the wrong count or a value is refused: ``LossError/index`` is the
-    ///   value's place in its buffer. The logits are then as they were, unless ``Checks/whileWriting`` was chosen.
+    ///   value's place in its buffer. The logits are then as they were.
     public mutating func gradientInPlace<T: DenseTarget>(
         logits: inout MutableSpan<Float>, targets: Span<T>, mask: Span<UInt8>? = nil, weights: Span<Float>? = nil,
         part: Part = .whole, coefficients: Coefficients, scale: Float = 1

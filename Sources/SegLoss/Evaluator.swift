@@ -165,7 +165,7 @@ extension Evaluator {
     ///   - scale: The gradient's factor, finite.
     /// - Returns: The loss and its parts.
     /// - Throws: ``LossError`` where a buffer has the wrong count or a value is refused: ``LossError/index`` is the
-    ///   value's place in its buffer. The logits are then as they were, unless ``Checks/whileWriting`` was chosen.
+    ///   value's place in its buffer. The logits are then as they were.
     public mutating func evaluateInPlace<L: Label>(
         logits: inout MutableSpan<Float>, labels: Span<L>, mask: Span<UInt8>? = nil, weights: Span<Float>? = nil,
         scale: Float = 1
@@ -186,7 +186,7 @@ extension Evaluator {
     ///   - scale: The gradient's factor, finite.
     /// - Returns: The loss and its parts.
     /// - Throws: ``LossError`` where a buffer has the wrong count or a value is refused: ``LossError/index`` is the
-    ///   value's place in its buffer. The logits are then as they were, unless ``Checks/whileWriting`` was chosen.
+    ///   value's place in its buffer. The logits are then as they were.
     public mutating func evaluateInPlace<T: DenseTarget>(
         logits: inout MutableSpan<Float>, targets: Span<T>, mask: Span<UInt8>? = nil, weights: Span<Float>? = nil,
         scale: Float = 1

@@ -16,6 +16,15 @@ internal import CLossKernels
     let totalsCount: Int
     private let termCount: Int
     private let classes: Int
+    private let purpose: Purpose
+
+    /// What the words of totals depend on.
+    private struct Purpose: Equatable {
+        let loss: Loss
+        let shape: Shape
+        let activation: Activation
+        let ignoreIndex: Int?
+    }
 
     init(_ loss: Loss, shape: Shape, activation: Activation, options: Options) throws(LossError) {
         // The C library sees the product of the extents only, so these are checked here.
@@ -35,10 +44,21 @@ internal import CLossKernels
         totalsCount = unsafe closs_totals_count(pointer)
         termCount = loss.terms.count
         classes = shape.classes
+        purpose = Purpose(
+            loss: loss, shape: .flat(samples: shape.samples, classes: shape.classes, voxels: shape.voxels),
+            activation: activation, ignoreIndex: options.ignoreIndex)
     }
 
     deinit {
         unsafe closs_plan_destroy(pointer)
+    }
+
+    /// Throws unless the totals of the other plan are totals of this one: the words alone do not tell.
+    func checkAgreement(with other: Plan) throws(LossError) {
+        guard self !== other, purpose != other.purpose else { return }
+        throw LossError(
+            kind: .badTerm,
+            message: "the totals are of another loss, shape, activation or ignored label than the evaluator's")
     }
 
     /// The instruction set that the plan's calls use; never `best`.

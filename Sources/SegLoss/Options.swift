@@ -44,7 +44,8 @@ public enum InstructionSet: Sendable, Hashable, CaseIterable {
 public enum Checks: Sendable, Hashable {
     /// Everything is read once more first: a refused call leaves the gradient untouched.
     case beforeWriting
-    /// One sweep: a refused call still says why, but has overwritten the gradient. In-place calls lose their logits.
+    /// One sweep: a refused call still says why, but has overwritten the gradient. In-place calls look at everything
+    /// before all the same. The gradient of a part is then taken without looking again at what was accumulated.
     case whileWriting
 }
 

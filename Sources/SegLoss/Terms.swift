@@ -34,7 +34,7 @@ public enum Term: Sendable, Hashable {
     public struct Focal: Sendable, Hashable {
         /// How strongly easy values are counted less, at least 0.
         public var gamma: Double
-        /// The weight of the positives, from 0 to 1; `nil` or negative: positives and negatives weigh 1.
+        /// The weight of the positives, from 0 to 1; `nil`: positives and negatives weigh 1.
         public var alpha: Double?
         /// What the sum is divided by.
         public var divisor: Divisor

@@ -30,7 +30,7 @@ public struct Totals: Sendable, Equatable {
     }
 
     /// Adds the words of one stage of `other`, which must come from an evaluator with the same loss, shape, activation
-    /// and ignored label. Up to 2^30 totals may be merged.
+    /// and ignored label. Totals of up to 2^36 voxels may be merged.
     ///
     /// - Parameters:
     ///   - other: The totals of other parts of the same batch.
@@ -38,6 +38,7 @@ public struct Totals: Sendable, Equatable {
     /// - Throws: ``LossError`` where counts or the stage do not fit, or the sum would not be exact; the totals are then
     ///   as they were.
     public mutating func merge(_ other: Totals, stage: Int = 0) throws(LossError) {
+        try plan.checkAgreement(with: other.plan)
         try plan.merge(other.words, into: &words, stage: stage)
     }
 

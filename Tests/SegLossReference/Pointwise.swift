@@ -2,7 +2,9 @@
 
 /// Softmax cross entropy.
 struct CrossEntropy {
-    /// w_c
+    /// 2^e, the power of two that the largest weight lies at or just above.
+    let scale: Double
+    /// w_c / 2^e
     let w: [Float]
     /// a_c = (1 - smoothing) * w_c
     let a: [Float]
@@ -12,8 +14,11 @@ struct CrossEntropy {
     let W: Float
 
     init(classes: Int, classWeights: [Float]?, labelSmoothing: Double) {
-        w = classWeights ?? [Float](repeating: 1, count: classes)
-        precondition(w.count == classes)
+        let given = classWeights ?? [Float](repeating: 1, count: classes)
+        precondition(given.count == classes)
+        let scale = Double(given.max()!.binade)
+        self.scale = scale
+        w = given.map { Float(Double($0) / scale) }
         var scaled: [Float] = []
         var sum = 0.0
         for weight in w {
@@ -151,14 +156,14 @@ struct PointwiseTotals {
     }
 
     func finish(
-        weight factor: Double, divisor: Term.Divisor
+        weight factor: Double, divisor: Term.Divisor, scale: Double = 1
     ) -> (term: Double, perChannel: [Double], coefficient: Float) {
         let D: Double
         switch divisor {
         case .weight: D = weight.value
-        case .valid: D = Double(valid)
-        case .all: D = Double(all)
-        case .constant(let constant): D = constant
+        case .valid: D = Double(valid) / scale
+        case .all: D = Double(all) / scale
+        case .constant(let constant): D = constant / scale
         }
         guard D > 0 else {
             return (0, [Double](repeating: 0, count: losses.count), 0)

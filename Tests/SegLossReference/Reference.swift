@@ -72,7 +72,9 @@ public enum Reference {
         var finish = Finish(problem)
         var crossEntropyCoefficients: [Float] = []
         for (i, term) in crossEntropies.enumerated() {
-            crossEntropyCoefficients.append(finish.pointwise(totals[i], at: term.index, divisor: term.divisor) * scale)
+            let coefficient = finish.pointwise(
+                totals[i], at: term.index, divisor: term.divisor, weightScale: term.formula.scale)
+            crossEntropyCoefficients.append(coefficient * scale)
         }
         finish.dice(terms.dices, sums: sums)
         var outcome = finish.outcome()
@@ -336,8 +338,11 @@ private struct Finish {
     }
 
     /// Finishes a pointwise term and gives its coefficient.
-    mutating func pointwise(_ totals: PointwiseTotals, at index: Int, divisor: Term.Divisor) -> Float {
-        let (term, perChannel, coefficient) = totals.finish(weight: problem.terms[index].weight, divisor: divisor)
+    mutating func pointwise(
+        _ totals: PointwiseTotals, at index: Int, divisor: Term.Divisor, weightScale: Double = 1
+    ) -> Float {
+        let (term, perChannel, coefficient) = totals.finish(
+            weight: problem.terms[index].weight, divisor: divisor, scale: weightScale)
         terms[index] = term
         if problem.activation != .softmax {
             for c in 0..<problem.classes {

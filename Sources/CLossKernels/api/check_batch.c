@@ -4,12 +4,17 @@
 
 #include "api/scratch.h"
 
-static const struct {
-    const char *name;
-    size_t bytes;
-    int dense;
-} TARGETS[] = {{"uint8_t labels", 1, 0}, {"uint16_t labels", 2, 0},       {"int32_t labels", 4, 0},
-               {"int64_t labels", 8, 0}, {"dense uint8_t targets", 1, 1}, {"dense float targets", 4, 1}};
+static const char *target_name(closs_target target) {
+    switch (target) {
+    case CLOSS_LABELS_U8: return "uint8_t labels";
+    case CLOSS_LABELS_U16: return "uint16_t labels";
+    case CLOSS_LABELS_I32: return "int32_t labels";
+    case CLOSS_LABELS_I64: return "int64_t labels";
+    case CLOSS_DENSE_U8: return "dense uint8_t targets";
+    case CLOSS_DENSE_F32: return "dense float targets";
+    }
+    return 0;
+}
 
 static closs_status check_range(int64_t first, int64_t count, int64_t extent, const char *name, int64_t *resolved,
                                 closs_error *error) {
@@ -42,9 +47,9 @@ static closs_status resolve_part(const closs_plan *plan, const closs_batch *batc
 }
 
 static closs_status check_targets(const closs_plan *plan, const closs_batch *batch, closs_error *error) {
-    if ((unsigned)batch->target > CLOSS_DENSE_F32)
+    if (!target_name(batch->target))
         return refuse(error, CLOSS_BAD_OPTION, -1, "target is %d: expected a closs_target", (int)batch->target);
-    if (TARGETS[batch->target].dense && plan->formula.activation == CLOSS_SOFTMAX)
+    if (target_is_dense(batch->target) && plan->formula.activation == CLOSS_SOFTMAX)
         return refuse(error, CLOSS_BAD_TERM, -1, "softmax takes class labels, not dense targets");
     if (batch->target == CLOSS_DENSE_F32 && plan->formula.has_ignore_index)
         return refuse(error, CLOSS_BAD_TERM, -1, "dense float targets have no ignore_index: a mask leaves voxels out");
@@ -78,8 +83,8 @@ static closs_status check_buffers(const part *p, const call_memory *memory, clos
     int64_t voxels = p->samples * p->voxels, values = voxels * p->plan->shape.classes;
     closs_status status = check_buffer(batch->logits, batch->logits_count, values, 0, "logits", error);
     if (status == CLOSS_OK)
-        status = check_buffer(batch->targets, batch->targets_count, TARGETS[batch->target].dense ? values : voxels, 0,
-                              TARGETS[batch->target].name, error);
+        status = check_buffer(batch->targets, batch->targets_count, target_is_dense(batch->target) ? values : voxels, 0,
+                              target_name(batch->target), error);
     if (status == CLOSS_OK) status = check_buffer(batch->mask, batch->mask_count, voxels, 1, "mask", error);
     if (status == CLOSS_OK) status = check_buffer(batch->weights, batch->weights_count, voxels, 1, "weights", error);
     if (status == CLOSS_OK) status = check_gradient(memory->gradient, values, error);
@@ -109,28 +114,54 @@ static int gradient_in_place(const closs_batch *batch, const closs_gradient_buff
     return gradient && gradient->values == batch->logits && gradient->write == CLOSS_OVERWRITE;
 }
 
+static closs_status check_disjoint(const memory_range *ranges, int count, closs_error *error) {
+    for (int i = 0; i < count; i++)
+        for (int j = i + 1; j < count; j++)
+            if ((ranges[i].written || ranges[j].written) && overlap(&ranges[i], &ranges[j]))
+                return refuse(error, CLOSS_OVERLAP, -1,
+                              "%s and %s overlap: only an overwriting gradient may be the logits' very buffer",
+                              ranges[i].name, ranges[j].name);
+    return CLOSS_OK;
+}
+
+static memory_range terms_range(const closs_result *result) {
+    return (memory_range){"result.terms", result ? result->terms : 0, result ? result->terms_count * sizeof(double) : 0,
+                          1};
+}
+
+static memory_range per_class_range(const closs_result *result) {
+    return (memory_range){"result.per_class", result ? result->per_class : 0,
+                          result ? result->per_class_count * sizeof(double) : 0, 1};
+}
+
 static closs_status check_overlap(const part *p, const call_memory *memory, closs_error *error) {
     const closs_batch *batch = p->batch;
     const closs_gradient_buffer *gradient = memory->gradient;
     int in_place = gradient_in_place(batch, gradient);
     const memory_range ranges[] = {
         {"logits", batch->logits, batch->logits_count * sizeof(float), in_place},
-        {"targets", batch->targets, batch->targets_count * TARGETS[batch->target].bytes, 0},
+        {"targets", batch->targets, batch->targets_count * target_bytes(batch->target), 0},
         {"mask", batch->mask, batch->mask_count, 0},
         {"weights", batch->weights, batch->weights_count * sizeof(float), 0},
         {"gradient", gradient && !in_place ? gradient->values : 0, gradient ? gradient->count * sizeof(float) : 0, 1},
         {"totals", memory->totals, memory->totals_count * sizeof(int64_t), memory->writes_totals},
         {"coefficients", memory->coefficients, memory->coefficients_count * sizeof(int64_t), 0},
+        terms_range(memory->result),
+        per_class_range(memory->result),
         {"scratch", memory->scratch, memory->scratch_bytes, 1},
     };
-    enum { RANGES = sizeof ranges / sizeof *ranges };
-    for (int i = 0; i < RANGES; i++)
-        for (int j = i + 1; j < RANGES; j++)
-            if ((ranges[i].written || ranges[j].written) && overlap(&ranges[i], &ranges[j]))
-                return refuse(error, CLOSS_OVERLAP, -1,
-                              "%s and %s overlap: only an overwriting gradient may be the logits' very buffer",
-                              ranges[i].name, ranges[j].name);
-    return CLOSS_OK;
+    return check_disjoint(ranges, sizeof ranges / sizeof *ranges, error);
+}
+
+closs_status check_finish_overlap(const int64_t *totals, size_t totals_count, const int64_t *coefficients,
+                                  size_t coefficients_count, const closs_result *result, closs_error *error) {
+    const memory_range ranges[] = {
+        {"totals", totals, totals_count * sizeof(int64_t), 0},
+        {"coefficients", coefficients, coefficients_count * sizeof(int64_t), 1},
+        terms_range(result),
+        per_class_range(result),
+    };
+    return check_disjoint(ranges, sizeof ranges / sizeof *ranges, error);
 }
 
 closs_status check_batch(const closs_plan *plan, const closs_batch *batch, int whole, const call_memory *memory,

@@ -12,6 +12,7 @@ typedef struct call_memory {
     size_t totals_count;
     const int64_t *coefficients;
     size_t coefficients_count;
+    const closs_result *result;
     void *scratch;
     size_t scratch_bytes;
     int writes_totals;
@@ -25,6 +26,10 @@ closs_status check_totals(const closs_plan *plan, const int64_t *totals, size_t 
                           closs_error *error);
 
 closs_status check_coefficients(const closs_plan *plan, const int64_t *coefficients, size_t count, closs_error *error);
+
+// The memory of closs_finish.
+closs_status check_finish_overlap(const int64_t *totals, size_t totals_count, const int64_t *coefficients,
+                                  size_t coefficients_count, const closs_result *result, closs_error *error);
 
 closs_status check_result(const closs_plan *plan, const closs_result *result, closs_error *error);
 

@@ -1,5 +1,6 @@
 #include "api/check_spec.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "kernels/formula.h"
@@ -107,7 +108,7 @@ static closs_status check_binary(const closs_spec *spec, int64_t i, closs_error 
 static closs_status check_focal(const closs_spec *spec, int64_t i, closs_error *error) {
     const closs_focal *t = &spec->terms[i].of.focal;
     closs_status status = needs_channels(spec, i, "focal loss", error);
-    if (status == CLOSS_OK) status = check_number(t->gamma, 0, 1000, i, "gamma", error);
+    if (status == CLOSS_OK) status = check_number(t->gamma, 0, FLT_MAX, i, "gamma", error);
     if (status == CLOSS_OK && t->has_alpha) status = check_number(t->alpha, 0, 1, i, "alpha", error);
     return status == CLOSS_OK ? check_divisor(t->divisor, t->divisor_value, i, error) : status;
 }

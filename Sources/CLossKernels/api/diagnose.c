@@ -7,13 +7,11 @@ typedef struct place {
     int64_t in_voxels, in_values, in_targets;
 } place;
 
-static int is_dense(closs_target target) { return target == CLOSS_DENSE_U8 || target == CLOSS_DENSE_F32; }
-
 static place place_of(const part *p, int64_t row, int64_t voxel) {
     int64_t sample = row_sample(p, row), channel = row_channel(p, row);
     int64_t in_voxels = sample * p->voxels + voxel;
     int64_t in_values = (sample * p->plan->shape.classes + channel) * p->voxels + voxel;
-    return (place){in_voxels, in_values, is_dense(p->batch->target) ? in_values : in_voxels};
+    return (place){in_voxels, in_values, target_is_dense(p->batch->target) ? in_values : in_voxels};
 }
 
 static int64_t label_at(const closs_batch *batch, int64_t i) {
@@ -35,7 +33,7 @@ static int is_ignored(const part *p, const place *at) {
 static int is_positive(const part *p, const place *at) {
     if (p->batch->target == CLOSS_DENSE_F32) return ((const float *)p->batch->targets)[at->in_targets] == 1;
     int64_t channel = at->in_values / p->voxels % p->plan->shape.classes;
-    int64_t positive = p->plan->formula.classes == 1 || p->batch->target == CLOSS_DENSE_U8 ? 1 : channel;
+    int64_t positive = channel_positive(p->batch->target, p->plan->shape.classes, channel);
     return label_at(p->batch, at->in_targets) == positive;
 }
 
@@ -55,7 +53,7 @@ static closs_status diagnose_target(const part *p, int64_t i, closs_error *error
     if (p->batch->target == CLOSS_DENSE_F32) return diagnose_soft_target(p, i, error);
     int64_t label = label_at(p->batch, i);
     int dense = p->batch->target == CLOSS_DENSE_U8;
-    int64_t largest = dense || f->classes == 1 ? 1 : f->classes - 1;
+    int64_t largest = channel_labels(p->batch->target, f->classes) - 1;
     if ((label >= 0 && label <= largest) || (f->has_ignore_index && label == f->ignore_index)) return CLOSS_OK;
     const char *name = dense ? "targets" : "labels";
     closs_status status = dense ? CLOSS_BAD_TARGET : CLOSS_BAD_LABEL;
@@ -97,31 +95,36 @@ static closs_status diagnose_balanced_loss(const part *p, const place *at, closs
                   (long long)at->in_values, (double)logit);
 }
 
-static closs_status diagnose_voxel(const part *p, int64_t row, int64_t voxel, closs_error *error) {
+static closs_status diagnose_voxel(const part *p, int sees, int64_t row, int64_t voxel, closs_error *error) {
     place at = place_of(p, row, voxel);
     int masked = p->batch->mask && !p->batch->mask[at.in_voxels];
-    closs_status status = masked ? CLOSS_OK : diagnose_target(p, at.in_targets, error);
-    if (status == CLOSS_OK) status = diagnose_weight(p, at.in_voxels, error);
+    closs_status status = CLOSS_OK;
+    if (sees & SEES_TARGETS && !masked) status = diagnose_target(p, at.in_targets, error);
+    if (status == CLOSS_OK && sees & SEES_WEIGHTS) status = diagnose_weight(p, at.in_voxels, error);
     int64_t classes = p->plan->formula.activation == CLOSS_SOFTMAX ? p->plan->shape.classes : 1;
-    for (int64_t c = 0; c < classes && status == CLOSS_OK; c++)
+    for (int64_t c = 0; c < classes && status == CLOSS_OK && sees & SEES_INPUT; c++)
         status = diagnose_input(p, at.in_values + c * p->voxels, error);
-    if (status == CLOSS_OK && !masked && !is_ignored(p, &at)) status = diagnose_balanced_loss(p, &at, error);
+    if (status == CLOSS_OK && sees & SEES_BALANCED_LOSSES && !masked && !is_ignored(p, &at))
+        status = diagnose_balanced_loss(p, &at, error);
     return status;
 }
 
-// Losses are added by block: one that is too large shows in the block, not in a single value.
+// Losses and weights are added by block: what is too large shows in the block, not in a single value.
 static int block_overflows(const part *p, const sweep_fault *where, int64_t first, int64_t voxels) {
     const closs_plan *plan = p->plan;
     class_sums classes[CLOSS_MAX_CLASSES];
     run_sums sums = {.classes = classes};
+    run_survey unused;
     run at = part_run(p, where->row, first, voxels, 0, STORE_PLAIN);
-    return plan->kernels->totals(&plan->formula, &at, &sums) != FAULT_NONE;
+    if (where->sees & SEES_LOSSES) return plan->kernels->totals(&plan->formula, &at, &sums) != FAULT_NONE;
+    if (where->sees & SEES_WEIGHTS) return plan->kernels->survey(&plan->formula, &at, 0, &unused, &sums) != FAULT_NONE;
+    return 0;
 }
 
 static closs_status diagnose_block(const part *p, const sweep_fault *where, int64_t first, int64_t voxels,
                                    closs_error *error) {
     for (int64_t v = 0; v < voxels; v++) {
-        closs_status status = diagnose_voxel(p, where->row, first + v, error);
+        closs_status status = diagnose_voxel(p, where->sees, where->row, first + v, error);
         if (status != CLOSS_OK) return status;
     }
     if (!block_overflows(p, where, first, voxels)) return CLOSS_OK;
@@ -132,7 +135,8 @@ static closs_status diagnose_block(const part *p, const sweep_fault *where, int6
                   (long long)voxels, (long long)index);
 }
 
-// The lowest block that has a fault is the same however the sweep was cut.
+// The lowest block with a fault that the sweep could see is the same however the sweep was cut: other faults, which may
+// stand before it, are left for the sweep that looks for them.
 closs_status diagnose(const part *p, const sweep_fault *where, closs_error *error) {
     for (int64_t offset = 0; offset < where->voxels; offset += BLOCK_VOXELS) {
         int64_t voxels = where->voxels - offset < BLOCK_VOXELS ? where->voxels - offset : BLOCK_VOXELS;

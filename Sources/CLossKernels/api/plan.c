@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,12 +21,29 @@ static const float *stored(float **storage, const float *values, size_t count, f
     return copy;
 }
 
-// Arithmetic 4: the constants of a cross-entropy term, each rounded once.
+// The power of two that the largest weight lies at or just above. Scaled by it, weights keep their digits in sums of a
+// fixed quantum, however small they are (arithmetic 4).
+static double weight_scale(const float *weights, size_t count) {
+    float largest = 0;
+    for (size_t i = 0; weights && i < count; i++)
+        if (weights[i] > largest) largest = weights[i];
+    return weights ? ldexp(1, ilogbf(largest)) : 1;
+}
+
+static const float *scaled(float **storage, const float *weights, size_t count, double scale) {
+    float *copy = *storage;
+    for (size_t i = 0; i < count; i++) copy[i] = weights ? (float)(weights[i] / scale) : 1;
+    *storage += count;
+    return copy;
+}
+
+// Arithmetic 4: the constants of a cross-entropy term.
 static void describe_cross_entropy(const closs_cross_entropy *term, int64_t classes, float **storage,
                                    pointwise_formula *f) {
     f->has_class_weights = term->class_weights != 0;
     f->plain = !f->has_class_weights && term->label_smoothing == 0;
-    f->class_weight = stored(storage, term->class_weights, (size_t)classes, 1);
+    f->weight_scale = weight_scale(term->class_weights, (size_t)classes);
+    f->class_weight = scaled(storage, term->class_weights, (size_t)classes, f->weight_scale);
     float *factors = *storage;
     *storage += classes;
     double sum = 0;
@@ -67,7 +85,7 @@ static void add_term(closs_plan *plan, size_t i, float **storage) {
     }
     plan->pointwise_index[i] = f->pointwise_count;
     pointwise_formula *described = &f->pointwise[f->pointwise_count++];
-    *described = (pointwise_formula){.kind = term->kind};
+    *described = (pointwise_formula){.kind = term->kind, .weight_scale = 1};
     if (term->kind == CLOSS_CROSS_ENTROPY) {
         describe_cross_entropy(&term->of.cross_entropy, plan->shape.classes, storage, described);
         f->counts |= described->has_class_weights;
@@ -94,8 +112,9 @@ static void lay_out(closs_plan *plan) {
     c->count = c->selection + selection_coefficients_words(plan);
 }
 
-static closs_status create_plan(const closs_spec *spec, closs_plan **plan, closs_error *error) {
+NOT_INLINED static closs_status create_plan(const closs_spec *spec, closs_plan **plan, closs_error *error) {
     if (!plan) return refuse(error, CLOSS_NULL_POINTER, -1, "plan is NULL");
+    *plan = 0; // what a refused creation leaves may be destroyed
     closs_status status = check_spec(spec, error);
     if (status != CLOSS_OK) return status;
     closs_plan *made = calloc(1, sizeof *made + storage_floats(spec) * sizeof(float));

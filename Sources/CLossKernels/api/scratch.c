@@ -20,9 +20,9 @@ static size_t histogram_bytes(int threads) { return (size_t)threads * WINDOW_BIN
 int scratch_selection_threads(const closs_plan *plan) {
     size_t logits = (size_t)(plan->shape.samples * plan->shape.classes * plan->shape.voxels) * sizeof(float);
     size_t limit = logits / 100 + (64u << 10), used = word_bytes(plan) + SCRATCH_ALIGNMENT;
-    int threads = plan->threads;
-    while (threads > 1 && used + histogram_bytes(threads) > limit) threads--;
-    return threads;
+    size_t threads = limit > used ? (limit - used) / histogram_bytes(1) : 0;
+    if (threads > (size_t)plan->threads) threads = (size_t)plan->threads;
+    return threads > 1 ? (int)threads : 1;
 }
 
 size_t scratch_bytes(const closs_plan *plan) {

@@ -71,8 +71,8 @@ static closs_status add_stage(const closs_plan *plan, int stage, int64_t *into, 
 
 // A stage reads what earlier stages found and adds to its own words; both go through scratch, so that a part that is
 // refused halfway has added nothing.
-static closs_status accumulate(const closs_plan *plan, int stage, const closs_batch *batch, int64_t *totals,
-                               size_t totals_count, void *memory, size_t memory_bytes, closs_error *error) {
+NOT_INLINED static closs_status accumulate(const closs_plan *plan, int stage, const closs_batch *batch, int64_t *totals,
+                                           size_t totals_count, void *memory, size_t memory_bytes, closs_error *error) {
     closs_status status = check_stage(plan, stage, error);
     if (status == CLOSS_OK) status = check_totals(plan, totals, totals_count, "totals", error);
     call_memory call = {.totals = totals,
@@ -148,12 +148,14 @@ static void finish(const closs_plan *plan, const int64_t *totals, closs_result *
     if (result) result->value = value;
 }
 
-static closs_status finish_totals(const closs_plan *plan, const int64_t *totals, size_t totals_count,
-                                  closs_result *result, int64_t *coefficients, size_t coefficients_count,
-                                  closs_error *error) {
+NOT_INLINED static closs_status finish_totals(const closs_plan *plan, const int64_t *totals, size_t totals_count,
+                                              closs_result *result, int64_t *coefficients, size_t coefficients_count,
+                                              closs_error *error) {
     closs_status status = check_totals(plan, totals, totals_count, "totals", error);
     if (status == CLOSS_OK) status = check_result(plan, result, error);
     if (status == CLOSS_OK && coefficients) status = check_coefficients(plan, coefficients, coefficients_count, error);
+    if (status == CLOSS_OK)
+        status = check_finish_overlap(totals, totals_count, coefficients, coefficients_count, result, error);
     if (status != CLOSS_OK) return status;
     finish(plan, totals, result, coefficients);
     return accepted(error);
@@ -169,9 +171,16 @@ closs_status closs_finish(const closs_plan *plan, const int64_t *totals, size_t 
 
 // --------------------------------------------------------------------------------------------------- gradient ----
 
-static closs_status write_gradient(const closs_plan *plan, const int64_t *coefficients, size_t coefficients_count,
-                                   const closs_batch *batch, const closs_gradient_buffer *gradient, void *memory,
-                                   size_t memory_bytes, closs_error *error) {
+// Where the plan asks for it, and where the gradient replaces the logits, which could not be looked at again to say
+// what was wrong with them.
+static int checks_before(const part *p, const closs_gradient_buffer *gradient) {
+    return p->plan->checks == CLOSS_CHECK_BEFORE_WRITING || gradient->values == p->batch->logits;
+}
+
+NOT_INLINED static closs_status write_gradient(const closs_plan *plan, const int64_t *coefficients,
+                                               size_t coefficients_count, const closs_batch *batch,
+                                               const closs_gradient_buffer *gradient, void *memory, size_t memory_bytes,
+                                               closs_error *error) {
     if (!plan) return refuse(error, CLOSS_NULL_POINTER, -1, "plan is NULL");
     if (!gradient) return refuse(error, CLOSS_NULL_POINTER, -1, "gradient is NULL");
     closs_status status = check_coefficients(plan, coefficients, coefficients_count, error);
@@ -185,7 +194,7 @@ static closs_status write_gradient(const closs_plan *plan, const int64_t *coeffi
     if (status != CLOSS_OK) return status;
     status = check_coefficient_range(plan, coefficients, gradient->scale, error);
     if (status != CLOSS_OK) return status;
-    if (plan->checks == CLOSS_CHECK_BEFORE_WRITING) {
+    if (checks_before(&p, gradient)) {
         survey_found found;
         sweep_fault fault = survey_pass(&p, 1, 0, &found);
         if (fault.found) return diagnose(&p, &fault, error);
@@ -225,10 +234,9 @@ static closs_status evaluate_in_two_sweeps(const part *p, const closs_gradient_b
     return accepted(error);
 }
 
-// What the divisors are, and whether anything must be refused, before the first write: where the plan asks for it, and
-// where the gradient replaces the logits, which could not be looked at again to say what was wrong with them.
+// What the divisors are, and whether anything must be refused, before the first write.
 static sweep_fault survey_for_one_sweep(const part *p, const closs_gradient_buffer *gradient, const scratch *s) {
-    int before = p->plan->checks == CLOSS_CHECK_BEFORE_WRITING || gradient->values == p->batch->logits;
+    int before = checks_before(p, gradient);
     survey_found found = {0};
     sweep_fault fault = {0};
     clear(s->totals, p->plan->totals.count);
@@ -259,9 +267,10 @@ static closs_status evaluate_in_one_sweep(const part *p, const closs_gradient_bu
     return accepted(error);
 }
 
-static closs_status evaluate(const closs_plan *plan, const closs_batch *batch, const closs_gradient_buffer *gradient,
-                             closs_result *result, void *memory, size_t memory_bytes, closs_error *error) {
-    call_memory call = {.gradient = gradient, .scratch = memory, .scratch_bytes = memory_bytes};
+NOT_INLINED static closs_status evaluate(const closs_plan *plan, const closs_batch *batch,
+                                         const closs_gradient_buffer *gradient, closs_result *result, void *memory,
+                                         size_t memory_bytes, closs_error *error) {
+    call_memory call = {.gradient = gradient, .result = result, .scratch = memory, .scratch_bytes = memory_bytes};
     part p;
     closs_status status = check_batch(plan, batch, 1, &call, &p, error);
     if (status == CLOSS_OK) status = check_result(plan, result, error);

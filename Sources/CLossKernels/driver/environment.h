@@ -22,15 +22,18 @@ static const float_environment CONTRACT_ENVIRONMENT = 0;
 
 static inline float_environment environment_read(void) {
     float_environment e;
-    __asm__ volatile("mrs %0, fpcr" : "=r"(e));
+    __asm__ volatile("mrs %0, fpcr" : "=r"(e) : : "memory");
     return e;
 }
 
-static inline void environment_write(float_environment e) { __asm__ volatile("msr fpcr, %0" : : "r"(e)); }
+static inline void environment_write(float_environment e) { __asm__ volatile("msr fpcr, %0" : : "r"(e) : "memory"); }
 
 #else
 #error "SegLoss knows the floating-point environment of x86-64 and AArch64"
 #endif
+
+// For what computes between entering and leaving: inlined, it could be moved out.
+#define NOT_INLINED __attribute__((noinline))
 
 // Sets the contract's environment and gives back the caller's.
 static inline float_environment environment_enter(void) {

@@ -1,17 +1,11 @@
 #include "driver/part.h"
 
-static size_t target_bytes(closs_target target) {
-    static const size_t bytes[] = {1, 2, 4, 8, 1, 4};
-    return bytes[target];
-}
-
 run part_run(const part *p, int64_t row, int64_t first, int64_t voxels, float *gradient, gradient_store store) {
     const closs_batch *batch = p->batch;
     int64_t sample = row_sample(p, row), channel = row_channel(p, row);
     int64_t in_sample = sample * p->voxels + first;
     int64_t in_classes = (sample * p->plan->shape.classes + channel) * p->voxels + first;
-    int dense = batch->target == CLOSS_DENSE_U8 || batch->target == CLOSS_DENSE_F32;
-    int64_t in_targets = dense ? in_classes : in_sample;
+    int64_t in_targets = target_is_dense(batch->target) ? in_classes : in_sample;
     return (run){
         .logits = batch->logits + in_classes,
         .class_stride = p->voxels,

@@ -12,11 +12,14 @@
 // Gradients larger than this go past the cache: they would only push out what is read again.
 static const size_t STREAMING_BYTES = 4u << 20;
 
-static sweep sweep_of(const part *p, sweep_body *body, void *context) {
+enum { SEES_EVERYTHING = SEES_TARGETS | SEES_WEIGHTS | SEES_INPUT | SEES_LOSSES };
+
+static sweep sweep_of(const part *p, int sees, sweep_body *body, void *context) {
     int64_t values = p->samples * p->plan->shape.classes * p->voxels;
     return (sweep){.rows = part_rows(p),
                    .voxels = p->voxels,
                    .threads = threads_for(p->plan->threads, values),
+                   .sees = sees,
                    .body = body,
                    .context = context};
 }
@@ -49,7 +52,7 @@ static fault totals_run(void *context, int thread, int64_t row, int64_t first, i
 
 sweep_fault totals_pass(const part *p, int64_t *totals) {
     totals_context context = {p, totals};
-    sweep s = sweep_of(p, totals_run, &context);
+    sweep s = sweep_of(p, SEES_EVERYTHING, totals_run, &context);
     return run_sweep(&s);
 }
 
@@ -90,7 +93,7 @@ static fault survey_row(void *context, int thread, int64_t row, int64_t first, i
 
 sweep_fault survey_pass(const part *p, int with_logits, int64_t *totals, survey_found *found) {
     survey_context context = {p, with_logits, totals, 0, 0};
-    sweep s = sweep_of(p, survey_row, &context);
+    sweep s = sweep_of(p, SEES_TARGETS | SEES_WEIGHTS | (with_logits ? SEES_INPUT : 0), survey_row, &context);
     sweep_fault fault = run_sweep(&s);
     memcpy(&found->largest_logit, &context.largest_logit, sizeof(float));
     memcpy(&found->largest_weight, &context.largest_weight, sizeof(float));
@@ -166,7 +169,7 @@ void gradient_pass(const part *p, const int64_t *coefficients, const closs_gradi
                    int64_t *balanced_losses) {
     find_tie_ends(p, coefficients, tie_ends);
     gradient_context context = {p, coefficients, gradient, store_of(p, gradient), tie_ends, balanced_losses, 0};
-    sweep s = sweep_of(p, gradient_run, &context);
+    sweep s = sweep_of(p, 0, gradient_run, &context);
     s.backwards = 1;
     run_sweep(&s);
 }
@@ -174,6 +177,6 @@ void gradient_pass(const part *p, const int64_t *coefficients, const closs_gradi
 sweep_fault combined_pass(const part *p, const int64_t *coefficients, const closs_gradient_buffer *gradient,
                           int64_t *totals) {
     gradient_context context = {p, coefficients, gradient, store_of(p, gradient), 0, 0, totals};
-    sweep s = sweep_of(p, gradient_run, &context);
+    sweep s = sweep_of(p, SEES_EVERYTHING, gradient_run, &context);
     return run_sweep(&s);
 }

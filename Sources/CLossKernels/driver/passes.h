@@ -16,8 +16,8 @@ typedef struct survey_found {
 
 sweep_fault survey_pass(const part *p, int with_logits, int64_t *totals, survey_found *found);
 
-// The gradient. `tie_ends` has room for a word for each sample of the part; `balanced_losses` (NULL: not wanted) for two,
-// to which the losses that the balanced term takes are added.
+// The gradient. `tie_ends` has room for a word for each sample of the part; `balanced_losses` (NULL: not wanted) for
+// two, to which the losses that the balanced term takes are added.
 void gradient_pass(const part *p, const int64_t *coefficients, const closs_gradient_buffer *gradient, int64_t *tie_ends,
                    int64_t *balanced_losses);
 

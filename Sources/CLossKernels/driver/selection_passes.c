@@ -53,13 +53,15 @@ typedef struct group_rows {
 } group_rows;
 
 // The sweep of a group's rows, with clean histograms.
-static sweep group_sweep(const part *p, group_rows rows, sweep_body *body, void *context, uint32_t *histograms) {
+static sweep group_sweep(const part *p, group_rows rows, int sees, sweep_body *body, void *context,
+                         uint32_t *histograms) {
     int threads = threads_for(p->plan->selection_threads, rows.count * p->voxels);
     memset(histograms, 0, (size_t)threads * WINDOW_BINS * sizeof *histograms);
     return (sweep){.first_row = rows.first,
                    .rows = rows.count,
                    .voxels = p->voxels,
                    .threads = threads,
+                   .sees = sees,
                    .body = body,
                    .context = context};
 }
@@ -74,7 +76,8 @@ static sweep_fault count_stage(const part *p, int stage, group_rows rows, int64_
         context.digit = selection_stage_digit(p->plan, stage, group, &words);
     else
         context.threshold = selection_taken(p->plan, group).threshold;
-    sweep s = group_sweep(p, rows, selection_run, &context, histograms);
+    sweep s =
+        group_sweep(p, rows, SEES_TARGETS | SEES_INPUT | SEES_BALANCED_LOSSES, selection_run, &context, histograms);
     sweep_fault found = run_sweep(&s);
     if (stage < SELECTION_DIGITS)
         for (int t = 0; t < s.threads; t++)
@@ -175,7 +178,8 @@ static selection_window finer_window(selection_window w, uint32_t bin) {
 }
 
 static sweep_fault sweep_window(window_context *c, group_rows rows, int *threads) {
-    sweep s = group_sweep(c->part, rows, window_run, c, c->histograms);
+    sweep s = group_sweep(c->part, rows, c->sweep ? SEES_TARGETS | SEES_INPUT | SEES_BALANCED_LOSSES : SEES_TARGETS,
+                          window_run, c, c->histograms);
     *threads = s.threads;
     return run_sweep(&s);
 }

@@ -8,8 +8,8 @@
 // One stage of the balanced term over the batch, for all samples of the part.
 sweep_fault selection_pass(const part *p, int stage, int64_t *totals, uint32_t *histograms);
 
-// The balanced term over the batch, which the part is all of, in as few sweeps as can be. `losses` 0: the gradient's pass
-// will add them up.
+// The balanced term over the batch, which the part is all of, in as few sweeps as can be. `losses` 0: the gradient's
+// pass will add them up.
 sweep_fault selection_batch_pass(const part *p, int losses, int64_t *totals, uint32_t *histograms);
 
 // The balanced term sample by sample, all stages; `group` has room for one group's words.

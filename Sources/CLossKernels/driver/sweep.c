@@ -73,5 +73,5 @@ sweep_fault run_sweep(const sweep *s) {
     if (state.fault_block == INT64_MAX) return (sweep_fault){0};
     int64_t first = state.fault_block % state.row_blocks * BLOCK_VOXELS;
     int64_t voxels = s->voxels - first < RUN_VOXELS ? s->voxels - first : RUN_VOXELS;
-    return (sweep_fault){1, s->first_row + state.fault_block / state.row_blocks, first, voxels};
+    return (sweep_fault){1, s->sees, s->first_row + state.fault_block / state.row_blocks, first, voxels};
 }

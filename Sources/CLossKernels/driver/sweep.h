@@ -9,11 +9,21 @@
 // Works on `voxels` voxels of a row from `first` on.
 typedef fault sweep_body(void *context, int thread, int64_t row, int64_t first, int64_t voxels);
 
+// What a sweep looks at, and so what a fault of it can be.
+enum {
+    SEES_TARGETS = 1,
+    SEES_WEIGHTS = 2,
+    SEES_INPUT = 4,
+    SEES_LOSSES = 8,          // of blocks
+    SEES_BALANCED_LOSSES = 16 // of single values
+};
+
 typedef struct sweep {
     int64_t first_row, rows;
     int64_t voxels; // of each row
     int threads;    // at most
     int backwards;  // from the end to the beginning: what the last sweep read last is still in the cache
+    int sees;
     sweep_body *body;
     void *context;
 } sweep;
@@ -21,6 +31,7 @@ typedef struct sweep {
 // Where a sweep met a fault: the first run, in memory order, that has one.
 typedef struct sweep_fault {
     int found;
+    int sees; // of the sweep
     int64_t row, first, voxels;
 } sweep_fault;
 

@@ -17,14 +17,17 @@
  * MEMORY. closs_plan_create is the only function that allocates; the plan owns copies of everything it needs.
  * Everything else works in memory of the caller's, whose sizes the plan tells.
  *
- * THREADS. A plan never changes after its creation: any number of threads may use it at once, each with scratch of its
- * own. A call itself runs on up to closs_spec.threads threads. The number never changes a bit of any result.
+ * THREADS. A plan never changes after its creation: any number of threads may use it at once, each with scratch, totals
+ * and results of its own. A call itself runs on up to closs_spec.threads threads. The number never changes a bit of any result.
  *
  * ERRORS. Every call that can be refused returns a status and, where closs_error is given, says what was wrong, where,
  * and what was expected. A refused call changes none of the caller's totals, logits, gradients or results (with one
  * exception, by request: see closs_checks); scratch is always the library's to overwrite.
  *
- * NUMBERS. What every operation does to the last bit stands in docs/arithmetic.md. Inputs must be finite, including
+ * STACK. A call takes up to 700 KiB of the stack of each thread that it runs on.
+ *
+ * NUMBERS. What every operation does to the last bit stands in docs/arithmetic.md. Voxel weights are resolved to 2^-32:
+ * let maps hold weights around 1. Inputs must be finite, including
  * those of voxels that are masked or ignored.
  */
 #ifndef CLOSS_H
@@ -77,7 +80,8 @@ typedef enum closs_status {
 /* What was wrong, where, and what was expected. */
 typedef struct closs_error {
     closs_status status;
-    int64_t index;     /* of the offending value in its buffer, or of the term in the spec; -1 where neither applies */
+    int64_t index;     /* of the offending value in its buffer (of a sum that is too large: of the first logit of its
+                        * block), of the word in the totals, or of the term in the spec; -1 where none applies */
     char message[240]; /* one English sentence, NUL-terminated */
 } closs_error;
 
@@ -135,6 +139,8 @@ typedef enum closs_denominator {
     CLOSS_SQUARED = 1 /* sum p^2 + sum g^2 (V-Net) */
 } closs_denominator;
 
+/* Members of a term that are left out are 0. The usual values are others for some: every weight, focal gamma 2 with
+ * alpha 0.25, Dice smoothing 1e-5 above and below, a balanced term's ratio 3 with epsilon 1e-6 per batch. */
 typedef enum closs_term_kind {
     CLOSS_CROSS_ENTROPY = 1,
     CLOSS_BINARY_CROSS_ENTROPY = 2,
@@ -157,7 +163,7 @@ typedef struct closs_cross_entropy {
  * probabilities BCELoss, whose logarithms are held at -100):
  *     sum_ic v_i [ -a_c g log p - (1-g) log(1-p) ] / divisor. */
 typedef struct closs_binary_cross_entropy {
-    const float *positive_weights; /* a, [classes], each >= 0; NULL: all 1 */
+    const float *positive_weights; /* a, [classes], each >= 0 and below 2^19; NULL: all 1 */
     size_t positive_weights_count;
     closs_divisor divisor; /* a_c does not count in the sum of weights */
     double divisor_value;
@@ -262,12 +268,12 @@ CLOSS_API int closs_isa_available(closs_isa isa);
  * with several channels that are not a softmax, channel c has target 1 where the label is c. Dense targets hold one
  * value for each channel and voxel: uint8_t 0 or 1, or float in [0, 1]. */
 typedef enum closs_target {
-    CLOSS_LABELS_U8 = 0,
-    CLOSS_LABELS_U16 = 1,
-    CLOSS_LABELS_I32 = 2,
-    CLOSS_LABELS_I64 = 3,
-    CLOSS_DENSE_U8 = 4, /* not for softmax */
-    CLOSS_DENSE_F32 = 5 /* not for softmax */
+    CLOSS_LABELS_U8 = 1,
+    CLOSS_LABELS_U16 = 2,
+    CLOSS_LABELS_I32 = 3,
+    CLOSS_LABELS_I64 = 4,
+    CLOSS_DENSE_U8 = 5, /* not for softmax */
+    CLOSS_DENSE_F32 = 6 /* not for softmax */
 } closs_target;
 
 /* A batch, or a part of one. A part holds samples first_sample .. first_sample + sample_count - 1 of the plan's shape
@@ -298,7 +304,7 @@ typedef struct closs_gradient_buffer {
     float *values; /* the logits' layout */
     size_t count;
     closs_write write;
-    float scale; /* finite; 1 for the gradient itself */
+    float scale; /* finite; 1 for the gradient itself (0, where it was left out, gives zeros) */
 } closs_gradient_buffer;
 
 /* What a loss came to. The arrays are the caller's; NULL where they are not wanted. */
@@ -324,7 +330,7 @@ CLOSS_API closs_status closs_accumulate(const closs_plan *plan, int stage, const
                                         size_t totals_count, void *scratch, size_t scratch_bytes, closs_error *error);
 
 /* The words that `stage` adds to: `*count` words from `*first` on. What to add up element by element, across
- * micro-batches or ranks (an all-reduce of int64 sums), after each stage; up to 2^30 totals at a time. The plans of all
+ * micro-batches or ranks (an all-reduce of int64 sums), after each stage; of up to 2^36 voxels in all. The plans of all
  * ranks must agree in shape, activation, terms and ignore_index. A stage that does not exist has no words. */
 CLOSS_API void closs_stage_words(const closs_plan *plan, int stage, size_t *first, size_t *count);
 

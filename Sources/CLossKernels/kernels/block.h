@@ -10,21 +10,14 @@
 
 _Static_assert((int)LANES == (int)BLOCK_VOXELS, "a block is one vector");
 
-LANES_INLINE size_t target_size(closs_target target) {
-    switch (target) {
-    case CLOSS_LABELS_U16: return 2;
-    case CLOSS_LABELS_I32:
-    case CLOSS_DENSE_F32: return 4;
-    case CLOSS_LABELS_I64: return 8;
-    default: return 1;
-    }
-}
+// What a walk does: total its run, write the gradient, and add up the losses that a balanced term takes.
+enum { MODE_TOTALS = 1, MODE_GRADIENT = 2, MODE_BALANCED_LOSS = 4 };
 
 // The rest of a run, `offset` voxels on.
 LANES_INLINE run run_from(const run *whole, int64_t offset) {
     run rest = *whole;
     rest.logits += offset;
-    rest.targets = (const char *)whole->targets + (size_t)offset * target_size(whole->target);
+    rest.targets = (const char *)whole->targets + (size_t)offset * target_bytes(whole->target);
     if (rest.mask) rest.mask += offset;
     if (rest.weights) rest.weights += offset;
     if (rest.gradient) rest.gradient += offset;
@@ -144,26 +137,24 @@ typedef struct padded_block {
     uint64_t targets[BLOCK_VOXELS];
     uint8_t mask[BLOCK_VOXELS];
     float weights[BLOCK_VOXELS];
-    float logits[CLOSS_MAX_CLASSES * BLOCK_VOXELS];
-    float gradient[CLOSS_MAX_CLASSES * BLOCK_VOXELS];
+    float *logits, *gradient; // [classes][BLOCK_VOXELS]
 } padded_block;
 
 static inline run padded_run(const run *rest, int classes, padded_block *pad) {
-    size_t voxels = (size_t)rest->voxels;
+    size_t voxels = (size_t)rest->voxels, values = (size_t)classes * BLOCK_VOXELS;
     run padded = *rest;
     memset(pad->targets, 0, sizeof pad->targets);
-    memcpy(pad->targets, rest->targets, voxels * target_size(rest->target));
+    memcpy(pad->targets, rest->targets, voxels * target_bytes(rest->target));
     padded.targets = pad->targets;
     if (rest->mask) padded.mask = memcpy(memset(pad->mask, 0, sizeof pad->mask), rest->mask, voxels);
     if (rest->weights)
         padded.weights = memcpy(memset(pad->weights, 0, sizeof pad->weights), rest->weights, voxels * sizeof(float));
+    memset(pad->logits, 0, values * sizeof(float));
+    memset(pad->gradient, 0, values * sizeof(float));
     for (int c = 0; c < classes; c++) {
-        float *logits = pad->logits + c * BLOCK_VOXELS, *gradient = pad->gradient + c * BLOCK_VOXELS;
-        memcpy(memset(logits, 0, BLOCK_VOXELS * sizeof(float)), rest->logits + c * rest->class_stride,
-               voxels * sizeof(float));
+        memcpy(pad->logits + c * BLOCK_VOXELS, rest->logits + c * rest->class_stride, voxels * sizeof(float));
         if (rest->gradient && rest->store == STORE_ADD)
-            memcpy(memset(gradient, 0, BLOCK_VOXELS * sizeof(float)), rest->gradient + c * rest->class_stride,
-                   voxels * sizeof(float));
+            memcpy(pad->gradient + c * BLOCK_VOXELS, rest->gradient + c * rest->class_stride, voxels * sizeof(float));
     }
     padded.logits = pad->logits;
     padded.class_stride = BLOCK_VOXELS;
@@ -190,7 +181,8 @@ static inline void copy_back(const run *rest, int classes, const padded_block *p
             __VA_ARGS__;                                                                                               \
         }                                                                                                              \
         if (offset_ < (whole)->voxels) {                                                                               \
-            padded_block pad_;                                                                                         \
+            float pad_values_[2 * (classes) * BLOCK_VOXELS];                                                           \
+            padded_block pad_ = {.logits = pad_values_, .gradient = pad_values_ + (classes) * BLOCK_VOXELS};           \
             run rest_ = run_from(whole, offset_);                                                                      \
             run at = padded_run(&rest_, classes, &pad_);                                                               \
             __VA_ARGS__;                                                                                               \

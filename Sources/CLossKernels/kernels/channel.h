@@ -44,14 +44,11 @@ typedef struct channel_sums {
 
 // ------------------------------------------------------------------------------------------------- one vector ----
 
-// The label that makes a channel's target 1.
 LANES_INLINE int positive_label(const formula *f, const run *at) {
-    return f->classes == 1 || at->target == CLOSS_DENSE_U8 ? 1 : at->channel;
+    return (int)channel_positive(at->target, f->classes, at->channel);
 }
 
-LANES_INLINE int label_count(const formula *f, const run *at) {
-    return f->classes == 1 || at->target == CLOSS_DENSE_U8 ? 2 : f->classes;
-}
+LANES_INLINE int label_count(const formula *f, const run *at) { return (int)channel_labels(at->target, f->classes); }
 
 // Targets of one vector, and which of its values count; `bad` collects the lanes whose target cannot be.
 LANES_INLINE void load_target(const formula *f, const run *at, channel_values *x, vi32 *bad) {
@@ -210,7 +207,7 @@ LANES_INLINE void total_block(const formula *f, const run *at, channel_kind kind
         vf32 loss = pointwise_loss(kind.simple, &f->pointwise[k], at, x) * x->weight;
         add_limited(&sums->loss[k], f32_keep(x->valid, loss), &sums->beyond);
     }
-    if (at->weights) add_limited(&sums->weight[0], x->weight, &sums->beyond);
+    if (at->weights && pointwise_count(f, kind.terms)) add_limited(&sums->weight[0], x->weight, &sums->beyond);
     sums->valid -= x->valid;
     sums->blocks++;
 }

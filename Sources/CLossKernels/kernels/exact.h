@@ -79,4 +79,11 @@ LANES_INLINE __int128 total_losses(const lane_losses *losses) {
     return total;
 }
 
+// A block's losses or weights; `beyond` collects the lanes of trees outside the exact range.
+LANES_INLINE void add_limited(u64x16 *sum, vf32 values, i32x16 *beyond) {
+    f32x16 t = block_tree(values);
+    *beyond |= beyond_limit(t);
+    exact_add(sum, t, LOSS_ANCHOR);
+}
+
 #endif

@@ -19,7 +19,8 @@ typedef struct pointwise_formula {
     // Cross entropy (arithmetic 4). A plain term has neither class weights nor smoothing.
     int plain, has_class_weights;
     const float *target_factor; // a_c, [classes]
-    const float *class_weight;  // w_c, [classes]
+    const float *class_weight;  // w_c, [classes], scaled
+    double weight_scale;        // 2^e: what the weights were divided by
     float smoothing;            // E
     float class_weight_sum;     // W
     // Binary cross entropy (5.1).
@@ -42,6 +43,28 @@ typedef struct formula {
     int has_ignore_index;
     int64_t ignore_index;
 } formula;
+
+// Bytes of one target, and whether there is one for each channel.
+static inline size_t target_bytes(closs_target target) {
+    switch (target) {
+    case CLOSS_LABELS_U16: return 2;
+    case CLOSS_LABELS_I32:
+    case CLOSS_DENSE_F32: return 4;
+    case CLOSS_LABELS_I64: return 8;
+    default: return 1;
+    }
+}
+
+static inline int target_is_dense(closs_target target) { return target == CLOSS_DENSE_U8 || target == CLOSS_DENSE_F32; }
+
+// The label, or the byte, that makes a channel's target 1, and how many there can be.
+static inline int64_t channel_positive(closs_target target, int64_t classes, int64_t channel) {
+    return classes == 1 || target == CLOSS_DENSE_U8 ? 1 : channel;
+}
+
+static inline int64_t channel_labels(closs_target target, int64_t classes) {
+    return classes == 1 || target == CLOSS_DENSE_U8 ? 2 : classes;
+}
 
 // How the gradient is written.
 typedef enum gradient_store { STORE_PLAIN, STORE_STREAMING, STORE_ADD } gradient_store;
@@ -111,8 +134,8 @@ typedef struct selection_window {
     uint32_t bins;
 } selection_window;
 
-// What a sweep over a window does besides counting: the first one also checks the input, and unless the losses come with
-// the gradient, adds up those of the positives; each then adds up those of the negatives above the window.
+// What a sweep over a window does besides counting: the first one also checks the input, and unless the losses come
+// with the gradient, adds up those of the positives; each then adds up those of the negatives above the window.
 typedef struct selection_sweep {
     int first, losses;
 } selection_sweep;

@@ -10,7 +10,6 @@
 #include "kernels/exact.h"
 
 enum { WANTS_REGION = 1, WANTS_CROSS_ENTROPY = 2 };
-enum { MODE_TOTALS = 1, MODE_GRADIENT = 2, MODE_BALANCED_LOSS = 4 };
 
 typedef struct softmax_kind {
     int classes;
@@ -171,12 +170,6 @@ LANES_INLINE vf32 cross_entropy_loss(const pointwise_formula *term, softmax_kind
         shifted_sum = f32_fma(f32_splat(term->class_weight[c]), f32_load(logits_of(at, c)) - largest, shifted_sum);
     vf32 smooth = f32_fma(f32_splat(term->class_weight_sum), block->lse, -shifted_sum);
     return f32_fma(f32_splat(term->smoothing), smooth, loss);
-}
-
-LANES_INLINE void add_limited(u64x16 *sum, vf32 values, i32x16 *beyond) {
-    f32x16 t = block_tree(values);
-    *beyond |= beyond_limit(t);
-    exact_add(sum, t, LOSS_ANCHOR);
 }
 
 LANES_INLINE void total_cross_entropy_weight(const pointwise_formula *term, int k, int classes,

@@ -56,7 +56,10 @@ static fault survey_channel(const formula *f, const run *whole, int with_logits,
         channel_values x;
         load_target(f, &at, &x, &state->bad);
         sums.valid -= x.valid;
-        if (at.weights) add_limited(&sums.weight[0], survey_weights(&at, x.valid, state), &sums.beyond);
+        if (at.weights) {
+            vf32 weight = survey_weights(&at, x.valid, state);
+            if (f->pointwise_count) add_limited(&sums.weight[0], weight, &sums.beyond);
+        }
         if (with_logits) survey_logits(f, &at, 1, state);
         sums.blocks++;
     });

@@ -58,13 +58,13 @@ static void divisor_of(const closs_term *term, closs_divisor *divisor, double *v
 
 static double divide_by(const closs_plan *plan, size_t term, __int128 weight, const int64_t *totals) {
     closs_divisor divisor;
-    double constant;
+    double constant, scale = plan->formula.pointwise[plan->pointwise_index[term]].weight_scale;
     divisor_of(&plan->terms[term], &divisor, &constant);
     switch (divisor) {
-    case CLOSS_DIVIDE_BY_WEIGHT: return wide_double(weight, LOSS_QUANTUM);
-    case CLOSS_DIVIDE_BY_VALID: return wide_double(wide_value(totals + plan->totals.valid), COUNT_QUANTUM);
-    case CLOSS_DIVIDE_BY_ALL: return (double)plan_values(plan);
-    default: return constant;
+    case CLOSS_DIVIDE_BY_WEIGHT: return wide_double(weight, LOSS_QUANTUM); // scaled like the loss
+    case CLOSS_DIVIDE_BY_VALID: return wide_double(wide_value(totals + plan->totals.valid), COUNT_QUANTUM) / scale;
+    case CLOSS_DIVIDE_BY_ALL: return (double)plan_values(plan) / scale;
+    default: return constant / scale;
     }
 }
 

@@ -15,10 +15,10 @@ void pointwise_add(const closs_plan *plan, int64_t row, int with_weights, const 
 double pointwise_finish(const closs_plan *plan, size_t term, const int64_t *totals, int64_t *coefficients,
                         double *per_class);
 
-// Not 0 where every term's divisor is known before anything is read, for a batch with neither mask nor weights.
+// Not 0 where every term's divisor is known before anything is read.
 int pointwise_divisors_known(const closs_plan *plan, const closs_batch *batch);
 
-// Totals of a batch whose divisors are known: what pointwise_add would have made of its weights and counts.
+// Adds the words that the divisors of such a batch read, and no others that are right.
 void pointwise_add_known(const closs_plan *plan, int64_t *totals);
 
 // A bound of the loss at any voxel, from the largest logit and voxel weight there are.

@@ -33,8 +33,8 @@ void selection_stage_words(const closs_plan *plan, int stage, size_t *first, siz
 
 // How many negatives are wanted (arithmetic 8.2).
 static int64_t wanted(const closs_plan *plan, int64_t positives, int64_t negatives) {
-    double by_ratio = __builtin_floor(plan->balanced->negative_ratio * (double)positives);
-    int64_t k = by_ratio < (double)negatives ? (int64_t)by_ratio : negatives;
+    double by_ratio = plan->balanced->negative_ratio * (double)positives;
+    int64_t k = by_ratio < (double)negatives ? (int64_t)by_ratio : negatives; // the conversion is the floor
     if (k < plan->balanced->minimum_negatives) k = plan->balanced->minimum_negatives;
     return k < negatives ? k : negatives;
 }

@@ -59,8 +59,8 @@ taken_negatives selection_taken(const closs_plan *plan, const int64_t *group);
 // Writes a sample's resolved words.
 void selection_resolve(const closs_plan *plan, int64_t sample, const int64_t *group, int64_t *totals);
 
-// Puts the losses that the gradient's pass found, two words for each sample, in the place of those in the totals of a whole
-// batch.
+// Puts the losses that the gradient's pass found, two words for each sample, in the place of those in the totals of a
+// whole batch.
 void selection_set_losses(const closs_plan *plan, const int64_t *losses, int64_t *totals);
 
 // The term's value and its coefficients (NULL: not wanted).
