@@ -185,9 +185,11 @@ LANES_INLINE void check_window_input(const formula *f, const run *at, const sele
 
 LANES_INLINE void window_block(const formula *f, const run *at, int simple, const selection_window *w,
                                window_edges edges, selection_sweep sweep, uint32_t *histogram, window_state *state) {
+    vf32 input = f32_load(at->logits);
+    uint64_t past_end = i32_bits(input >= edges.end), within = i32_bits(input >= edges.base) & ~past_end;
+    if (!sweep.first && !sweep.losses && !within) return; // few blocks hold a key of a fine window
     selection_sets x = load_sets(f, at, simple, state);
-    uint64_t past_end = i32_bits(x.input >= edges.end);
-    count_keys(w, x.input, x.negative & ~past_end & i32_bits(x.input >= edges.base), histogram);
+    count_keys(w, x.input, x.negative & within, histogram);
     uint64_t above = x.negative & past_end;
     if (sweep.first) {
         check_window_input(f, at, &x, state);
@@ -238,15 +240,19 @@ static fault selection_in_window(const formula *f, const run *whole, const selec
     return FAULT_NONE;
 }
 
-LANES_INLINE void ties_block(const formula *f, const run *at, uint32_t threshold, vi32 *ties) {
-    vi32 unused = {0};
-    selection_values x = load_selection(f, at, &unused);
-    *ties -= x.negative & (x.key == threshold);
-}
-
+// Ties are rare: where there is none in a block, its targets are not read.
 static int64_t selection_ties(const formula *f, const run *whole, uint32_t threshold) {
-    vi32 ties = {0};
-    FOR_EACH_BLOCK(whole, at, 1, ties_block(f, &at, threshold, &ties));
+    const float value = float_of_key(threshold);
+    vi32 ties = {0}, unused = {0};
+    FOR_EACH_BLOCK(whole, at, 1, {
+        prefetch_ahead(at.logits);
+        vi32 tied = f32_load(at.logits) == value;
+        if (i32_any(tied)) {
+            channel_values x;
+            load_target(f, &at, &x, &unused);
+            ties -= tied & x.valid & ~x.positive;
+        }
+    });
     return count_total(ties);
 }
 

@@ -54,14 +54,13 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* The 10th percentile: not the very best, for the processors of a virtual machine land on two memory links now and
- * then, and a pass shows for a moment twice the speed that any kernel will see. */
-static double good_pass(double *seconds, int repeats) {
+/* The median, as of the kernels' times: a limit by the best passes would be compared with the kernels' middling ones. */
+static double median_pass(double *seconds, int repeats) {
     qsort(seconds, (size_t)repeats, sizeof *seconds, by_value);
-    return seconds[repeats / 10];
+    return seconds[repeats / 2];
 }
 
-/* Seconds of a good pass over all of `lines`, or a negative number where there is no memory. */
+/* Seconds of the median pass over all of `lines`, or a negative number where there is no memory. */
 static double time_passes(stream *run, cache_line *to, const cache_line *from, size_t lines, int threads, int repeats) {
     slice *slices = calloc((size_t)threads, sizeof *slices);
     pthread_t *handles = calloc((size_t)threads, sizeof *handles);
@@ -78,7 +77,7 @@ static double time_passes(stream *run, cache_line *to, const cache_line *from, s
             if (pthread_create(&handles[i], NULL, run_slice, &slices[i]) != 0) abort();
         }
         for (int i = 0; i < threads; i++) pthread_join(handles[i], NULL);
-        seconds = good_pass(passes, repeats);
+        seconds = median_pass(passes, repeats);
         pthread_barrier_destroy(&barrier);
     }
     free(passes);

@@ -9,8 +9,8 @@ typedef struct bandwidth {
     double read_bytes_per_second;
 } bandwidth;
 
-/* Measures with `threads` threads, each on its own slice of two arrays of `bytes` bytes each, and gives the 90th
- * percentile of the speeds of `repeats` passes, of the better variant of reading. `bytes` should be many times the last
+/* Measures with `threads` threads, each on its own slice of two arrays of `bytes` bytes each, and gives the
+ * median of the speeds of `repeats` passes, of the better variant of reading. `bytes` should be many times the last
  * cache. Returns 0, or -1 where there is no memory. */
 int bandwidth_measure(size_t bytes, int threads, int repeats, bandwidth *result);
 

@@ -158,7 +158,7 @@ struct HTMLPage {
             <div class="notes">
             <p>GB/s count the bytes that must move: logits, labels and gradient once for each sweep that a loss needs,
             whatever the caches save. The limit of value and gradient is a copy with non-temporal stores (read plus
-            written bytes), that of the value alone is reading; the 90th percentile of many passes, before and after
+            written bytes), that of the value alone is reading; the median of many passes, the better of before and after
             the kernels, with the same number of threads. Batches that fit the caches can be faster than the limit.</p>
             <p>Medians of at least 7 runs (3 where a run takes longer than half a second) after a warm-up. Batches of
             1 MiB or more are rotated through copies that leave the cache; smaller ones are timed in the cache. Nothing
