@@ -64,11 +64,9 @@ struct SegLossBench: ParsableCommand {
             machine: machine, effort: TimingEffort(budget: budget ?? (quick ? 0.1 : 0.4)), peers: peersSide,
             progress: progress)
         try runner.run(entries)
-        try machine.measureLimits()
-        let rows = runner.rows.map { $0.against(machine.limit($0.pass, threads: $0.threads)) }
 
         let report = Report(
-            machine: Report.MachineInfo(machine), rows: rows, peerVersions: runner.peerVersions,
+            machine: Report.MachineInfo(runner.machine), rows: runner.rows, peerVersions: runner.peerVersions,
             notes: notes + runner.notes)
         try report.writeJSON(to: outFolder.appending(path: "report.json"))
         try HTMLPage(report).text.write(to: outFolder.appending(path: "report.html"), atomically: true, encoding: .utf8)

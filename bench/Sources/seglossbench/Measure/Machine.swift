@@ -12,8 +12,8 @@ struct Machine {
     let cacheBytes = LastLevelCache.bytes
     /// Best first.
     let instructionSets: [InstructionSet]
-    /// By number of threads.
-    private(set) var limits: [Int: MemoryLimit] = [:]
+    /// By number of threads, as they were measured in the course of the run.
+    private var measurements: [Int: [MemoryLimit]] = [:]
 
     init(threads: Int) {
         self.threads = threads
@@ -25,26 +25,29 @@ struct Machine {
     /// 1 and all.
     var threadCounts: [Int] { threads > 1 ? [threads, 1] : [1] }
 
-    /// Measures the memory with each number of threads that kernels will be timed with. Measured before and after the
-    /// kernels, the better of both counts: a neighbour's load can only make the memory look slower than it is.
-    mutating func measureLimits(repeats: Int = 40) throws {
-        // Far more than the cache holds, and little enough not to take long.
-        let bytes = max(8 * cacheBytes, 256 << 20)
-        for threads in threadCounts {
-            var measured = bandwidth()
-            guard bandwidth_measure(bytes, Int32(threads), Int32(repeats), &measured) == 0 else {
-                throw BenchError("the memory's bandwidth could not be measured with \(threads) threads")
-            }
-            let known = limits[threads]
-            limits[threads] = MemoryLimit(
-                copy: max(measured.copy_bytes_per_second, known?.copy ?? 0),
-                read: max(measured.read_bytes_per_second, known?.read ?? 0))
-        }
+    /// Measures the memory with each number of threads that kernels will be timed with.
+    mutating func measureLimits() throws {
+        for threads in threadCounts { measurements[threads] = [try measuredLimit(threads: threads, repeats: 40)] }
     }
 
+    /// The memory's speed now. A virtual machine's may change twofold from one second to the next, with where its
+    /// processors happen to run: what is timed from memory has its limit measured right before and after.
+    func measuredLimit(threads: Int, repeats: Int = 9) throws -> MemoryLimit {
+        // Far more than the cache holds, and little enough not to take long.
+        let bytes = max(8 * cacheBytes, 256 << 20)
+        var measured = bandwidth()
+        guard bandwidth_measure(bytes, Int32(threads), Int32(repeats), &measured) == 0 else {
+            throw BenchError("the memory's bandwidth could not be measured with \(threads) threads")
+        }
+        return MemoryLimit(copy: measured.copy_bytes_per_second, read: measured.read_bytes_per_second)
+    }
+
+    mutating func add(_ limit: MemoryLimit, threads: Int) { measurements[threads, default: []].append(limit) }
+
+    /// The median of what was measured so far.
     func limit(_ pass: Pass, threads: Int) -> Double {
-        let limit = limits[threads]!
-        return pass == .forward ? limit.read : limit.copy
+        let sorted = measurements[threads]!.map { $0.limit(pass) }.sorted()
+        return sorted[sorted.count / 2]
     }
 
     /// Load of others makes every figure with all threads too slow, and no statistics can mend that.
@@ -68,6 +71,9 @@ struct MemoryLimit {
     /// Read and written, by a copy with non-temporal stores.
     let copy: Double
     let read: Double
+
+    /// A value alone only reads.
+    func limit(_ pass: Pass) -> Double { pass == .forward ? read : copy }
 }
 
 extension InstructionSet {

@@ -3,7 +3,7 @@ import SegLoss
 
 /// Walks the entries: verify, time, compare, report each row as it comes.
 struct Runner {
-    private let machine: Machine
+    private(set) var machine: Machine
     private let effort: TimingEffort
     private let peers: Peers?
     private let progress: Progress
@@ -43,8 +43,8 @@ struct Runner {
             // Others than the best set are timed where all work is done, to bound the time.
             let passes = configuration.instructionSet == machine.bestInstructionSet ? entry.passes : [.gradient]
             for pass in passes {
-                let timing = try effort.measure { try workload.run(pass) }
-                var row = row(entry, configuration, pass, timing, cost)
+                let (timing, limit) = try timed(entry, configuration, pass, &workload)
+                var row = row(entry, configuration, pass, timing, limit, cost)
                 if index == 0, pass == .gradient, entry.isHeadline {
                     try addPeers(to: &row, entry, rotation.batches[0], threads: configuration.threads, workload.value)
                 }
@@ -54,6 +54,22 @@ struct Runner {
             try requireSameBits(workload.fingerprint, as: &fingerprint, configuration, entry)
         }
         progress.end()
+    }
+
+    /// A pass's times, and the memory's limit beside them. What stays in the cache is held against the run's limit.
+    private mutating func timed(
+        _ entry: Entry, _ configuration: Configuration, _ pass: Pass, _ workload: inout Workload
+    ) throws -> (Timing, limit: Double) {
+        let threads = configuration.threads
+        guard entry.shape.values * MemoryLayout<Float>.stride > machine.cacheBytes else {
+            return (try effort.measure { try workload.run(pass) }, machine.limit(pass, threads: threads))
+        }
+        let before = try machine.measuredLimit(threads: threads)
+        let timing = try effort.measure { try workload.run(pass) }
+        let after = try machine.measuredLimit(threads: threads)
+        machine.add(before, threads: threads)
+        machine.add(after, threads: threads)
+        return (timing, (before.limit(pass) + after.limit(pass)) / 2)
     }
 
     /// All threads and one with the best instruction set; all threads with the others.
@@ -81,7 +97,8 @@ struct Runner {
     }
 
     private func row(
-        _ entry: Entry, _ configuration: Configuration, _ pass: Pass, _ timing: Timing, _ cost: ReferenceCost
+        _ entry: Entry, _ configuration: Configuration, _ pass: Pass, _ timing: Timing, _ limit: Double,
+        _ cost: ReferenceCost
     ) -> Report.Row {
         let shape = entry.shape
         let bytes = entry.kernel.bytes.perVoxel(pass, classes: shape.classes) * shape.voxels
@@ -89,7 +106,7 @@ struct Runner {
             name: entry.kernel.name, family: entry.kernel.family.rawValue, shape: shape.text, pass: pass,
             threads: configuration.threads, isa: configuration.instructionSet.name, isHeadline: entry.isHeadline,
             timing: timing, voxels: shape.voxels, minimumBytes: bytes,
-            limit: machine.limit(pass, threads: configuration.threads),
+            limit: limit,
             scalarReferenceSeconds: cost.seconds(pass, voxels: shape.voxels))
     }
 

@@ -43,6 +43,8 @@ struct Report: Codable {
         /// Of the minimum bytes.
         var gigabytesPerSecond: Double
         var fractionOfLimit: Double
+        /// The limit, as it was measured right before and after where the batch does not stay in the cache.
+        var limitGBps: Double
         /// Measured on a small batch, times the voxels of this one.
         var scalarReferenceSeconds: Double
         /// Median seconds of others for the same work in the same run.
@@ -61,14 +63,8 @@ extension Report.Row {
             medianSeconds: timing.median, p10Seconds: timing.p10, p90Seconds: timing.p90, runs: timing.runs,
             gigavoxelsPerSecond: Double(voxels) / timing.median * 1e-9, minimumBytes: minimumBytes,
             gigabytesPerSecond: bytesPerSecond * 1e-9, fractionOfLimit: bytesPerSecond / limit,
+            limitGBps: limit * 1e-9,
             scalarReferenceSeconds: scalarReferenceSeconds)
-    }
-
-    /// The same row against a limit that was measured since.
-    func against(_ limit: Double) -> Report.Row {
-        var copy = self
-        copy.fractionOfLimit = gigabytesPerSecond * 1e9 / limit
-        return copy
     }
 
     var speedUpOverScalar: Double { scalarReferenceSeconds / medianSeconds }
