@@ -102,11 +102,10 @@ LANES_INLINE void store_gradient(float *to, vf32 value, gradient_store store) {
 
 // ------------------------------------------------------------------------------------------------ simple runs ----
 
-// What most runs are: one byte a label, no mask, no weights, no ignore index. The walks have copies for them, in which
-// that is known and no choice is left in the loop.
-LANES_INLINE int is_simple(const formula *f, const run *whole) {
-    return (whole->target == CLOSS_LABELS_U8 || whole->target == CLOSS_DENSE_U8) && !whole->mask && !whole->weights &&
-           !f->has_ignore_index;
+// What most runs are: one byte a label, no mask, no weights. The walks have copies for them, in which that is known and no
+// choice is left in the loop.
+LANES_INLINE int is_simple(const run *whole) {
+    return (whole->target == CLOSS_LABELS_U8 || whole->target == CLOSS_DENSE_U8) && !whole->mask && !whole->weights;
 }
 
 // A whole block of a simple run.

@@ -339,7 +339,7 @@ LANES_INLINE channel_terms terms_of(const formula *f) {
 // Simple runs of the common losses have walks of their own; everything else takes the general one.
 LANES_INLINE int64_t simple_channel_walk(const formula *f, const run *whole, const run_coefficients *k, int mode,
                                          channel_sums *sums) {
-    if (f->activation != CLOSS_SIGMOID || !is_simple(f, whole)) return 0;
+    if (f->activation != CLOSS_SIGMOID || f->has_ignore_index || !is_simple(whole)) return 0;
     switch (terms_of(f)) {
     case ONLY_REGION: return simple_channel_blocks(f, whole, k, ONLY_REGION, mode, sums);
     case ONE_BINARY: return simple_channel_blocks(f, whole, k, ONE_BINARY, mode, sums);

@@ -210,7 +210,7 @@ LANES_INLINE void window_blocks(const formula *f, const run *whole, const select
     const selection_window window = *w;
     const run copy = *whole;
     int64_t offset = 0;
-    if (is_simple(f, whole)) {
+    if (is_simple(whole) && !f->has_ignore_index) {
         for (; offset + BLOCK_VOXELS <= copy.voxels; offset += BLOCK_VOXELS) {
             run at = simple_block(&copy, offset);
             prefetch_ahead(at.logits);

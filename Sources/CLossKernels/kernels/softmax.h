@@ -282,26 +282,43 @@ LANES_INLINE formula plain_formula(const formula *f, softmax_kind kind) {
     return plain;
 }
 
+// A block of one label, the most common; of several; and, the least common, of some that do not count.
+LANES_INLINE void simple_softmax_block(const formula *f, softmax_kind kind, const run *at, vu8 each, vu8 ignored,
+                                       const run_coefficients *k, softmax_block *block, softmax_sums *sums) {
+    if (byte_bits(ignored)) {
+        vi32 counted = ~(__builtin_convertvector(ignored, vi32) != 0);
+        block_labels labels = mixed_labels(i32_select(counted, __builtin_convertvector(each, vi32), i32_splat(-1)));
+        if (kind.mode & MODE_TOTALS) sums->valid += ~counted; // the others are taken to count
+        block->weight = f32_keep(counted, f32_splat(1));
+        softmax_one_block(f, kind, at, k, &labels, block, sums);
+        return;
+    }
+    block->weight = f32_splat(1);
+    if (__builtin_reduce_and(each == each[0]) && each[0] < kind.classes) {
+        block_labels labels = uniform_labels(each[0]);
+        if (kind.mode & MODE_TOTALS) sums->uniform_blocks[labels.one]++;
+        softmax_one_block(f, kind, at, k, &labels, block, sums);
+    } else {
+        block_labels labels = {.each = __builtin_convertvector(each, vi32), .valid = i32_splat(-1)};
+        softmax_one_block(f, kind, at, k, &labels, block, sums);
+    }
+}
+
 // The whole blocks of a simple run; gives back how many voxels that was.
 LANES_INLINE int64_t simple_softmax_blocks(const formula *f, softmax_kind kind, const run *whole,
                                            const run_coefficients *k, softmax_sums *sums) {
     const formula plain = plain_formula(f, kind);
+    const int ignores = f->has_ignore_index && f->ignore_index == (uint8_t)f->ignore_index;
+    const uint8_t ignore = (uint8_t)f->ignore_index;
     softmax_block block;
-    block.weight = f32_splat(1);
     int64_t offset = 0;
     for (; offset + BLOCK_VOXELS <= whole->voxels; offset += BLOCK_VOXELS) {
         run at = simple_block(whole, offset);
-        const uint8_t *bytes = at.targets;
-        if (kind.mode & MODE_TOTALS) sums->largest_label = larger_bytes(&at, sums->largest_label);
-        vu8 each = *(const vu8_anywhere *)bytes;
-        if (__builtin_reduce_and(each == bytes[0]) && bytes[0] < kind.classes) {
-            block_labels labels = uniform_labels(bytes[0]);
-            if (kind.mode & MODE_TOTALS) sums->uniform_blocks[labels.one]++;
-            softmax_one_block(&plain, kind, &at, k, &labels, &block, sums);
-        } else {
-            block_labels labels = {.each = load_bytes(bytes), .valid = i32_splat(-1)};
-            softmax_one_block(&plain, kind, &at, k, &labels, &block, sums);
-        }
+        vu8 each = *(const vu8_anywhere *)at.targets, ignored = {0};
+        if (ignores) ignored = (vu8)(each == ignore);
+        if (kind.mode & MODE_TOTALS)
+            sums->largest_label = __builtin_elementwise_max(each & ~ignored, sums->largest_label);
+        simple_softmax_block(&plain, kind, &at, each, ignored, k, &block, sums);
     }
     if (kind.mode & MODE_TOTALS) {
         sums->valid += (int32_t)(offset / BLOCK_VOXELS);
@@ -318,7 +335,7 @@ LANES_INLINE int is_plain(const formula *f) {
 // Simple runs have copies of the walk with the class count fixed, where the compiler makes the most of it.
 LANES_INLINE int64_t simple_by_classes(const formula *f, int wants, int mode, const run *whole,
                                        const run_coefficients *k, softmax_sums *sums) {
-    if (!is_plain(f) || !is_simple(f, whole)) return 0;
+    if (!is_plain(f) || !is_simple(whole)) return 0;
     switch (f->classes) {
     case 2: return simple_softmax_blocks(f, (softmax_kind){2, wants, mode, 0}, whole, k, sums);
     case 3: return simple_softmax_blocks(f, (softmax_kind){3, wants, mode, 0}, whole, k, sums);
