@@ -119,7 +119,7 @@ static int is_dense(closs_target target) { return target == CLOSS_DENSE_U8 || ta
 
 static size_t target_bytes(closs_target target) {
     static const size_t BYTES[] = {1, 2, 4, 8, 1, 4};
-    return BYTES[target];
+    return BYTES[target - CLOSS_LABELS_U8];
 }
 
 static void set_label(void *targets, closs_target target, size_t i, int64_t label) {
@@ -133,7 +133,7 @@ static void set_label(void *targets, closs_target target, size_t i, int64_t labe
 
 static void draw_targets(problem *p, random_numbers *r, int has_balanced) {
     static const char *NAMES[] = {"u8", "u16", "i32", "i64", "dense-u8", "dense-f32"};
-    closs_target target = (closs_target)below(r, p->spec.activation == CLOSS_SOFTMAX ? 4 : 6);
+    closs_target target = (closs_target)(CLOSS_LABELS_U8 + below(r, p->spec.activation == CLOSS_SOFTMAX ? 4 : 6));
     int64_t classes = p->spec.shape.classes, labels = classes == 1 ? 2 : classes;
     if (target == CLOSS_LABELS_U8 && labels > 255) target = CLOSS_LABELS_U16;
     p->spec.has_ignore_index = target != CLOSS_DENSE_F32 && one_in(r, 2);
