@@ -152,7 +152,7 @@ static void draw_targets(problem *p, random_numbers *r, int has_balanced) {
     p->batch.target = target;
     p->batch.targets = p->targets;
     p->batch.targets_count = count;
-    add_to_name(p, " %s%s", NAMES[target], p->spec.has_ignore_index ? " ignore" : "");
+    add_to_name(p, " %s%s", NAMES[target - CLOSS_LABELS_U8], p->spec.has_ignore_index ? " ignore" : "");
 }
 
 static void draw_mask_and_weights(problem *p, random_numbers *r, int has_balanced) {

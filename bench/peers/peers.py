@@ -83,7 +83,7 @@ def monai_loss(name, **options):
 def torchvision_focal():
     """torchvision's own file, without its package's start.
 
-    PyPI's torchvision is linked against CUDA's libraries; beside a CPU build of torch its operators do not load, and
+    The published torchvision is linked against CUDA's libraries; beside a CPU build of torch its operators do not load, and
     `import torchvision` stops there. The focal loss is plain Python and needs none of them, so the packages above it
     are entered as bare folders.
     """
