@@ -118,6 +118,26 @@ final class ParityTests: XCTestCase {
         }
     }
 
+    /// Byte labels some of which are ignored, nothing else: the walks for simple runs have blocks of one label, of
+    /// several, and with ignored ones among them.
+    func testIgnoredBytes() {
+        let seed = testSeed(110)
+        var generator = Generator(seed: seed)
+        for activation in [Problem.Activation.softmax, .sigmoid] {
+            for terms in terms(activation) {
+                for classes in [2, 3, 4, 11] {
+                    var problem = generator.problem(
+                        activation, samples: 2, classes: classes, voxels: 2000, terms: terms)
+                    guard case .labels(var labels) = problem.target else { return XCTFail("labels") }
+                    for i in 0..<labels.count where i % 1000 < 200 || i % 1000 == 640 { labels[i] = 255 }
+                    problem.target = .labels(labels)
+                    problem.ignoreIndex = 255
+                    eachInstructionSet(problem, "\(classes) classes, seed \(seed)")
+                }
+            }
+        }
+    }
+
     /// Ties that are taken in part, at every size: which ones, by the gradient.
     func testTies() {
         let seed = testSeed(109)

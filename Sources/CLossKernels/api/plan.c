@@ -1,4 +1,3 @@
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +26,10 @@ static double weight_scale(const float *weights, size_t count) {
     float largest = 0;
     for (size_t i = 0; weights && i < count; i++)
         if (weights[i] > largest) largest = weights[i];
-    return weights ? ldexp(1, ilogbf(largest)) : 1;
+    double scale = 1;
+    while (largest > 0 && scale > largest) scale /= 2;
+    while (scale * 2 <= largest) scale *= 2;
+    return scale;
 }
 
 static const float *scaled(float **storage, const float *weights, size_t count, double scale) {

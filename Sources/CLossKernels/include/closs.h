@@ -24,7 +24,7 @@
  * and what was expected. A refused call changes none of the caller's totals, logits, gradients or results (with one
  * exception, by request: see closs_checks); scratch is always the library's to overwrite.
  *
- * STACK. A call takes up to 700 KiB of the stack of each thread that it runs on.
+ * STACK. A call takes up to 700 KiB of the stack of each thread that it runs on with few classes, up to 1 MiB with many.
  *
  * NUMBERS. What every operation does to the last bit stands in docs/arithmetic.md. Voxel weights are resolved to 2^-32:
  * let maps hold weights around 1. Inputs must be finite, including

@@ -102,8 +102,8 @@ LANES_INLINE void store_gradient(float *to, vf32 value, gradient_store store) {
 
 // ------------------------------------------------------------------------------------------------ simple runs ----
 
-// What most runs are: one byte a label, no mask, no weights. The walks have copies for them, in which that is known and no
-// choice is left in the loop.
+// What most runs are: one byte a label, no mask, no weights. The walks have copies for them, in which that is known and
+// no choice is left in the loop.
 LANES_INLINE int is_simple(const run *whole) {
     return (whole->target == CLOSS_LABELS_U8 || whole->target == CLOSS_DENSE_U8) && !whole->mask && !whole->weights;
 }
@@ -113,7 +113,8 @@ LANES_INLINE run simple_block(const run *whole, int64_t offset) {
     return (run){
         .logits = whole->logits + offset,
         .class_stride = whole->class_stride,
-        .target = CLOSS_LABELS_U8,
+        .channel = whole->channel,
+        .target = whole->target == CLOSS_DENSE_U8 ? CLOSS_DENSE_U8 : CLOSS_LABELS_U8,
         .targets = (const uint8_t *)whole->targets + offset,
         .gradient = whole->gradient ? whole->gradient + offset : 0,
         .store = whole->store,

@@ -318,8 +318,6 @@ LANES_INLINE int64_t simple_channel_blocks(const formula *f, const run *whole, c
     for (; offset + BLOCK_VOXELS <= copy.voxels; offset += BLOCK_VOXELS) {
         run at = simple_block(&copy, offset);
         prefetch_ahead(at.logits);
-        at.channel = copy.channel;
-        at.target = copy.target == CLOSS_DENSE_U8 ? CLOSS_DENSE_U8 : CLOSS_LABELS_U8;
         channel_block(&narrow, &at, &coefficients, kind, offset, &local);
     }
     if (any_byte_beyond(local.largest_label, label_count(f, whole))) local.bad = i32_splat(-1);

@@ -153,7 +153,7 @@ LANES_INLINE selection_sets load_sets(const formula *f, const run *at, int simpl
     selection_sets sets = {.input = f32_load(at->logits)};
     if (simple) {
         vu8 labels = *(const vu8_anywhere *)at->targets;
-        state->largest_label = __builtin_elementwise_max(labels, state->largest_label);
+        state->largest_label = larger_bytes(at, state->largest_label);
         sets.positive = byte_bits((vu8)(labels == (uint8_t)positive_label(f, at)));
         sets.negative = ~sets.positive;
     } else {
@@ -214,8 +214,6 @@ LANES_INLINE void window_blocks(const formula *f, const run *whole, const select
         for (; offset + BLOCK_VOXELS <= copy.voxels; offset += BLOCK_VOXELS) {
             run at = simple_block(&copy, offset);
             prefetch_ahead(at.logits);
-            at.channel = copy.channel;
-            at.target = copy.target == CLOSS_DENSE_U8 ? CLOSS_DENSE_U8 : CLOSS_LABELS_U8;
             window_block(f, &at, 1, &window, edges, sweep, histogram, state);
         }
         if (any_byte_beyond(state->largest_label, label_count(f, whole))) state->bad = i32_splat(-1);
