@@ -26,6 +26,7 @@
 #define part_run                     closs_inner_part_run
 #define pointwise_add                closs_inner_pointwise_add
 #define pointwise_add_known          closs_inner_pointwise_add_known
+#define pointwise_coefficient        closs_inner_pointwise_coefficient
 #define pointwise_divisors_known     closs_inner_pointwise_divisors_known
 #define pointwise_finish             closs_inner_pointwise_finish
 #define pointwise_loss_bound         closs_inner_pointwise_loss_bound

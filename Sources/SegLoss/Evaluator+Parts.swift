@@ -23,7 +23,7 @@ extension Evaluator {
     /// next stage reads them.
     public var stageCount: Int { plan.stageCount }
 
-    /// Totals for ``accumulate(logits:labels:mask:weights:part:stage:into:)``, all zero. They may be used for batch
+    /// Totals for ``accumulate(logits:labels:mask:weights:maps:part:stage:into:)``, all zero. They may be used for batch
     /// after batch: see ``Totals/reset()``.
     public func makeTotals() -> Totals {
         Totals(plan: plan)
@@ -36,6 +36,7 @@ extension Evaluator {
     ///   - labels: Class indices: `[samples][voxels]` of the part; see ``Label``.
     ///   - mask: `[samples][voxels]` of the part: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]` of the part, each at least 0: factors of the pointwise terms; `nil`: all 1.
+    ///   - maps: `[samples][classes][voxels]` of the part: what ``Loss/linear(classWeights:divisor:)`` takes; `nil`: none.
     ///   - part: Which samples and voxels these are.
     ///   - stage: From 0 to ``stageCount`` less one.
     ///   - totals: What is added to.
@@ -43,11 +44,13 @@ extension Evaluator {
     ///   value's place in its buffer. The totals are then as they were.
     public mutating func accumulate<L: Label>(
         logits: Span<Float>, labels: Span<L>, mask: Span<UInt8>? = nil, weights: Span<Float>? = nil,
+        maps: Span<Float>? = nil,
         part: Part = .whole, stage: Int = 0, into totals: inout Totals
     ) throws(LossError) {
         try plan.checkAgreement(with: totals.plan)
         try plan.accumulate(
-            logits: logits, targets: labels, format: .labels(L.labelFormat), mask: mask, weights: weights, part: part,
+            logits: logits, targets: labels, format: .labels(L.labelFormat), mask: mask, weights: weights,
+            maps: maps, part: part,
             stage: stage, totals: &totals.words, workspace: &workspace)
     }
 
@@ -58,6 +61,7 @@ extension Evaluator {
     ///   - targets: `[samples][classes][voxels]` of the part; see ``DenseTarget``.
     ///   - mask: `[samples][voxels]` of the part: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]` of the part, each at least 0: factors of the pointwise terms; `nil`: all 1.
+    ///   - maps: `[samples][classes][voxels]` of the part: what ``Loss/linear(classWeights:divisor:)`` takes; `nil`: none.
     ///   - part: Which samples and voxels these are.
     ///   - stage: From 0 to ``stageCount`` less one.
     ///   - totals: What is added to.
@@ -65,11 +69,13 @@ extension Evaluator {
     ///   value's place in its buffer. The totals are then as they were.
     public mutating func accumulate<T: DenseTarget>(
         logits: Span<Float>, targets: Span<T>, mask: Span<UInt8>? = nil, weights: Span<Float>? = nil,
+        maps: Span<Float>? = nil,
         part: Part = .whole, stage: Int = 0, into totals: inout Totals
     ) throws(LossError) {
         try plan.checkAgreement(with: totals.plan)
         try plan.accumulate(
-            logits: logits, targets: targets, format: .dense(T.denseFormat), mask: mask, weights: weights, part: part,
+            logits: logits, targets: targets, format: .dense(T.denseFormat), mask: mask, weights: weights,
+            maps: maps, part: part,
             stage: stage, totals: &totals.words, workspace: &workspace)
     }
 }
@@ -100,6 +106,7 @@ extension Evaluator {
     ///   - labels: Class indices: `[samples][voxels]` of the part; see ``Label``.
     ///   - mask: `[samples][voxels]` of the part: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]` of the part, each at least 0: factors of the pointwise terms; `nil`: all 1.
+    ///   - maps: `[samples][classes][voxels]` of the part: what ``Loss/linear(classWeights:divisor:)`` takes; `nil`: none.
     ///   - part: Which samples and voxels these are.
     ///   - coefficients: What ``finish(_:)`` made of the whole batch's totals.
     ///   - gradient: Where the part's gradient goes: `[samples][classes][voxels]` of the part.
@@ -109,11 +116,13 @@ extension Evaluator {
     ///   the part's values are taken to be those that were accumulated, and are not looked at again.
     public mutating func gradient<L: Label>(
         logits: Span<Float>, labels: Span<L>, mask: Span<UInt8>? = nil, weights: Span<Float>? = nil,
+        maps: Span<Float>? = nil,
         part: Part = .whole, coefficients: Coefficients,
         into gradient: inout MutableSpan<Float>, write: Write = .overwrite
     ) throws(LossError) {
         try plan.gradient(
-            logits: logits, targets: labels, format: .labels(L.labelFormat), mask: mask, weights: weights, part: part,
+            logits: logits, targets: labels, format: .labels(L.labelFormat), mask: mask, weights: weights,
+            maps: maps, part: part,
             coefficients: coefficients.words, gradient: &gradient, write: write, workspace: &workspace)
     }
 
@@ -124,6 +133,7 @@ extension Evaluator {
     ///   - targets: `[samples][classes][voxels]` of the part; see ``DenseTarget``.
     ///   - mask: `[samples][voxels]` of the part: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]` of the part, each at least 0: factors of the pointwise terms; `nil`: all 1.
+    ///   - maps: `[samples][classes][voxels]` of the part: what ``Loss/linear(classWeights:divisor:)`` takes; `nil`: none.
     ///   - part: Which samples and voxels these are.
     ///   - coefficients: What ``finish(_:)`` made of the whole batch's totals.
     ///   - gradient: Where the part's gradient goes: `[samples][classes][voxels]` of the part.
@@ -133,11 +143,13 @@ extension Evaluator {
     ///   the part's values are taken to be those that were accumulated, and are not looked at again.
     public mutating func gradient<T: DenseTarget>(
         logits: Span<Float>, targets: Span<T>, mask: Span<UInt8>? = nil, weights: Span<Float>? = nil,
+        maps: Span<Float>? = nil,
         part: Part = .whole, coefficients: Coefficients,
         into gradient: inout MutableSpan<Float>, write: Write = .overwrite
     ) throws(LossError) {
         try plan.gradient(
-            logits: logits, targets: targets, format: .dense(T.denseFormat), mask: mask, weights: weights, part: part,
+            logits: logits, targets: targets, format: .dense(T.denseFormat), mask: mask, weights: weights,
+            maps: maps, part: part,
             coefficients: coefficients.words, gradient: &gradient, write: write, workspace: &workspace)
     }
 
@@ -149,6 +161,7 @@ extension Evaluator {
     ///   - labels: Class indices: `[samples][voxels]` of the part; see ``Label``.
     ///   - mask: `[samples][voxels]` of the part: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]` of the part, each at least 0: factors of the pointwise terms; `nil`: all 1.
+    ///   - maps: `[samples][classes][voxels]` of the part: what ``Loss/linear(classWeights:divisor:)`` takes; `nil`: none.
     ///   - part: Which samples and voxels these are.
     ///   - coefficients: What ``finish(_:)`` made of the whole batch's totals.
     ///   - scale: The gradient's factor, finite.
@@ -156,10 +169,12 @@ extension Evaluator {
     ///   value's place in its buffer. The logits are then as they were.
     public mutating func gradientInPlace<L: Label>(
         logits: inout MutableSpan<Float>, labels: Span<L>, mask: Span<UInt8>? = nil, weights: Span<Float>? = nil,
+        maps: Span<Float>? = nil,
         part: Part = .whole, coefficients: Coefficients, scale: Float = 1
     ) throws(LossError) {
         try plan.gradientInPlace(
-            logits: &logits, targets: labels, format: .labels(L.labelFormat), mask: mask, weights: weights, part: part,
+            logits: &logits, targets: labels, format: .labels(L.labelFormat), mask: mask, weights: weights,
+            maps: maps, part: part,
             coefficients: coefficients.words, scale: scale, workspace: &workspace)
     }
 
@@ -171,6 +186,7 @@ extension Evaluator {
     ///   - targets: `[samples][classes][voxels]` of the part; see ``DenseTarget``.
     ///   - mask: `[samples][voxels]` of the part: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]` of the part, each at least 0: factors of the pointwise terms; `nil`: all 1.
+    ///   - maps: `[samples][classes][voxels]` of the part: what ``Loss/linear(classWeights:divisor:)`` takes; `nil`: none.
     ///   - part: Which samples and voxels these are.
     ///   - coefficients: What ``finish(_:)`` made of the whole batch's totals.
     ///   - scale: The gradient's factor, finite.
@@ -178,10 +194,12 @@ extension Evaluator {
     ///   value's place in its buffer. The logits are then as they were.
     public mutating func gradientInPlace<T: DenseTarget>(
         logits: inout MutableSpan<Float>, targets: Span<T>, mask: Span<UInt8>? = nil, weights: Span<Float>? = nil,
+        maps: Span<Float>? = nil,
         part: Part = .whole, coefficients: Coefficients, scale: Float = 1
     ) throws(LossError) {
         try plan.gradientInPlace(
-            logits: &logits, targets: targets, format: .dense(T.denseFormat), mask: mask, weights: weights, part: part,
+            logits: &logits, targets: targets, format: .dense(T.denseFormat), mask: mask, weights: weights,
+            maps: maps, part: part,
             coefficients: coefficients.words, scale: scale, workspace: &workspace)
     }
 }

@@ -76,14 +76,17 @@ extension Evaluator {
     ///   - labels: Class indices: `[samples][voxels]`; see ``Label``.
     ///   - mask: `[samples][voxels]`: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]`, each at least 0: factors of the pointwise terms; `nil`: all 1.
+    ///   - maps: `[samples][classes][voxels]`: what ``Loss/linear(classWeights:divisor:)`` takes; `nil`: none.
     /// - Returns: The loss and its parts.
     /// - Throws: ``LossError`` where a buffer has the wrong count or a value is refused: ``LossError/index`` is the
     ///   value's place in its buffer.
     public mutating func evaluate<L: Label>(
-        logits: Span<Float>, labels: Span<L>, mask: Span<UInt8>? = nil, weights: Span<Float>? = nil
+        logits: Span<Float>, labels: Span<L>, mask: Span<UInt8>? = nil, weights: Span<Float>? = nil,
+        maps: Span<Float>? = nil
     ) throws(LossError) -> Evaluation {
         let value = try plan.evaluate(
             logits: logits, targets: labels, format: .labels(L.labelFormat), mask: mask, weights: weights,
+            maps: maps,
             workspace: &workspace)
         return evaluation(value)
     }
@@ -95,14 +98,17 @@ extension Evaluator {
     ///   - targets: `[samples][classes][voxels]`; see ``DenseTarget``.
     ///   - mask: `[samples][voxels]`: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]`, each at least 0: factors of the pointwise terms; `nil`: all 1.
+    ///   - maps: `[samples][classes][voxels]`: what ``Loss/linear(classWeights:divisor:)`` takes; `nil`: none.
     /// - Returns: The loss and its parts.
     /// - Throws: ``LossError`` where a buffer has the wrong count or a value is refused: ``LossError/index`` is the
     ///   value's place in its buffer.
     public mutating func evaluate<T: DenseTarget>(
-        logits: Span<Float>, targets: Span<T>, mask: Span<UInt8>? = nil, weights: Span<Float>? = nil
+        logits: Span<Float>, targets: Span<T>, mask: Span<UInt8>? = nil, weights: Span<Float>? = nil,
+        maps: Span<Float>? = nil
     ) throws(LossError) -> Evaluation {
         let value = try plan.evaluate(
             logits: logits, targets: targets, format: .dense(T.denseFormat), mask: mask, weights: weights,
+            maps: maps,
             workspace: &workspace)
         return evaluation(value)
     }
@@ -118,6 +124,7 @@ extension Evaluator {
     ///   - labels: Class indices: `[samples][voxels]`; see ``Label``.
     ///   - mask: `[samples][voxels]`: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]`, each at least 0: factors of the pointwise terms; `nil`: all 1.
+    ///   - maps: `[samples][classes][voxels]`: what ``Loss/linear(classWeights:divisor:)`` takes; `nil`: none.
     ///   - gradient: Where the gradient goes: `[samples][classes][voxels]`.
     ///   - write: How the gradient is written.
     /// - Returns: The loss and its parts.
@@ -125,10 +132,12 @@ extension Evaluator {
     ///   value's place in its buffer. The gradient is then as it was, unless ``Checks/whileWriting`` was chosen.
     public mutating func evaluate<L: Label>(
         logits: Span<Float>, labels: Span<L>, mask: Span<UInt8>? = nil, weights: Span<Float>? = nil,
+        maps: Span<Float>? = nil,
         gradient: inout MutableSpan<Float>, write: Write = .overwrite
     ) throws(LossError) -> Evaluation {
         let value = try plan.evaluate(
             logits: logits, targets: labels, format: .labels(L.labelFormat), mask: mask, weights: weights,
+            maps: maps,
             gradient: &gradient, write: write, workspace: &workspace)
         return evaluation(value)
     }
@@ -140,6 +149,7 @@ extension Evaluator {
     ///   - targets: `[samples][classes][voxels]`; see ``DenseTarget``.
     ///   - mask: `[samples][voxels]`: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]`, each at least 0: factors of the pointwise terms; `nil`: all 1.
+    ///   - maps: `[samples][classes][voxels]`: what ``Loss/linear(classWeights:divisor:)`` takes; `nil`: none.
     ///   - gradient: Where the gradient goes: `[samples][classes][voxels]`.
     ///   - write: How the gradient is written.
     /// - Returns: The loss and its parts.
@@ -147,10 +157,12 @@ extension Evaluator {
     ///   value's place in its buffer. The gradient is then as it was, unless ``Checks/whileWriting`` was chosen.
     public mutating func evaluate<T: DenseTarget>(
         logits: Span<Float>, targets: Span<T>, mask: Span<UInt8>? = nil, weights: Span<Float>? = nil,
+        maps: Span<Float>? = nil,
         gradient: inout MutableSpan<Float>, write: Write = .overwrite
     ) throws(LossError) -> Evaluation {
         let value = try plan.evaluate(
             logits: logits, targets: targets, format: .dense(T.denseFormat), mask: mask, weights: weights,
+            maps: maps,
             gradient: &gradient, write: write, workspace: &workspace)
         return evaluation(value)
     }
@@ -162,16 +174,19 @@ extension Evaluator {
     ///   - labels: Class indices: `[samples][voxels]`; see ``Label``.
     ///   - mask: `[samples][voxels]`: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]`, each at least 0: factors of the pointwise terms; `nil`: all 1.
+    ///   - maps: `[samples][classes][voxels]`: what ``Loss/linear(classWeights:divisor:)`` takes; `nil`: none.
     ///   - scale: The gradient's factor, finite.
     /// - Returns: The loss and its parts.
     /// - Throws: ``LossError`` where a buffer has the wrong count or a value is refused: ``LossError/index`` is the
     ///   value's place in its buffer. The logits are then as they were.
     public mutating func evaluateInPlace<L: Label>(
         logits: inout MutableSpan<Float>, labels: Span<L>, mask: Span<UInt8>? = nil, weights: Span<Float>? = nil,
+        maps: Span<Float>? = nil,
         scale: Float = 1
     ) throws(LossError) -> Evaluation {
         let value = try plan.evaluateInPlace(
             logits: &logits, targets: labels, format: .labels(L.labelFormat), mask: mask, weights: weights,
+            maps: maps,
             scale: scale, workspace: &workspace)
         return evaluation(value)
     }
@@ -183,16 +198,19 @@ extension Evaluator {
     ///   - targets: `[samples][classes][voxels]`; see ``DenseTarget``.
     ///   - mask: `[samples][voxels]`: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]`, each at least 0: factors of the pointwise terms; `nil`: all 1.
+    ///   - maps: `[samples][classes][voxels]`: what ``Loss/linear(classWeights:divisor:)`` takes; `nil`: none.
     ///   - scale: The gradient's factor, finite.
     /// - Returns: The loss and its parts.
     /// - Throws: ``LossError`` where a buffer has the wrong count or a value is refused: ``LossError/index`` is the
     ///   value's place in its buffer. The logits are then as they were.
     public mutating func evaluateInPlace<T: DenseTarget>(
         logits: inout MutableSpan<Float>, targets: Span<T>, mask: Span<UInt8>? = nil, weights: Span<Float>? = nil,
+        maps: Span<Float>? = nil,
         scale: Float = 1
     ) throws(LossError) -> Evaluation {
         let value = try plan.evaluateInPlace(
             logits: &logits, targets: targets, format: .dense(T.denseFormat), mask: mask, weights: weights,
+            maps: maps,
             scale: scale, workspace: &workspace)
         return evaluation(value)
     }

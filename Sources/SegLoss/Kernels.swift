@@ -106,13 +106,13 @@ extension Plan {
     /// The value of a whole batch.
     func evaluate<Target: BitwiseCopyable>(
         logits: Span<Float>, targets: Span<Target>, format: TargetFormat,
-        mask: Span<UInt8>?, weights: Span<Float>?,
+        mask: Span<UInt8>?, weights: Span<Float>?, maps: Span<Float>?,
         workspace: inout Workspace
     ) throws(LossError) -> Double {
         var value = 0.0
         try unsafe refusing { error in
             unsafe logits.withUnsafeBufferPointer { logits in
-                unsafe withBatch(logits, targets, format, mask, weights, .whole) { batch in
+                unsafe withBatch(logits, targets, format, mask, weights, maps, .whole) { batch in
                     unsafe evaluate(batch, nil, &value, &workspace, error)
                 }
             }
@@ -123,14 +123,14 @@ extension Plan {
     /// The value of a whole batch, and its gradient in other memory than the logits'.
     func evaluate<Target: BitwiseCopyable>(
         logits: Span<Float>, targets: Span<Target>, format: TargetFormat,
-        mask: Span<UInt8>?, weights: Span<Float>?,
+        mask: Span<UInt8>?, weights: Span<Float>?, maps: Span<Float>?,
         gradient: inout MutableSpan<Float>, write: Write,
         workspace: inout Workspace
     ) throws(LossError) -> Double {
         var value = 0.0
         try unsafe refusing { error in
             unsafe logits.withUnsafeBufferPointer { logits in
-                unsafe withBatch(logits, targets, format, mask, weights, .whole) { batch in
+                unsafe withBatch(logits, targets, format, mask, weights, maps, .whole) { batch in
                     unsafe gradient.withUnsafeMutableBufferPointer { gradient in
                         var buffer = unsafe closs_gradient_buffer(gradient, write)
                         return unsafe evaluate(batch, &buffer, &value, &workspace, error)
@@ -144,14 +144,14 @@ extension Plan {
     /// The value of a whole batch, and its gradient in the place of its logits.
     func evaluateInPlace<Target: BitwiseCopyable>(
         logits: inout MutableSpan<Float>, targets: Span<Target>, format: TargetFormat,
-        mask: Span<UInt8>?, weights: Span<Float>?,
+        mask: Span<UInt8>?, weights: Span<Float>?, maps: Span<Float>?,
         scale: Float,
         workspace: inout Workspace
     ) throws(LossError) -> Double {
         var value = 0.0
         try unsafe refusing { error in
             unsafe logits.withUnsafeMutableBufferPointer { logits in
-                unsafe withBatch(UnsafeBufferPointer(logits), targets, format, mask, weights, .whole) { batch in
+                unsafe withBatch(UnsafeBufferPointer(logits), targets, format, mask, weights, maps, .whole) { batch in
                     var buffer = unsafe closs_gradient_buffer(logits, .overwrite(scale: scale))
                     return unsafe evaluate(batch, &buffer, &value, &workspace, error)
                 }
@@ -179,14 +179,14 @@ extension Plan {
     /// Adds a part's sums to `totals`.
     func accumulate<Target: BitwiseCopyable>(
         logits: Span<Float>, targets: Span<Target>, format: TargetFormat,
-        mask: Span<UInt8>?, weights: Span<Float>?, part: Part,
+        mask: Span<UInt8>?, weights: Span<Float>?, maps: Span<Float>?, part: Part,
         stage: Int, totals: inout [Int64],
         workspace: inout Workspace
     ) throws(LossError) {
         try part.check()
         try unsafe refusing { error in
             unsafe logits.withUnsafeBufferPointer { logits in
-                unsafe withBatch(logits, targets, format, mask, weights, part) { batch in
+                unsafe withBatch(logits, targets, format, mask, weights, maps, part) { batch in
                     unsafe totals.withUnsafeMutableBufferPointer { totals in
                         unsafe workspace.scratch.withUnsafeMutableBytes { scratch in
                             unsafe closs_accumulate(
@@ -202,7 +202,7 @@ extension Plan {
     /// The gradient of a part in other memory than the logits'.
     func gradient<Target: BitwiseCopyable>(
         logits: Span<Float>, targets: Span<Target>, format: TargetFormat,
-        mask: Span<UInt8>?, weights: Span<Float>?, part: Part,
+        mask: Span<UInt8>?, weights: Span<Float>?, maps: Span<Float>?, part: Part,
         coefficients: [Int64],
         gradient: inout MutableSpan<Float>, write: Write,
         workspace: inout Workspace
@@ -210,7 +210,7 @@ extension Plan {
         try part.check()
         try unsafe refusing { error in
             unsafe logits.withUnsafeBufferPointer { logits in
-                unsafe withBatch(logits, targets, format, mask, weights, part) { batch in
+                unsafe withBatch(logits, targets, format, mask, weights, maps, part) { batch in
                     unsafe gradient.withUnsafeMutableBufferPointer { gradient in
                         var buffer = unsafe closs_gradient_buffer(gradient, write)
                         return unsafe self.gradient(batch, &buffer, coefficients, &workspace, error)
@@ -223,14 +223,14 @@ extension Plan {
     /// The gradient of a part in the place of its logits.
     func gradientInPlace<Target: BitwiseCopyable>(
         logits: inout MutableSpan<Float>, targets: Span<Target>, format: TargetFormat,
-        mask: Span<UInt8>?, weights: Span<Float>?, part: Part,
+        mask: Span<UInt8>?, weights: Span<Float>?, maps: Span<Float>?, part: Part,
         coefficients: [Int64], scale: Float,
         workspace: inout Workspace
     ) throws(LossError) {
         try part.check()
         try unsafe refusing { error in
             unsafe logits.withUnsafeMutableBufferPointer { logits in
-                unsafe withBatch(UnsafeBufferPointer(logits), targets, format, mask, weights, part) { batch in
+                unsafe withBatch(UnsafeBufferPointer(logits), targets, format, mask, weights, maps, part) { batch in
                     var buffer = unsafe closs_gradient_buffer(logits, .overwrite(scale: scale))
                     return unsafe gradient(batch, &buffer, coefficients, &workspace, error)
                 }
@@ -329,12 +329,12 @@ extension Workspace {
 /// Runs `body` with the batch that the buffers make.
 private func withBatch<Target: BitwiseCopyable>(
     _ logits: UnsafeBufferPointer<Float>, _ targets: Span<Target>, _ format: TargetFormat,
-    _ mask: Span<UInt8>?, _ weights: Span<Float>?, _ part: Part,
+    _ mask: Span<UInt8>?, _ weights: Span<Float>?, _ maps: Span<Float>?, _ part: Part,
     _ body: (UnsafePointer<closs_batch>) -> closs_status
 ) -> closs_status {
     unsafe targets.withUnsafeBytes { targets in
         unsafe withPointer(mask) { mask in
-            unsafe withPointer(weights) { weights in
+            unsafe withPointers(weights, maps) { weights, maps in
                 var batch = unsafe closs_batch()
                 unsafe batch.logits = logits.start
                 unsafe batch.logits_count = logits.count
@@ -345,6 +345,8 @@ private func withBatch<Target: BitwiseCopyable>(
                 unsafe batch.mask_count = mask?.count ?? 0
                 unsafe batch.weights = weights?.start
                 unsafe batch.weights_count = weights?.count ?? 0
+                unsafe batch.maps = maps?.start
+                unsafe batch.maps_count = maps?.count ?? 0
                 if let samples = part.samples {
                     unsafe batch.first_sample = Int64(samples.lowerBound)
                     // A range too long to be counted comes out negative, and is refused as that.
@@ -366,6 +368,16 @@ private func withPointer<Element>(
 ) -> closs_status {
     guard let span else { return body(nil) }
     return unsafe span.withUnsafeBufferPointer { unsafe body($0) }
+}
+
+/// The same of two spans.
+private func withPointers<Element>(
+    _ first: Span<Element>?, _ second: Span<Element>?,
+    _ body: (UnsafeBufferPointer<Element>?, UnsafeBufferPointer<Element>?) -> closs_status
+) -> closs_status {
+    unsafe withPointer(first) { first in
+        unsafe withPointer(second) { second in unsafe body(first, second) }
+    }
 }
 
 extension UnsafeBufferPointer {
@@ -448,6 +460,26 @@ extension closs_term {
             unsafe of.balanced_binary_cross_entropy = closs_balanced_binary_cross_entropy(
                 negative_ratio: options.negativeRatio, minimum_negatives: Int64(options.minimumNegatives),
                 epsilon: options.epsilon, scope: options.scope.code)
+        case .absoluteError(let options):
+            unsafe kind = CLOSS_ABSOLUTE_ERROR
+            unsafe of.probability_error = closs_probability_error(
+                class_weights: weights, class_weights_count: count, beta: 0,
+                divisor: options.divisor.code, divisor_value: options.divisor.value)
+        case .squaredError(let options):
+            unsafe kind = CLOSS_SQUARED_ERROR
+            unsafe of.probability_error = closs_probability_error(
+                class_weights: weights, class_weights_count: count, beta: 0,
+                divisor: options.divisor.code, divisor_value: options.divisor.value)
+        case .smoothL1(let options):
+            unsafe kind = CLOSS_SMOOTH_L1
+            unsafe of.probability_error = closs_probability_error(
+                class_weights: weights, class_weights_count: count, beta: options.beta,
+                divisor: options.divisor.code, divisor_value: options.divisor.value)
+        case .linear(let options):
+            unsafe kind = CLOSS_LINEAR_MAP
+            unsafe of.linear_map = closs_linear_map(
+                class_weights: weights, class_weights_count: count,
+                divisor: options.divisor.code, divisor_value: options.divisor.value)
         }
     }
 }

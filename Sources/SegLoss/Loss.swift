@@ -161,3 +161,68 @@ extension Loss {
                     negativeRatio: negativeRatio, minimumNegatives: minimumNegatives, epsilon: epsilon, scope: scope)))
     }
 }
+
+// MARK: - Errors of the probability
+
+extension Loss {
+    /// Absolute error (L1) of the probability; the target may be any number from 0 to 1.
+    ///
+    ///     sum_ic w_c v_i |p - g| / divisor
+    ///
+    /// With a mask and the divisor ``Divisor/valid`` DBNet's loss of the threshold map (Liao et al. 2020); where the
+    /// mask is empty it is 0. The derivative where `p = g` is 0. For ``Activation/sigmoid``, whose gradient it goes
+    /// through, and ``Activation/probabilities``.
+    ///
+    /// - Parameters:
+    ///   - classWeights: `w`, one for each channel, each at least 0 and not all 0; `nil`: all 1. A weight of 0 leaves
+    ///     the channel out, of the sum of weights too.
+    ///   - divisor: What the sum is divided by.
+    public static func absoluteError(classWeights: [Float]? = nil, divisor: Divisor = .weight) -> Loss {
+        Loss(.absoluteError(.init(classWeights: classWeights, divisor: divisor)))
+    }
+
+    /// Smooth L1 of the probability: squared error where it is small, absolute error elsewhere.
+    ///
+    ///     sum_ic w_c v_i s(p - g) / divisor,    s(d) = d^2 / (2 beta) where |d| < beta, else |d| - beta / 2
+    ///
+    /// The formula of PyTorch's `SmoothL1Loss`; `beta` 0 is the absolute error. For ``Activation/sigmoid`` and
+    /// ``Activation/probabilities``.
+    ///
+    /// - Parameters:
+    ///   - beta: The error below which its square counts, at least 0.
+    ///   - classWeights: `w`, one for each channel, each at least 0 and not all 0; `nil`: all 1.
+    ///   - divisor: What the sum is divided by.
+    public static func smoothL1(
+        beta: Double = 1, classWeights: [Float]? = nil, divisor: Divisor = .weight
+    ) -> Loss {
+        Loss(.smoothL1(.init(beta: beta, classWeights: classWeights, divisor: divisor)))
+    }
+
+    /// Squared error of the probability: the Brier score.
+    ///
+    ///     sum_ic w_c v_i (p - g)^2 / divisor
+    ///
+    /// For ``Activation/sigmoid`` and ``Activation/probabilities``.
+    ///
+    /// - Parameters:
+    ///   - classWeights: `w`, one for each channel, each at least 0 and not all 0; `nil`: all 1.
+    ///   - divisor: What the sum is divided by.
+    public static func squaredError(classWeights: [Float]? = nil, divisor: Divisor = .weight) -> Loss {
+        Loss(.squaredError(.init(classWeights: classWeights, divisor: divisor)))
+    }
+
+    /// The probability times a map `m` that comes with each batch and may have any sign.
+    ///
+    ///     sum_ic w_c v_i p m / divisor
+    ///
+    /// With signed distance maps, negative inside, the boundary loss of Kervadec et al., "Boundary loss for highly
+    /// unbalanced segmentation" (2019). For ``Activation/sigmoid`` and ``Activation/probabilities``.
+    ///
+    /// - Parameters:
+    ///   - classWeights: `w`, one for each channel, each at least 0 and not all 0; `nil`: all 1. A weight of 0 leaves
+    ///     the channel out, of the sum of weights too.
+    ///   - divisor: What the sum is divided by.
+    public static func linear(classWeights: [Float]? = nil, divisor: Divisor = .weight) -> Loss {
+        Loss(.linear(.init(classWeights: classWeights, divisor: divisor)))
+    }
+}

@@ -11,6 +11,14 @@ public enum Term: Sendable, Hashable {
     case dice(Dice)
     /// See ``Loss/balancedBinaryCrossEntropy(negativeRatio:minimumNegatives:epsilon:scope:)``.
     case balancedBinaryCrossEntropy(BalancedBinaryCrossEntropy)
+    /// See ``Loss/absoluteError(classWeights:divisor:)``.
+    case absoluteError(ProbabilityError)
+    /// See ``Loss/smoothL1(beta:classWeights:divisor:)``.
+    case smoothL1(SmoothL1)
+    /// See ``Loss/squaredError(classWeights:divisor:)``.
+    case squaredError(ProbabilityError)
+    /// See ``Loss/linear(classWeights:divisor:)``.
+    case linear(ProbabilityError)
 
     /// The options of softmax cross entropy.
     public struct CrossEntropy: Sendable, Hashable {
@@ -64,6 +72,26 @@ public enum Term: Sendable, Hashable {
         public var epsilon: Double
         /// Over what the negatives are ranked.
         public var scope: Scope
+    }
+}
+
+extension Term {
+    /// The options of a loss of the probability itself.
+    public struct ProbabilityError: Sendable, Hashable {
+        /// One weight for each class; `nil`: all 1.
+        public var classWeights: [Float]?
+        /// What the sum is divided by.
+        public var divisor: Divisor
+    }
+
+    /// The options of smooth L1.
+    public struct SmoothL1: Sendable, Hashable {
+        /// The error below which its square counts, at least 0.
+        public var beta: Double
+        /// One weight for each class; `nil`: all 1.
+        public var classWeights: [Float]?
+        /// What the sum is divided by.
+        public var divisor: Divisor
     }
 }
 
@@ -125,6 +153,8 @@ extension Term {
         case .crossEntropy(let options): options.classWeights
         case .binaryCrossEntropy(let options): options.positiveWeights
         case .dice(let options): options.classWeights
+        case .absoluteError(let options), .squaredError(let options), .linear(let options): options.classWeights
+        case .smoothL1(let options): options.classWeights
         case .focal, .balancedBinaryCrossEntropy: nil
         }
     }
@@ -132,7 +162,7 @@ extension Term {
     /// Whether the term's value has parts that belong to single classes.
     var hasClassParts: Bool {
         switch self {
-        case .binaryCrossEntropy, .focal, .dice: true
+        case .binaryCrossEntropy, .focal, .dice, .absoluteError, .smoothL1, .squaredError, .linear: true
         case .crossEntropy, .balancedBinaryCrossEntropy: false
         }
     }

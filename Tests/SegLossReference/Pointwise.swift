@@ -144,7 +144,7 @@ struct Focal {
 struct PointwiseTotals {
     /// Of each channel; of a softmax, one.
     var losses: [ExactTotal]
-    var weight = ExactTotal.ofLosses
+    var weights: [ExactTotal]
     /// Valid values of all channels; of a softmax, valid voxels.
     var valid = 0
     /// Values, invalid ones too.
@@ -152,28 +152,49 @@ struct PointwiseTotals {
 
     init(channels: Int, all: Int) {
         losses = [ExactTotal](repeating: .ofLosses, count: channels)
+        weights = losses
         self.all = all
     }
 
+    /// `classWeights` are factors of the channels, which wait until here.
     func finish(
-        weight factor: Double, divisor: Term.Divisor, scale: Double = 1
-    ) -> (term: Double, perChannel: [Double], coefficient: Float) {
+        weight factor: Double, divisor: Term.Divisor, scale: Double = 1, classWeights: [Float]? = nil
+    ) -> (term: Double, perChannel: [Double], coefficients: [Float]) {
         let D: Double
         switch divisor {
-        case .weight: D = weight.value
+        case .weight: D = sum(weights, classWeights)
         case .valid: D = Double(valid) / scale
         case .all: D = Double(all) / scale
         case .constant(let constant): D = constant / scale
         }
         guard D > 0 else {
-            return (0, [Double](repeating: 0, count: losses.count), 0)
+            return (
+                0, [Double](repeating: 0, count: losses.count), [Float](repeating: 0, count: losses.count)
+            )
+        }
+        var perChannel: [Double] = []
+        var coefficients: [Float] = []
+        for (c, loss) in losses.enumerated() {
+            let w = Double(classWeights?[c] ?? 1)
+            perChannel.append(w * loss.value / D)
+            coefficients.append(Float(factor * w / D))
+        }
+        return (sum(losses, classWeights) / D, perChannel, coefficients)
+    }
+
+    /// Exact where the channels have no factors.
+    private func sum(_ totals: [ExactTotal], _ classWeights: [Float]?) -> Double {
+        if let classWeights {
+            var sum = 0.0
+            for (c, total) in totals.enumerated() {
+                sum += Double(classWeights[c]) * total.value
+            }
+            return sum
         }
         var sum = ExactTotal.ofLosses
-        var perChannel: [Double] = []
-        for loss in losses {
-            sum.add(loss)
-            perChannel.append(loss.value / D)
+        for total in totals {
+            sum.add(total)
         }
-        return (sum.value / D, perChannel, Float(factor / D))
+        return sum.value
     }
 }

@@ -25,11 +25,14 @@ public struct Problem: Sendable {
     public var mask: [UInt8]?
     /// [samples][voxels].
     public var weights: [Float]?
+    /// What a linear term multiplies, in the logits' layout.
+    public var maps: [Float]?
     public var ignoreIndex: Int?
 
     public init(
         samples: Int, classes: Int, voxels: Int, activation: Activation, terms: [Term], logits: [Float],
-        target: Target, mask: [UInt8]? = nil, weights: [Float]? = nil, ignoreIndex: Int? = nil
+        target: Target, mask: [UInt8]? = nil, weights: [Float]? = nil, maps: [Float]? = nil,
+        ignoreIndex: Int? = nil
     ) {
         self.samples = samples
         self.classes = classes
@@ -40,6 +43,7 @@ public struct Problem: Sendable {
         self.target = target
         self.mask = mask
         self.weights = weights
+        self.maps = maps
         self.ignoreIndex = ignoreIndex
     }
 }
@@ -58,6 +62,10 @@ public struct Term: Sendable {
             excludeBackground: Bool, classWeights: [Float]?)
         case balancedBinaryCrossEntropy(
             negativeRatio: Double, minimumNegatives: Int, epsilon: Double, scope: Scope)
+        case absoluteError(classWeights: [Float]?, divisor: Divisor)
+        case smoothL1(beta: Double, classWeights: [Float]?, divisor: Divisor)
+        case squaredError(classWeights: [Float]?, divisor: Divisor)
+        case linear(classWeights: [Float]?, divisor: Divisor)
     }
 
     public var weight: Double

@@ -50,7 +50,7 @@ public enum Reference {
             for i in crossEntropies.indices {
                 totals[i].losses[0].addSample(losses[i])
                 if voxels.hasWeights {
-                    totals[i].weight.addSample(weights[i])
+                    totals[i].weights[0].addSample(weights[i])
                 }
             }
             if terms.hasRegion {
@@ -63,7 +63,7 @@ public enum Reference {
             for y in 0..<classes {
                 totals[i].valid += countOfLabel[y]
                 if !voxels.hasWeights {
-                    totals[i].weight.add(term.formula.w[y], times: countOfLabel[y])
+                    totals[i].weights[0].add(term.formula.w[y], times: countOfLabel[y])
                 }
             }
         }
@@ -74,7 +74,7 @@ public enum Reference {
         for (i, term) in crossEntropies.enumerated() {
             let coefficient = finish.pointwise(
                 totals[i], at: term.index, divisor: term.divisor, weightScale: term.formula.scale)
-            crossEntropyCoefficients.append(coefficient * scale)
+            crossEntropyCoefficients.append(coefficient[0] * scale)
         }
         finish.dice(terms.dices, sums: sums)
         var outcome = finish.outcome()
@@ -147,7 +147,8 @@ public enum Reference {
                     g[voxel] = target
                     weights[voxel] = v
                     for (i, term) in pointwise.enumerated() {
-                        losses[i][voxel] = term.loss(value, target: target, channel: channel) * v
+                        let map = voxels.map(index)
+                        losses[i][voxel] = term.loss(value, target: target, channel: channel, map: map) * v
                     }
                     if terms.balanced != nil {
                         rankedLosses[index] = target == 1 ? value.n0 : value.n1
@@ -157,9 +158,9 @@ public enum Reference {
                     totals[i].losses[channel].addSample(losses[i])
                     totals[i].valid += valid
                     if voxels.hasWeights {
-                        totals[i].weight.addSample(weights)
+                        totals[i].weights[channel].addSample(weights)
                     } else {
-                        totals[i].weight.add(1, times: valid)
+                        totals[i].weights[channel].add(1, times: valid)
                     }
                 }
                 if terms.hasRegion {
@@ -170,9 +171,11 @@ public enum Reference {
 
         // Finish.
         var finish = Finish(problem)
-        var pointwiseCoefficients: [Float] = []
+        var pointwiseCoefficients: [[Float]] = []
         for (i, term) in pointwise.enumerated() {
-            pointwiseCoefficients.append(finish.pointwise(totals[i], at: term.index, divisor: term.divisor) * scale)
+            let coefficients = finish.pointwise(
+                totals[i], at: term.index, divisor: term.divisor, classWeights: term.classWeights)
+            pointwiseCoefficients.append(coefficients.map { $0 * scale })
         }
         finish.dice(terms.dices, sums: sums)
         var selected: Selection.Finished?
@@ -189,7 +192,8 @@ public enum Reference {
 
         // Gradient.
         let regionCoefficients = finish.coefficients.map { $0.scaled(by: scale, hasSquares: terms.hasSquares) }
-        let hasPointwise = !pointwise.isEmpty || selected != nil
+        let hasPointwise = pointwise.contains { !$0.isError } || selected != nil
+        let hasErrors = pointwise.contains { $0.isError }
         var gradient = [Float](repeating: 0, count: problem.logits.count)
         for sample in 0..<problem.samples {
             for channel in 0..<channels {
@@ -203,9 +207,9 @@ public enum Reference {
 
                     // By the logit.
                     var G: Float = 0
-                    for (i, term) in pointwise.enumerated() {
-                        let k = pointwiseCoefficients[i] * v
-                        G = fma(k, term.derivative(value, target: g, channel: channel), G)
+                    for (i, term) in pointwise.enumerated() where !term.isError {
+                        let k = pointwiseCoefficients[i][channel] * v
+                        G = fma(k, term.derivative(value, target: g, channel: channel, map: 0), G)
                     }
                     if let selected, selected.isSelected[index] {
                         let coefficient = selected.coefficients[sample] * scale
@@ -213,15 +217,20 @@ public enum Reference {
                     }
 
                     // By p.
-                    let Z = region.derivative(p: p, g: g)
+                    var Z = terms.hasRegion ? region.derivative(p: p, g: g) : 0
+                    for (i, term) in pointwise.enumerated() where term.isError {
+                        let k = pointwiseCoefficients[i][channel] * v
+                        let t = term.derivative(value, target: g, channel: channel, map: voxels.map(index))
+                        Z = fma(k, t, Z)
+                    }
 
                     let result: Float
                     if problem.activation == .sigmoid {
-                        result = terms.hasRegion ? fma(p * q, Z, G) : G
+                        result = terms.hasRegion || hasErrors ? fma(p * q, Z, G) : G
                     } else {
                         let smallest: Float = 0x1.197998p-40  // 1e-12
                         let byProbability = G / larger(p * q, smallest)
-                        if !terms.hasRegion {
+                        if !terms.hasRegion && !hasErrors {
                             result = byProbability
                         } else {
                             result = hasPointwise ? Z + byProbability : Z
@@ -244,28 +253,37 @@ private struct Terms {
         let formula: CrossEntropy
     }
 
-    /// A binary cross-entropy or a focal term.
+    /// A binary cross-entropy or a focal term, or an error of the probability.
     struct ChannelTerm {
         enum Formula {
             case binary(BinaryCrossEntropy)
             case focal(Focal)
+            case error(ProbabilityError)
         }
 
         let index: Int
         let divisor: Term.Divisor
         let formula: Formula
+        var classWeights: [Float]?
 
-        func loss(_ value: ChannelValue, target g: Float, channel: Int) -> Float {
+        /// Whether its derivative is by the probability.
+        var isError: Bool {
+            if case .error = formula { true } else { false }
+        }
+
+        func loss(_ value: ChannelValue, target g: Float, channel: Int, map: Float) -> Float {
             switch formula {
             case .binary(let binary): binary.loss(value, target: g, channel: channel)
             case .focal(let focal): focal.loss(value, target: g)
+            case .error(let error): error.loss(value, target: g, map: map)
             }
         }
 
-        func derivative(_ value: ChannelValue, target g: Float, channel: Int) -> Float {
+        func derivative(_ value: ChannelValue, target g: Float, channel: Int, map: Float) -> Float {
             switch formula {
             case .binary(let binary): binary.derivative(value, target: g, channel: channel)
             case .focal(let focal): focal.derivative(value, target: g)
+            case .error(let error): error.derivative(value, target: g, map: map)
             }
         }
     }
@@ -287,6 +305,15 @@ private struct Terms {
 
     var hasRegion: Bool { !dices.isEmpty }
     var hasSquares: Bool { dices.contains { $0.formula.squared } }
+
+    private mutating func addError(
+        _ index: Int, _ formula: ProbabilityError.Formula, _ classWeights: [Float]?, _ divisor: Term.Divisor
+    ) {
+        channelPointwise.append(
+            ChannelTerm(
+                index: index, divisor: divisor, formula: .error(ProbabilityError(formula: formula)),
+                classWeights: classWeights))
+    }
 
     init(_ problem: Problem) {
         let isSoftmax = problem.activation == .softmax
@@ -317,6 +344,15 @@ private struct Terms {
                 let formula = Selection(
                     negativeRatio: negativeRatio, minimumNegatives: minimumNegatives, epsilon: epsilon, scope: scope)
                 balanced = BalancedTerm(index: index, formula: formula)
+            case .absoluteError(let classWeights, let divisor):
+                addError(index, .absolute, classWeights, divisor)
+            case .smoothL1(let beta, let classWeights, let divisor):
+                addError(index, .smooth(Float(beta)), classWeights, divisor)
+            case .squaredError(let classWeights, let divisor):
+                addError(index, .squared, classWeights, divisor)
+            case .linear(let classWeights, let divisor):
+                precondition(problem.maps != nil)
+                addError(index, .linear, classWeights, divisor)
             }
         }
     }
@@ -337,19 +373,20 @@ private struct Finish {
         coefficients = [RegionCoefficients](repeating: RegionCoefficients(), count: problem.samples * problem.classes)
     }
 
-    /// Finishes a pointwise term and gives its coefficient.
+    /// Finishes a pointwise term and gives its coefficients, one for each channel.
     mutating func pointwise(
-        _ totals: PointwiseTotals, at index: Int, divisor: Term.Divisor, weightScale: Double = 1
-    ) -> Float {
-        let (term, perChannel, coefficient) = totals.finish(
-            weight: problem.terms[index].weight, divisor: divisor, scale: weightScale)
+        _ totals: PointwiseTotals, at index: Int, divisor: Term.Divisor, weightScale: Double = 1,
+        classWeights: [Float]? = nil
+    ) -> [Float] {
+        let (term, perChannel, coefficients) = totals.finish(
+            weight: problem.terms[index].weight, divisor: divisor, scale: weightScale, classWeights: classWeights)
         terms[index] = term
         if problem.activation != .softmax {
             for c in 0..<problem.classes {
                 perClass[index * problem.classes + c] = perChannel[c]
             }
         }
-        return coefficient
+        return coefficients
     }
 
     /// Finishes the Dice terms.

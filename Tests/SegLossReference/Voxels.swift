@@ -22,6 +22,7 @@ struct Voxels {
     private let denseMayBeIgnored: Bool
     private let mask: [UInt8]?
     private let weights: [Float]?
+    private let maps: [Float]?
     private let ignoreIndex: Int?
 
     init(_ problem: Problem) {
@@ -47,8 +48,10 @@ struct Voxels {
         }
         mask = problem.mask
         weights = problem.weights
+        maps = problem.maps
         ignoreIndex = problem.ignoreIndex
         precondition(mask == nil || mask!.count == voxelCount)
+        precondition(maps == nil || maps!.count == valueCount)
         precondition(weights == nil || weights!.count == voxelCount)
     }
 
@@ -87,6 +90,11 @@ struct Voxels {
         }
         let labelOfOne = classes == 1 ? 1 : channel
         return label(sample, voxel) == labelOfOne ? 1 : 0
+    }
+
+    /// m, the map's value; 0 where there is no map.
+    func map(_ index: Int) -> Float {
+        maps?[index] ?? 0
     }
 
     /// v, the weight of a voxel.

@@ -46,13 +46,29 @@ final class CompletenessTests: XCTestCase {
             goldenCases: 5,
             documentation: "Balanced binary cross entropy", arithmetic: "## 8. Balanced binary cross entropy",
             bench: ".balancedBinaryCrossEntropy("),
+        Row(
+            kind: "CLOSS_ABSOLUTE_ERROR", reference: "absoluteError", file: "Errors.swift", computes: "absolute",
+            golden: "absolute_error", goldenCases: 2, documentation: "Absolute error", arithmetic: "absolute:",
+            bench: ".absoluteError("),
+        Row(
+            kind: "CLOSS_SMOOTH_L1", reference: "smoothL1", file: "Errors.swift", computes: "smooth",
+            golden: "smooth_l1", goldenCases: 1, documentation: "Smooth L1", arithmetic: "smooth L1:",
+            bench: ".smoothL1("),
+        // None of the originals computes the squared error.
+        Row(
+            kind: "CLOSS_SQUARED_ERROR", reference: "squaredError", file: "Errors.swift", computes: "squared",
+            golden: "squared_error", goldenCases: 0, documentation: "Squared error", arithmetic: "squared:",
+            bench: ".squaredError("),
+        Row(
+            kind: "CLOSS_LINEAR_MAP", reference: "linear", file: "Errors.swift", computes: "linear",
+            golden: "linear", goldenCases: 1, documentation: "Linear", arithmetic: "linear:", bench: ".linear("),
     ]
 
     /// The enumerators of closs_term_kind.
     private func kinds() throws -> [String] {
         let header = try Self.header()
         let body = try XCTUnwrap(header.firstMatch(of: /typedef enum closs_term_kind \{([^}]*)\}/)).output.1
-        return body.matches(of: /(CLOSS_[A-Z_]+) = \d+/).map { String($0.output.1) }
+        return body.matches(of: /(CLOSS_[A-Z_0-9]+) = \d+/).map { String($0.output.1) }
     }
 
     func testTheTableHasEveryKind() throws {
@@ -137,6 +153,10 @@ final class CompletenessTests: XCTestCase {
         case .focal: "focal"
         case .dice: "dice"
         case .balancedBinaryCrossEntropy: "balanced_binary_cross_entropy"
+        case .absoluteError: "absolute_error"
+        case .smoothL1: "smooth_l1"
+        case .squaredError: "squared_error"
+        case .linear: "linear"
         }
     }
 }

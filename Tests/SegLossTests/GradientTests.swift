@@ -75,6 +75,21 @@ final class GradientTests: XCTestCase {
         }
     }
 
+    func testErrorsOfTheProbability() {
+        for activation in channelwise {
+            for weights in [nil, [0.5, 0, 2]] as [[Float]?] {
+                for divisor in divisors {
+                    check(activation, [.absoluteError(classWeights: weights, divisor: divisor)])
+                    check(activation, [.squaredError(classWeights: weights, divisor: divisor)])
+                    check(activation, [.linear(classWeights: weights, divisor: divisor)])
+                    for beta in [0, 0.3, 1] {
+                        check(activation, [.smoothL1(beta: beta, classWeights: weights, divisor: divisor)])
+                    }
+                }
+            }
+        }
+    }
+
     func testSums() {
         let seed = testSeed(21)
         for round in 0..<UInt64(60) {

@@ -247,7 +247,7 @@ extension SegLossReference.Term {
     var isCrossEntropy: Bool {
         switch kind {
         case .crossEntropy, .binaryCrossEntropy, .balancedBinaryCrossEntropy: true
-        case .focal, .dice: false
+        case .focal, .dice, .absoluteError, .smoothL1, .squaredError, .linear: false
         }
     }
 

@@ -67,6 +67,12 @@ static closs_status check_buffer(const void *buffer, size_t count, int64_t expec
     return refuse(error, CLOSS_WRONG_SIZE, -1, "%s has %zu elements: expected %lld", name, count, (long long)expected);
 }
 
+static closs_status check_maps(const closs_plan *plan, const closs_batch *batch, int64_t expected, closs_error *error) {
+    if (!plan->formula.maps && batch->maps)
+        return refuse(error, CLOSS_BAD_TERM, -1, "maps are given, but no term of the loss takes them");
+    return check_buffer(batch->maps, batch->maps_count, expected, !plan->formula.maps, "maps", error);
+}
+
 static closs_status check_gradient(const closs_gradient_buffer *gradient, int64_t expected, closs_error *error) {
     if (!gradient) return CLOSS_OK;
     closs_status status = check_buffer(gradient->values, gradient->count, expected, 0, "gradient", error);
@@ -87,6 +93,7 @@ static closs_status check_buffers(const part *p, const call_memory *memory, clos
                               target_name(batch->target), error);
     if (status == CLOSS_OK) status = check_buffer(batch->mask, batch->mask_count, voxels, 1, "mask", error);
     if (status == CLOSS_OK) status = check_buffer(batch->weights, batch->weights_count, voxels, 1, "weights", error);
+    if (status == CLOSS_OK) status = check_maps(p->plan, batch, values, error);
     if (status == CLOSS_OK) status = check_gradient(memory->gradient, values, error);
     if (status != CLOSS_OK) return status;
     if (!memory->scratch) return refuse(error, CLOSS_NULL_POINTER, -1, "scratch is NULL");
@@ -143,6 +150,7 @@ static closs_status check_overlap(const part *p, const call_memory *memory, clos
         {"targets", batch->targets, batch->targets_count * target_bytes(batch->target), 0},
         {"mask", batch->mask, batch->mask_count, 0},
         {"weights", batch->weights, batch->weights_count * sizeof(float), 0},
+        {"maps", batch->maps, batch->maps_count * sizeof(float), 0},
         {"gradient", gradient && !in_place ? gradient->values : 0, gradient ? gradient->count * sizeof(float) : 0, 1},
         {"totals", memory->totals, memory->totals_count * sizeof(int64_t), memory->writes_totals},
         {"coefficients", memory->coefficients, memory->coefficients_count * sizeof(int64_t), 0},

@@ -113,6 +113,26 @@ static closs_status check_focal(const closs_spec *spec, int64_t i, closs_error *
     return status == CLOSS_OK ? check_divisor(t->divisor, t->divisor_value, i, error) : status;
 }
 
+static closs_status check_error(const closs_spec *spec, int64_t i, closs_error *error) {
+    const closs_probability_error *t = &spec->terms[i].of.probability_error;
+    closs_status status = needs_channels(spec, i, "loss of the probability's error", error);
+    if (status == CLOSS_OK)
+        status = check_weights(t->class_weights, t->class_weights_count, spec->shape.classes, 0, i, "class_weights", 0,
+                               error);
+    if (status == CLOSS_OK && spec->terms[i].kind == CLOSS_SMOOTH_L1)
+        status = check_number(t->beta, 0, FLT_MAX, i, "beta", error);
+    return status == CLOSS_OK ? check_divisor(t->divisor, t->divisor_value, i, error) : status;
+}
+
+static closs_status check_linear_map(const closs_spec *spec, int64_t i, closs_error *error) {
+    const closs_linear_map *t = &spec->terms[i].of.linear_map;
+    closs_status status = needs_channels(spec, i, "linear loss", error);
+    if (status == CLOSS_OK)
+        status = check_weights(t->class_weights, t->class_weights_count, spec->shape.classes, 0, i, "class_weights", 0,
+                               error);
+    return status == CLOSS_OK ? check_divisor(t->divisor, t->divisor_value, i, error) : status;
+}
+
 static closs_status check_dice(const closs_spec *spec, int64_t i, closs_error *error) {
     const closs_dice *t = &spec->terms[i].of.dice;
     closs_status status = check_number(t->smooth_numerator, 0, INFINITY, i, "smooth_numerator", error);
@@ -158,6 +178,10 @@ static closs_status check_term(const closs_spec *spec, int64_t i, closs_error *e
     case CLOSS_FOCAL: return check_focal(spec, i, error);
     case CLOSS_DICE: return check_dice(spec, i, error);
     case CLOSS_BALANCED_BINARY_CROSS_ENTROPY: return check_balanced(spec, i, error);
+    case CLOSS_ABSOLUTE_ERROR:
+    case CLOSS_SMOOTH_L1:
+    case CLOSS_SQUARED_ERROR: return check_error(spec, i, error);
+    case CLOSS_LINEAR_MAP: return check_linear_map(spec, i, error);
     }
     return refuse(error, CLOSS_BAD_TERM, i, "terms[%lld].kind is %d: expected a closs_term_kind", (long long)i,
                   (int)spec->terms[i].kind);

@@ -84,6 +84,12 @@ static closs_status diagnose_input(const part *p, int64_t i, closs_error *error)
     return CLOSS_OK;
 }
 
+static closs_status diagnose_map(const part *p, int64_t i, closs_error *error) {
+    if (!p->batch->maps || isfinite(p->batch->maps[i])) return CLOSS_OK;
+    return refuse(error, CLOSS_NOT_FINITE, i, "maps[%lld] is %g: expected a finite number", (long long)i,
+                  (double)p->batch->maps[i]);
+}
+
 // Arithmetic 8.3: a balanced term refuses single losses.
 static closs_status diagnose_balanced_loss(const part *p, const place *at, closs_error *error) {
     float logit = p->batch->logits[at->in_values];
@@ -101,6 +107,7 @@ static closs_status diagnose_voxel(const part *p, int sees, int64_t row, int64_t
     closs_status status = CLOSS_OK;
     if (sees & SEES_TARGETS && !masked) status = diagnose_target(p, at.in_targets, error);
     if (status == CLOSS_OK && sees & SEES_WEIGHTS) status = diagnose_weight(p, at.in_voxels, error);
+    if (status == CLOSS_OK && sees & SEES_WEIGHTS) status = diagnose_map(p, at.in_values, error);
     int64_t classes = p->plan->formula.activation == CLOSS_SOFTMAX ? p->plan->shape.classes : 1;
     for (int64_t c = 0; c < classes && status == CLOSS_OK && sees & SEES_INPUT; c++)
         status = diagnose_input(p, at.in_values + c * p->voxels, error);

@@ -58,6 +58,13 @@ static void describe_cross_entropy(const closs_cross_entropy *term, int64_t clas
     f->class_weight_sum = (float)sum;
 }
 
+static void describe_error(closs_term *term, size_t classes, float **storage, pointwise_formula *f) {
+    int maps = term->kind == CLOSS_LINEAR_MAP;
+    const float **weights = maps ? &term->of.linear_map.class_weights : &term->of.probability_error.class_weights;
+    if (*weights) *weights = stored(storage, *weights, classes, 1);
+    if (term->kind == CLOSS_SMOOTH_L1) f->knee = (float)term->of.probability_error.beta;
+}
+
 static void describe_focal(const closs_focal *term, pointwise_formula *f) {
     f->gamma = (float)term->gamma;
     f->gamma_is_small_integer = f->gamma == 0 || f->gamma == 1 || f->gamma == 2 || f->gamma == 3;
@@ -79,7 +86,7 @@ static void add_term(closs_plan *plan, size_t i, float **storage) {
         return;
     }
     if (term->kind == CLOSS_BALANCED_BINARY_CROSS_ENTROPY) {
-        f->balanced = 1;
+        f->balanced = f->logarithms = 1;
         plan->balanced = &term->of.balanced_binary_cross_entropy;
         plan->balanced_weight = term->weight;
         plan->balanced_term = (int)i;
@@ -88,7 +95,12 @@ static void add_term(closs_plan *plan, size_t i, float **storage) {
     plan->pointwise_index[i] = f->pointwise_count;
     pointwise_formula *described = &f->pointwise[f->pointwise_count++];
     *described = (pointwise_formula){.kind = term->kind, .weight_scale = 1};
-    if (term->kind == CLOSS_CROSS_ENTROPY) {
+    f->logarithms |= !is_error(term->kind);
+    f->errors |= is_error(term->kind);
+    f->maps |= term->kind == CLOSS_LINEAR_MAP;
+    if (is_error(term->kind)) {
+        describe_error(term, classes, storage, described);
+    } else if (term->kind == CLOSS_CROSS_ENTROPY) {
         describe_cross_entropy(&term->of.cross_entropy, plan->shape.classes, storage, described);
         f->counts |= described->has_class_weights;
     } else if (term->kind == CLOSS_FOCAL) {
@@ -109,7 +121,7 @@ static void lay_out(closs_plan *plan) {
     t->count = t->selection + selection_totals_words(plan);
     word_layout *c = &plan->coefficients;
     c->pointwise = 0;
-    c->region = c->pointwise + (size_t)plan->formula.pointwise_count;
+    c->region = pointwise_coefficient(plan, plan->formula.pointwise_count, 0);
     c->selection = c->region + region_coefficients_words(plan);
     c->count = c->selection + selection_coefficients_words(plan);
 }

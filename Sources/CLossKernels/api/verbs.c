@@ -246,7 +246,7 @@ static sweep_fault survey_for_one_sweep(const part *p, const closs_gradient_buff
         pointwise_add_known(p->plan, s->totals);
     if (fault.found || !before) return fault;
     // Four losses are added as floats; none of them can be near the limit, or each is looked at.
-    double bound = 4.5 * pointwise_loss_bound(p->plan, found.largest_logit, found.largest_weight);
+    double bound = 4.5 * pointwise_loss_bound(p->plan, found.largest_logit, found.largest_weight, found.largest_map);
     if (bound < 0x1p19) return fault;
     clear(s->totals, p->plan->totals.count);
     return totals_pass(p, s->totals);

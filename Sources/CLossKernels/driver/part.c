@@ -14,6 +14,7 @@ run part_run(const part *p, int64_t row, int64_t first, int64_t voxels, float *g
         .targets = (const char *)batch->targets + (size_t)in_targets * target_bytes(batch->target),
         .mask = batch->mask ? batch->mask + in_sample : 0,
         .weights = batch->weights ? batch->weights + in_sample : 0,
+        .maps = batch->maps ? batch->maps + in_classes : 0,
         .gradient = gradient ? gradient + in_classes : 0,
         .store = store,
         .voxels = voxels,

@@ -62,7 +62,7 @@ typedef struct survey_context {
     const part *part;
     int with_logits;
     int64_t *totals;
-    uint32_t largest_logit, largest_weight; // bits; as integers they order like the floats
+    uint32_t largest_logit, largest_weight, largest_map; // bits; as integers they order like the floats
 } survey_context;
 
 static void raise_to(uint32_t *largest, uint32_t bits) {
@@ -84,6 +84,7 @@ static fault survey_row(void *context, int thread, int64_t row, int64_t first, i
     memcpy(&weight_bits, &found.largest_weight, sizeof weight_bits);
     raise_to(&c->largest_logit, found.largest_logit_bits);
     raise_to(&c->largest_weight, weight_bits);
+    raise_to(&c->largest_map, found.largest_map_bits);
     if (c->totals) {
         memset(sums.loss, 0, sizeof sums.loss);
         pointwise_add(c->part->plan, row_channel(c->part, row), c->part->batch->weights != 0, &sums, c->totals);
@@ -92,11 +93,12 @@ static fault survey_row(void *context, int thread, int64_t row, int64_t first, i
 }
 
 sweep_fault survey_pass(const part *p, int with_logits, int64_t *totals, survey_found *found) {
-    survey_context context = {p, with_logits, totals, 0, 0};
+    survey_context context = {p, with_logits, totals, 0, 0, 0};
     sweep s = sweep_of(p, SEES_TARGETS | SEES_WEIGHTS | (with_logits ? SEES_INPUT : 0), survey_row, &context);
     sweep_fault fault = run_sweep(&s);
     memcpy(&found->largest_logit, &context.largest_logit, sizeof(float));
     memcpy(&found->largest_weight, &context.largest_weight, sizeof(float));
+    memcpy(&found->largest_map, &context.largest_map, sizeof(float));
     return fault;
 }
 
@@ -134,7 +136,7 @@ static void scale_coefficients(const gradient_context *c, int64_t row, int64_t f
         k->probability = scaled + 2 * classes;
     }
     for (int i = 0; i < plan->formula.pointwise_count; i++)
-        k->pointwise[i] = (float)load_double(&c->coefficients[plan->coefficients.pointwise + (size_t)i]) * scale;
+        k->pointwise[i] = (float)load_double(&c->coefficients[pointwise_coefficient(plan, i, channel)]) * scale;
     if (plan->balanced) {
         const int64_t *words =
             c->coefficients + plan->coefficients.selection + (p->first_sample + sample) * TAKEN_WORDS;

@@ -11,7 +11,7 @@ sweep_fault totals_pass(const part *p, int64_t *totals);
 // Reads without computing. Adds weights and counts to `totals` (NULL: not wanted), and tells the largest magnitude of a
 // logit and the largest voxel weight.
 typedef struct survey_found {
-    float largest_logit, largest_weight;
+    float largest_logit, largest_weight, largest_map;
 } survey_found;
 
 sweep_fault survey_pass(const part *p, int with_logits, int64_t *totals, survey_found *found);

@@ -68,7 +68,7 @@ typedef enum closs_status {
     CLOSS_BAD_LABEL = 8,        /* a label is no class and not ignore_index */
     CLOSS_BAD_TARGET = 9,       /* a dense target is outside [0, 1], or not 0 or 1 where a term needs that */
     CLOSS_BAD_WEIGHT = 10,      /* a voxel weight is negative or not finite */
-    CLOSS_NOT_FINITE = 11,      /* a logit is NaN or infinite */
+    CLOSS_NOT_FINITE = 11,      /* a logit or a map's value is NaN or infinite */
     CLOSS_BAD_PROBABILITY = 12, /* a probability is outside [0, 1] */
     CLOSS_OUT_OF_RANGE = 13,    /* a sum would leave the range in which totals are exact */
     CLOSS_OVERLAP = 14,         /* buffers overlap that must not */
@@ -146,7 +146,11 @@ typedef enum closs_term_kind {
     CLOSS_BINARY_CROSS_ENTROPY = 2,
     CLOSS_FOCAL = 3,
     CLOSS_DICE = 4,
-    CLOSS_BALANCED_BINARY_CROSS_ENTROPY = 5
+    CLOSS_BALANCED_BINARY_CROSS_ENTROPY = 5,
+    CLOSS_ABSOLUTE_ERROR = 40,
+    CLOSS_SMOOTH_L1 = 41,
+    CLOSS_SQUARED_ERROR = 42,
+    CLOSS_LINEAR_MAP = 43
 } closs_term_kind;
 
 /* Softmax cross entropy with label smoothing e, class weights w, voxel weights v (PyTorch's CrossEntropyLoss):
@@ -206,6 +210,30 @@ typedef struct closs_balanced_binary_cross_entropy {
     closs_scope scope;         /* one ranking for each sample, or one for the batch; over all channels */
 } closs_balanced_binary_cross_entropy;
 
+/* Errors of the probability itself, with class weights w and voxel weights v; the targets may be any in [0, 1]:
+ *     sum_ic w_c v_i loss(p - g) / divisor,
+ *     CLOSS_ABSOLUTE_ERROR   loss(d) = |d|           (L1; with a mask DBNet's loss of the threshold map)
+ *     CLOSS_SQUARED_ERROR    loss(d) = d^2           (Brier score, mean squared error)
+ *     CLOSS_SMOOTH_L1        loss(d) = d^2 / (2 beta) where |d| < beta, |d| - beta / 2 elsewhere (PyTorch's SmoothL1Loss)
+ * The derivative of |d| at 0 is 0. Through the sigmoid, or by p. */
+typedef struct closs_probability_error {
+    const float *class_weights; /* w, [classes], each >= 0 and below 2^19, not all 0; NULL: all 1 */
+    size_t class_weights_count;
+    double beta; /* >= 0, for CLOSS_SMOOTH_L1; 0 is L1 */
+    closs_divisor divisor;
+    double divisor_value;
+} closs_probability_error;
+
+/* The probability times a map that comes with the batch (closs_batch.maps), of any sign: with signed distance maps the
+ * boundary loss (Kervadec et al. 2019):
+ *     sum_ic w_c v_i p m / divisor. */
+typedef struct closs_linear_map {
+    const float *class_weights; /* w, as above; 0 leaves a class out, of the sum of weights too */
+    size_t class_weights_count;
+    closs_divisor divisor;
+    double divisor_value;
+} closs_linear_map;
+
 typedef struct closs_term {
     closs_term_kind kind;
     double weight; /* finite; the term's factor in the loss */
@@ -215,6 +243,8 @@ typedef struct closs_term {
         closs_focal focal;
         closs_dice dice;
         closs_balanced_binary_cross_entropy balanced_binary_cross_entropy;
+        closs_probability_error probability_error; /* absolute, squared, smooth L1 */
+        closs_linear_map linear_map;
     } of;
 } closs_term;
 
@@ -292,6 +322,9 @@ typedef struct closs_batch {
     size_t weights_count;
     int64_t first_sample, sample_count;
     int64_t first_voxel, voxel_count;
+    const float
+        *maps; /* the logits' layout, finite: what a CLOSS_LINEAR_MAP term multiplies; NULL without such a term */
+    size_t maps_count;
 } closs_batch;
 
 typedef enum closs_write {
@@ -312,8 +345,8 @@ typedef struct closs_result {
     double value;      /* sum over the terms of weight * term */
     double *terms;     /* [term_count]: each term without its weight */
     double *per_class; /* [term_count][classes]: Dice terms: the class's loss without its class weight, the mean of the
-                         * samples (0 for a background left out); binary and focal terms: what the channel adds to the
-                         * term; 0 for the others */
+                         * samples (0 for a background left out); binary, focal and error terms: what the channel adds
+                         * to the term; 0 for the others */
     size_t terms_count, per_class_count;
 } closs_result;
 

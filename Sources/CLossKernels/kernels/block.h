@@ -20,6 +20,7 @@ LANES_INLINE run run_from(const run *whole, int64_t offset) {
     rest.targets = (const char *)whole->targets + (size_t)offset * target_bytes(whole->target);
     if (rest.mask) rest.mask += offset;
     if (rest.weights) rest.weights += offset;
+    if (rest.maps) rest.maps += offset;
     if (rest.gradient) rest.gradient += offset;
     rest.voxels -= offset;
     return rest;
@@ -137,7 +138,7 @@ typedef struct padded_block {
     uint64_t targets[BLOCK_VOXELS];
     uint8_t mask[BLOCK_VOXELS];
     float weights[BLOCK_VOXELS];
-    float *logits, *gradient; // [classes][BLOCK_VOXELS]
+    float *logits, *gradient, *maps; // [classes][BLOCK_VOXELS]; maps only where the run has them
 } padded_block;
 
 static inline run padded_run(const run *rest, int classes, padded_block *pad) {
@@ -155,6 +156,11 @@ static inline run padded_run(const run *rest, int classes, padded_block *pad) {
         memcpy(pad->logits + c * BLOCK_VOXELS, rest->logits + c * rest->class_stride, voxels * sizeof(float));
         if (rest->gradient && rest->store == STORE_ADD)
             memcpy(pad->gradient + c * BLOCK_VOXELS, rest->gradient + c * rest->class_stride, voxels * sizeof(float));
+    }
+    if (rest->maps) {
+        padded.maps = memset(pad->maps, 0, values * sizeof(float));
+        for (int c = 0; c < classes; c++)
+            memcpy(pad->maps + c * BLOCK_VOXELS, rest->maps + c * rest->class_stride, voxels * sizeof(float));
     }
     padded.logits = pad->logits;
     padded.class_stride = BLOCK_VOXELS;
@@ -181,8 +187,10 @@ static inline void copy_back(const run *rest, int classes, const padded_block *p
             __VA_ARGS__;                                                                                               \
         }                                                                                                              \
         if (offset_ < (whole)->voxels) {                                                                               \
-            float pad_values_[2 * (classes) * BLOCK_VOXELS];                                                           \
-            padded_block pad_ = {.logits = pad_values_, .gradient = pad_values_ + (classes) * BLOCK_VOXELS};           \
+            float pad_values_[((whole)->maps ? 3 : 2) * (classes) * BLOCK_VOXELS];                                     \
+            padded_block pad_ = {.logits = pad_values_,                                                                \
+                                 .gradient = pad_values_ + (classes) * BLOCK_VOXELS,                                   \
+                                 .maps = pad_values_ + 2 * (classes) * BLOCK_VOXELS};                                  \
             run rest_ = run_from(whole, offset_);                                                                      \
             run at = padded_run(&rest_, classes, &pad_);                                                               \
             __VA_ARGS__;                                                                                               \

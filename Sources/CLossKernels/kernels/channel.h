@@ -8,6 +8,7 @@
 
 #include "kernels/block.h"
 #include "kernels/elementary.h"
+#include "kernels/error.h"
 #include "kernels/exact.h"
 #include "kernels/softmax.h"
 
@@ -29,6 +30,7 @@ typedef struct channel_values {
     vf32 weight;          // v
     vf32 p, q;            // probability and its complement
     vf32 n0, n1;          // -log p and -log q
+    vf32 map;             // what a linear term multiplies
 } channel_values;
 
 typedef struct channel_sums {
@@ -88,10 +90,11 @@ LANES_INLINE vf32 negative_log(vf32 y) {
     return f32_select(y > 0, loss, f32_splat(100));
 }
 
-LANES_INLINE void activate(closs_activation activation, channel_values *x) {
+LANES_INLINE void activate(closs_activation activation, int logarithms, channel_values *x) {
     if (activation == CLOSS_PROBABILITIES) {
         x->p = x->input;
         x->q = 1 - x->input;
+        if (!logarithms) return;
         x->n0 = negative_log(x->p);
         // What 1 - p lost of a small p comes back to first order; the bracket is exact.
         x->n1 = negative_log(x->q) + (x->input - (1 - x->q));
@@ -102,6 +105,7 @@ LANES_INLINE void activate(closs_activation activation, channel_values *x) {
     vi32 positive = x->input >= 0;
     x->p = f32_select(positive, large, small);
     x->q = f32_select(positive, small, large);
+    if (!logarithms) return;
     vf32 l = log1p_unit(e), above_zero = f32_larger(x->input, f32_splat(0));
     x->n0 = (above_zero - x->input) + l;
     x->n1 = above_zero + l;
@@ -165,7 +169,12 @@ LANES_INLINE vf32 focal_slope(int simple, const pointwise_formula *term, const c
     return focal_alpha(simple, term, x) * slope;
 }
 
+LANES_INLINE vf32 channel_difference(const channel_values *x) {
+    return error_difference(x->positive, x->p, x->q, x->g);
+}
+
 LANES_INLINE vf32 pointwise_loss(int simple, const pointwise_formula *term, const run *at, const channel_values *x) {
+    if (is_error(term->kind)) return error_loss(term, x->p, channel_difference(x), x->map);
     if (term->kind == CLOSS_FOCAL) return focal_loss(simple, term, x);
     return binary_loss(simple, x, term->plain ? 1 : term->positive_weight[at->channel]);
 }
@@ -205,7 +214,11 @@ LANES_INLINE void total_block(const formula *f, const run *at, channel_kind kind
     if (has_region(f, kind.terms)) total_channel_region(f, at, kind, x, sums);
     for (int k = 0; k < pointwise_count(f, kind.terms); k++) {
         vf32 loss = pointwise_loss(kind.simple, &f->pointwise[k], at, x) * x->weight;
-        add_limited(&sums->loss[k], f32_keep(x->valid, loss), &sums->beyond);
+        loss = f32_keep(x->valid, loss);
+        if (f->pointwise[k].kind == CLOSS_LINEAR_MAP)
+            add_limited_signed(&sums->loss[k], loss, &sums->beyond);
+        else
+            add_limited(&sums->loss[k], loss, &sums->beyond);
     }
     if (at->weights && pointwise_count(f, kind.terms)) add_limited(&sums->weight[0], x->weight, &sums->beyond);
     sums->valid -= x->valid;
@@ -225,8 +238,10 @@ LANES_INLINE vi32 balanced_lanes(const run_coefficients *k, const channel_values
 LANES_INLINE vf32 pointwise_gradient(const formula *f, const run *at, const run_coefficients *k, channel_kind kind,
                                      const channel_values *x, int64_t first) {
     vf32 slope = {0};
-    for (int i = 0; i < pointwise_count(f, kind.terms); i++)
+    for (int i = 0; i < pointwise_count(f, kind.terms); i++) {
+        if (is_error(f->pointwise[i].kind)) continue;
         slope = f32_fma(k->pointwise[i] * x->weight, pointwise_slope(kind.simple, &f->pointwise[i], at, x), slope);
+    }
     if (kind.terms == ONLY_BALANCED || (kind.terms == ANY_TERMS && f->balanced)) {
         vf32 factor = f32_keep(balanced_lanes(k, x, first), f32_splat(k->balanced));
         slope = f32_fma(factor, binary_slope(kind.simple, x, 1), slope);
@@ -241,18 +256,32 @@ LANES_INLINE vf32 region_gradient(const formula *f, int simple, const run_coeffi
     return f->squares ? f32_fma(f32_splat(k->probability[0]), x->p, by_target) : by_target;
 }
 
+// Z of arithmetic 5.4: the derivative by the probability, of the region terms and then of the errors.
+LANES_INLINE vf32 probability_gradient(const formula *f, const run_coefficients *k, channel_kind kind, int region,
+                                       int errors, const channel_values *x) {
+    vf32 slope = region ? region_gradient(f, kind.simple, k, x) : f32_splat(0);
+    for (int i = 0; errors && i < f->pointwise_count; i++)
+        if (is_error(f->pointwise[i].kind))
+            slope = f32_fma(k->pointwise[i] * x->weight, error_slope(&f->pointwise[i], channel_difference(x), x->map),
+                            slope);
+    return slope;
+}
+
 LANES_INLINE vf32 channel_gradient(const formula *f, const run *at, const run_coefficients *k, channel_kind kind,
                                    const channel_values *x, int64_t first) {
-    int region = has_region(f, kind.terms);
-    int pointwise = kind.terms != ONLY_REGION && (kind.terms != ANY_TERMS || f->pointwise_count || f->balanced);
+    int region = has_region(f, kind.terms), errors = kind.terms == ANY_TERMS && f->errors;
+    int pointwise = kind.terms != ONLY_REGION && (kind.terms != ANY_TERMS || f->logarithms);
+    int by_probability = region || errors;
     vf32 slope = pointwise ? pointwise_gradient(f, at, k, kind, x, first) : f32_splat(0);
     vf32 spread = x->p * x->q;
     if (kind.activation == CLOSS_SIGMOID)
-        slope = region ? f32_fma(spread, region_gradient(f, kind.simple, k, x), slope) : slope;
+        slope = by_probability ? f32_fma(spread, probability_gradient(f, k, kind, region, errors, x), slope) : slope;
     else {
         if (pointwise) slope = slope / f32_larger(spread, f32_splat(1e-12f));
-        vf32 by_region = region ? region_gradient(f, kind.simple, k, x) : f32_splat(0);
-        if (region) slope = pointwise ? by_region + slope : by_region;
+        if (by_probability) {
+            vf32 z = probability_gradient(f, k, kind, region, errors, x);
+            slope = pointwise ? z + slope : z;
+        }
     }
     return f32_keep(x->valid, slope);
 }
@@ -274,9 +303,11 @@ LANES_INLINE void channel_block(const formula *f, const run *at, const run_coeff
         load_target(f, at, &x, &sums->bad);
         x.weight = decode_weights(at, x.valid, &sums->bad);
     }
-    activate(kind.activation, &x);
+    if (kind.terms == ANY_TERMS && f->maps) x.map = f32_load(at->maps);
+    activate(kind.activation, kind.terms == ANY_TERMS ? f->logarithms : kind.terms != ONLY_REGION, &x);
     if (kind.mode & MODE_TOTALS) {
         check_input(kind.activation, at, x.input, sums);
+        if (kind.terms == ANY_TERMS && f->maps) sums->not_finite = f32_fma(x.map, f32_splat(0), sums->not_finite);
         if (kind.simple) sums->largest_label = larger_bytes(at, sums->largest_label);
         total_block(f, at, kind, &x, sums);
     }
@@ -331,6 +362,7 @@ LANES_INLINE channel_terms terms_of(const formula *f) {
     if (f->pointwise_count > 1) return ANY_TERMS;
     const pointwise_formula *term = &f->pointwise[0];
     if (term->kind == CLOSS_BINARY_CROSS_ENTROPY) return term->plain ? ONE_BINARY : ANY_TERMS;
+    if (term->kind != CLOSS_FOCAL) return ANY_TERMS;
     return term->gamma_is_small_integer && term->gamma == 2 ? ONE_FOCAL_2 : ANY_TERMS;
 }
 

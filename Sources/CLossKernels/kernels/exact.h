@@ -86,4 +86,11 @@ LANES_INLINE void add_limited(u64x16 *sum, vf32 values, i32x16 *beyond) {
     exact_add(sum, t, LOSS_ANCHOR);
 }
 
+// The same of values that may be negative.
+LANES_INLINE void add_limited_signed(u64x16 *sum, vf32 values, i32x16 *beyond) {
+    f32x16 t = block_tree(values);
+    *beyond |= beyond_limit(t) | beyond_limit(-t);
+    exact_add(sum, t, LOSS_ANCHOR);
+}
+
 #endif

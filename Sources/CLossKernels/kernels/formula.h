@@ -29,6 +29,7 @@ typedef struct pointwise_formula {
     int gamma_is_small_integer; // 0, 1, 2 or 3
     float gamma;
     float alpha, beta;
+    float knee; // beta of a smooth L1 (5.5)
 } pointwise_formula;
 
 typedef struct formula {
@@ -38,11 +39,20 @@ typedef struct formula {
     int squares; // ... and sums of squares
     int counts;  // some term needs the number of labels of each class
     int balanced;
+    int logarithms; // some term needs those of a channel's probabilities
+    int errors;     // some pointwise term is of the probability itself (5.5)
+    int maps;       // ... or of it and a map
     int pointwise_count;
     pointwise_formula pointwise[CLOSS_MAX_TERMS];
     int has_ignore_index;
     int64_t ignore_index;
 } formula;
+
+// Terms whose derivative is by the probability (5.5).
+static inline int is_error(closs_term_kind kind) {
+    return kind == CLOSS_ABSOLUTE_ERROR || kind == CLOSS_SMOOTH_L1 || kind == CLOSS_SQUARED_ERROR ||
+           kind == CLOSS_LINEAR_MAP;
+}
 
 // Bytes of one target, and whether there is one for each channel.
 static inline size_t target_bytes(closs_target target) {
@@ -79,6 +89,7 @@ typedef struct run {
     const void *targets;
     const uint8_t *mask;  // or NULL
     const float *weights; // or NULL
+    const float *maps;    // or NULL; class_stride holds here too
     float *gradient;      // class_stride holds here too
     gradient_store store;
     int64_t voxels;
@@ -115,6 +126,7 @@ typedef enum fault { FAULT_NONE = 0, FAULT_FOUND = 1 } fault;
 // What a look at a run, before anything is computed of it, came to.
 typedef struct run_survey {
     uint32_t largest_logit_bits; // of the magnitudes
+    uint32_t largest_map_bits;   // of the magnitudes
     float largest_weight;
 } run_survey;
 

@@ -25,7 +25,7 @@ LANES_INLINE selection_values load_selection(const formula *f, const run *at, vi
 
 LANES_INLINE vf32 loss_of(const formula *f, vf32 input, int positive) {
     channel_values x = {.input = input};
-    activate(f->activation, &x);
+    activate(f->activation, 1, &x);
     return positive ? x.n0 : x.n1;
 }
 
@@ -200,7 +200,7 @@ LANES_INLINE void window_block(const formula *f, const run *at, int simple, cons
     uint64_t lossy = sweep.first ? above | x.positive : above;
     if (!sweep.losses || !lossy) return;
     channel_values values = {.input = x.input};
-    activate(f->activation, &values);
+    activate(f->activation, 1, &values);
     add_losses(&state->losses, i32_mask(lossy), f32_select(i32_mask(x.positive), values.n0, values.n1), &state->bad);
 }
 

@@ -8,7 +8,7 @@
 #include "kernels/softmax.h"
 
 typedef struct survey_state {
-    vi32 largest_logit; // bits of the magnitude
+    vi32 largest_logit, largest_map; // bits of the magnitude
     vf32 largest_weight;
     vi32 bad;
 } survey_state;
@@ -21,6 +21,11 @@ LANES_INLINE void survey_logits(const formula *f, const run *at, int classes, su
         state->largest_logit = i32_select(bits > state->largest_logit, bits, state->largest_logit);
         if (f->activation == CLOSS_PROBABILITIES) state->bad |= ~((input >= 0) & (input <= 1)) & lanes_inside(at);
     }
+}
+
+LANES_INLINE void survey_map(const float *map, survey_state *state) {
+    vi32 bits = bits_of(f32_abs(f32_load(map)));
+    state->largest_map = i32_select(bits > state->largest_map, bits, state->largest_map);
 }
 
 LANES_INLINE vf32 survey_weights(const run *at, vi32 valid, survey_state *state) {
@@ -61,6 +66,7 @@ static fault survey_channel(const formula *f, const run *whole, int with_logits,
             if (f->pointwise_count) add_limited(&sums.weight[0], weight, &sums.beyond);
         }
         if (with_logits) survey_logits(f, &at, 1, state);
+        if (f->maps) survey_map(at.maps, state);
         sums.blocks++;
     });
     return finish_channel_sums(f, whole, &sums, out);
@@ -71,10 +77,12 @@ static fault survey_run(const formula *f, const run *whole, int with_logits, run
     fault outcome = f->activation == CLOSS_SOFTMAX ? survey_softmax(f, whole, with_logits, &state, out)
                                                    : survey_channel(f, whole, with_logits, &state, out);
     found->largest_logit_bits = (uint32_t)__builtin_reduce_max(state.largest_logit);
+    found->largest_map_bits = (uint32_t)__builtin_reduce_max(state.largest_map);
     found->largest_weight = 0;
     for (int j = 0; j < LANES; j++)
         if (state.largest_weight[j] > found->largest_weight) found->largest_weight = state.largest_weight[j];
-    if (i32_any(state.bad) || found->largest_logit_bits >= 0x7f800000u) return FAULT_FOUND;
+    if (i32_any(state.bad) || found->largest_logit_bits >= 0x7f800000u || found->largest_map_bits >= 0x7f800000u)
+        return FAULT_FOUND;
     return outcome;
 }
 

@@ -49,6 +49,16 @@ static void divisor_of(const closs_term *term, closs_divisor *divisor, double *v
         *divisor = term->of.focal.divisor;
         *value = term->of.focal.divisor_value;
         break;
+    case CLOSS_ABSOLUTE_ERROR:
+    case CLOSS_SMOOTH_L1:
+    case CLOSS_SQUARED_ERROR:
+        *divisor = term->of.probability_error.divisor;
+        *value = term->of.probability_error.divisor_value;
+        break;
+    case CLOSS_LINEAR_MAP:
+        *divisor = term->of.linear_map.divisor;
+        *value = term->of.linear_map.divisor_value;
+        break;
     default:
         *divisor = term->of.binary_cross_entropy.divisor;
         *value = term->of.binary_cross_entropy.divisor_value;
@@ -56,38 +66,56 @@ static void divisor_of(const closs_term *term, closs_divisor *divisor, double *v
     }
 }
 
-static double divide_by(const closs_plan *plan, size_t term, __int128 weight, const int64_t *totals) {
+// The factors of a term's rows, which wait for the finish; NULL: all 1.
+static const float *row_weights(const closs_term *term) {
+    if (term->kind == CLOSS_LINEAR_MAP) return term->of.linear_map.class_weights;
+    return is_error(term->kind) ? term->of.probability_error.class_weights : 0;
+}
+
+// A sum over the rows of one of their totals: exact where no row has a factor.
+static double sum_of_rows(const closs_plan *plan, size_t term, const int64_t *totals, int word) {
+    const float *weights = row_weights(&plan->terms[term]);
+    __int128 exact = 0;
+    double weighted = 0;
+    for (int64_t row = 0; row < plan_rows_per_sample(plan); row++) {
+        __int128 value = wide_value(words_of(plan, (int64_t *)totals, plan->pointwise_index[term], row) + word);
+        exact += value;
+        if (weights) weighted += weights[row] * wide_double(value, LOSS_QUANTUM);
+    }
+    return weights ? weighted : wide_double(exact, LOSS_QUANTUM);
+}
+
+static double divide_by(const closs_plan *plan, size_t term, const int64_t *totals) {
     closs_divisor divisor;
     double constant, scale = plan->formula.pointwise[plan->pointwise_index[term]].weight_scale;
     divisor_of(&plan->terms[term], &divisor, &constant);
     switch (divisor) {
-    case CLOSS_DIVIDE_BY_WEIGHT: return wide_double(weight, LOSS_QUANTUM); // scaled like the loss
+    case CLOSS_DIVIDE_BY_WEIGHT: return sum_of_rows(plan, term, totals, 2); // scaled like the loss
     case CLOSS_DIVIDE_BY_VALID: return wide_double(wide_value(totals + plan->totals.valid), COUNT_QUANTUM) / scale;
     case CLOSS_DIVIDE_BY_ALL: return (double)plan_values(plan) / scale;
     default: return constant / scale;
     }
 }
 
+size_t pointwise_coefficient(const closs_plan *plan, int k, int64_t row) {
+    return plan->coefficients.pointwise + (size_t)(k * plan_rows_per_sample(plan) + row);
+}
+
 double pointwise_finish(const closs_plan *plan, size_t term, const int64_t *totals, int64_t *coefficients,
                         double *per_class) {
     int k = plan->pointwise_index[term];
-    int64_t rows = plan_rows_per_sample(plan);
-    __int128 loss = 0, weight = 0;
-    for (int64_t row = 0; row < rows; row++) {
-        const int64_t *words = words_of(plan, (int64_t *)totals, k, row);
-        loss += wide_value(words);
-        weight += wide_value(words + 2);
+    const float *weights = row_weights(&plan->terms[term]);
+    double loss = sum_of_rows(plan, term, totals, 0), divisor = divide_by(plan, term, totals);
+    for (int64_t row = 0; row < plan_rows_per_sample(plan); row++) {
+        double weight = weights ? weights[row] : 1;
+        if (coefficients)
+            store_double(&coefficients[pointwise_coefficient(plan, k, row)],
+                         divisor > 0 ? plan->terms[term].weight * weight / divisor : 0);
+        if (!per_class || plan->formula.activation == CLOSS_SOFTMAX) continue;
+        double part = wide_double(wide_value(words_of(plan, (int64_t *)totals, k, row)), LOSS_QUANTUM);
+        per_class[row] = divisor > 0 ? weight * part / divisor : 0;
     }
-    double divisor = divide_by(plan, term, weight, totals);
-    if (coefficients)
-        store_double(&coefficients[plan->coefficients.pointwise + (size_t)k],
-                     divisor > 0 ? plan->terms[term].weight / divisor : 0);
-    if (per_class && plan->formula.activation != CLOSS_SOFTMAX)
-        for (int64_t row = 0; row < rows; row++)
-            per_class[row] =
-                divisor > 0 ? wide_double(wide_value(words_of(plan, (int64_t *)totals, k, row)), LOSS_QUANTUM) / divisor
-                            : 0;
-    return divisor > 0 ? wide_double(loss, LOSS_QUANTUM) / divisor : 0;
+    return divisor > 0 ? loss / divisor : 0;
 }
 
 int pointwise_divisors_known(const closs_plan *plan, const closs_batch *batch) {
@@ -116,19 +144,20 @@ void pointwise_add_known(const closs_plan *plan, int64_t *totals) {
 // The largest factor that a term puts before a negative log-likelihood.
 static double largest_factor(const closs_plan *plan, const pointwise_formula *term) {
     double largest = 1;
-    if (term->kind == CLOSS_FOCAL || term->plain) return largest;
+    if (term->kind == CLOSS_FOCAL || is_error(term->kind) || term->plain) return largest;
     const float *factors = term->kind == CLOSS_CROSS_ENTROPY ? term->target_factor : term->positive_weight;
     for (int64_t c = 0; c < plan->shape.classes; c++)
         if (factors[c] > largest) largest = factors[c];
     return largest + (double)term->smoothing * term->class_weight_sum;
 }
 
-double pointwise_loss_bound(const closs_plan *plan, float largest_logit, float largest_weight) {
+double pointwise_loss_bound(const closs_plan *plan, float largest_logit, float largest_weight, float largest_map) {
     double log_likelihood = plan->formula.activation == CLOSS_PROBABILITIES ? 100 : 2.0 * largest_logit + 8;
     double bound = 0;
     for (int k = 0; k < plan->formula.pointwise_count; k++) {
         double factor = largest_factor(plan, &plan->formula.pointwise[k]);
         if (factor > bound) bound = factor;
     }
-    return bound * log_likelihood * largest_weight;
+    double likely = bound * log_likelihood;
+    return (likely > largest_map ? likely : largest_map) * largest_weight;
 }

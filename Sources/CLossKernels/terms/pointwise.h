@@ -11,7 +11,10 @@ size_t pointwise_totals_words(const closs_plan *plan);
 // Adds what a run came to; `row` is 0 for softmax, else the channel.
 void pointwise_add(const closs_plan *plan, int64_t row, int with_weights, const run_sums *sums, int64_t *totals);
 
-// A term's value, its coefficient (NULL: not wanted) and, for channels, its parts (NULL: likewise).
+// The word of a term's coefficient at a row.
+size_t pointwise_coefficient(const closs_plan *plan, int k, int64_t row);
+
+// A term's value, its coefficients (NULL: not wanted) and, for channels, its parts (NULL: likewise).
 double pointwise_finish(const closs_plan *plan, size_t term, const int64_t *totals, int64_t *coefficients,
                         double *per_class);
 
@@ -21,7 +24,7 @@ int pointwise_divisors_known(const closs_plan *plan, const closs_batch *batch);
 // Adds the words that the divisors of such a batch read, and no others that are right.
 void pointwise_add_known(const closs_plan *plan, int64_t *totals);
 
-// A bound of the loss at any voxel, from the largest logit and voxel weight there are.
-double pointwise_loss_bound(const closs_plan *plan, float largest_logit, float largest_weight);
+// A bound of the loss at any voxel, from the largest logit, voxel weight and magnitude of a map there are.
+double pointwise_loss_bound(const closs_plan *plan, float largest_logit, float largest_weight, float largest_map);
 
 #endif

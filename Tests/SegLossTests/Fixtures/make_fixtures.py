@@ -47,20 +47,24 @@ def balanced(ratio, epsilon=1e-6, minimum=0, scope="batch", weight=1.0):
                 epsilon=epsilon, scope=scope)
 
 
+def error(kind, class_weights=None, divisor="weight", weight=1.0, **more):
+    return dict(kind=kind, weight=weight, class_weights=class_weights, divisor=divisor, **more)
+
+
 # ---------------------------------------------------------------------------------------------------- the selection
 
 CASES = []
 
 
 def case(name, input, terms, activation, target="labels", kind=None, logits=None, classes=None, samples=None, mask=None,
-         weights=None, ignore=None, scale=1.0, offset=0.0, note=None, exact=1e-9, gradient=None, value=True,
+         weights=None, maps=None, ignore=None, scale=1.0, offset=0.0, note=None, exact=1e-9, gradient=None, value=True,
          suffix=""):
     """`input` names the golden input; arrays without a slash are its own. `kind` is labels, bytes or floats."""
     if logits is None:
         logits = "probabilities" if activation == "probabilities" else "logits"
     CASES.append(dict(name=name, input=input, terms=terms if isinstance(terms, list) else [terms],
                       activation=activation, target=target, kind=kind or "labels", logits=logits, classes=classes,
-                      samples=samples, mask=mask, weights=weights, ignore=ignore, scale=scale, offset=offset,
+                      samples=samples, mask=mask, weights=weights, maps=maps, ignore=ignore, scale=scale, offset=offset,
                       note=note, exact=exact, gradient=gradient or logits, has_value=value, suffix=suffix))
 
 
@@ -191,8 +195,15 @@ probabilities("db/balanced_bce_all_negatives", "db", balanced(50), kind="floats"
 probabilities("db/balanced_bce_no_text", "db_empty", balanced(3), **DB)
 probabilities("db/masked_dice", "db", dice(0, 1e-6, "batch"), **DB)
 probabilities("db/masked_dice_no_text", "db_empty", dice(0, 1e-6, "batch"), **DB)
+for name in ["db/masked_l1", "db/masked_l1_empty"]:
+    threshold = dict(logits="T", target="threshold_map", kind="floats", mask="threshold_mask")
+    probabilities(name, name.replace("/masked_l1", ""), error("absolute_error"), **threshold)
+probabilities("db/masked_l1", "db", error("smooth_l1", beta=0.0), logits="T", target="threshold_map", kind="floats",
+              mask="threshold_mask", suffix="/smooth", note="smooth L1 with beta 0")
 
 # LIVIAETS
+probabilities("liviaets/boundary_given_map", "probabilities", error("linear", [0, 1, 1, 1]), target="labels",
+              maps="distance_maps", note="the mean over the chosen classes' values")
 probabilities("liviaets/dice", "probabilities", dice(1e-10, 1e-10, background=False), target="labels")
 
 # MONAI
@@ -398,6 +409,21 @@ def evaluate(problem, arrays):
             loss = (w * a * u ** gamma * m).sum() / d
             du = np.where(u > 0, gamma * np.where(u > 0, u, 1) ** (gamma - 1), 0) * (1 - 2 * g) * p * q
             t = through(w * a * (du * m + u ** gamma * (b * p - g * q)) / d)
+        elif kind in ("absolute_error", "smooth_l1", "linear"):
+            a = np.array(term["class_weights"] or [1] * c, float).reshape(1, c, 1)
+            difference = p - g
+            if kind == "linear":
+                m = np.array(arrays[problem["maps"]], np.float64).reshape(n, c, v)
+                each, t = p * m, m
+            elif kind == "smooth_l1" and term["beta"] > 0:
+                small = np.abs(difference) < term["beta"]
+                each = np.where(small, difference ** 2 / (2 * term["beta"]), np.abs(difference) - term["beta"] / 2)
+                t = np.where(small, difference / term["beta"], np.sign(difference))
+            else:
+                each, t = np.abs(difference), np.sign(difference)
+            d = divide(term["divisor"], (w * a).sum(), valid)
+            loss, t = ((w * a * each).sum() / d, w * a * t / d) if d > 0 else (0.0, np.zeros_like(x))
+            t = t * p * q if activation == "sigmoid" else t
         elif kind == "dice":
             first = 1 if term["exclude_background"] else 0
             a = np.array(term["class_weights"] or [1] * c, float).reshape(1, c, 1)
@@ -515,7 +541,7 @@ def main():
                     chosen["name"]
         problem = dict(samples=samples, classes=classes, voxels=voxels, activation=chosen["activation"], terms=terms,
                        logits=logits, target=dict(kind=chosen["kind"], values=target))
-        for key in ("mask", "weights"):
+        for key in ("mask", "weights", "maps"):
             if chosen[key]:
                 problem[key] = use(chosen["input"], chosen[key])
         if chosen["ignore"] is not None:

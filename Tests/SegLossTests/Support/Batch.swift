@@ -19,6 +19,7 @@ struct Batch {
     var targets: Targets
     var mask: [UInt8]?
     var weights: [Float]?
+    var maps: [Float]?
     var gradient: [Float]
 
     /// The gradient holds `gradient` everywhere.
@@ -26,6 +27,7 @@ struct Batch {
         logits = problem.logits
         mask = problem.mask
         weights = problem.weights
+        maps = problem.maps
         self.gradient = Array(repeating: gradient, count: problem.logits.count)
         switch problem.target {
         case .dense(let values, byte: false): targets = .floats(values)
@@ -43,51 +45,58 @@ struct Batch {
 
     func evaluate(_ e: inout Evaluator) throws(LossError) -> Evaluation {
         switch targets {
-        case .uint8(let t): try e.evaluate(logits: logits, labels: t, mask: mask, weights: weights)
-        case .uint16(let t): try e.evaluate(logits: logits, labels: t, mask: mask, weights: weights)
-        case .int32(let t): try e.evaluate(logits: logits, labels: t, mask: mask, weights: weights)
-        case .int64(let t): try e.evaluate(logits: logits, labels: t, mask: mask, weights: weights)
-        case .int(let t): try e.evaluate(logits: logits, labels: t, mask: mask, weights: weights)
-        case .bytes(let t): try e.evaluate(logits: logits, targets: t, mask: mask, weights: weights)
-        case .floats(let t): try e.evaluate(logits: logits, targets: t, mask: mask, weights: weights)
+        case .uint8(let t): try e.evaluate(logits: logits, labels: t, mask: mask, weights: weights, maps: maps)
+        case .uint16(let t): try e.evaluate(logits: logits, labels: t, mask: mask, weights: weights, maps: maps)
+        case .int32(let t): try e.evaluate(logits: logits, labels: t, mask: mask, weights: weights, maps: maps)
+        case .int64(let t): try e.evaluate(logits: logits, labels: t, mask: mask, weights: weights, maps: maps)
+        case .int(let t): try e.evaluate(logits: logits, labels: t, mask: mask, weights: weights, maps: maps)
+        case .bytes(let t): try e.evaluate(logits: logits, targets: t, mask: mask, weights: weights, maps: maps)
+        case .floats(let t): try e.evaluate(logits: logits, targets: t, mask: mask, weights: weights, maps: maps)
         }
     }
 
     mutating func evaluateGradient(_ e: inout Evaluator, _ w: Write = .overwrite) throws(LossError) -> Evaluation {
         switch targets {
         case .uint8(let t):
-            try e.evaluate(logits: logits, labels: t, mask: mask, weights: weights, gradient: &gradient, write: w)
+            try e.evaluate(logits: logits, labels: t, mask: mask, weights: weights,
+                maps: maps, gradient: &gradient, write: w)
         case .uint16(let t):
-            try e.evaluate(logits: logits, labels: t, mask: mask, weights: weights, gradient: &gradient, write: w)
+            try e.evaluate(logits: logits, labels: t, mask: mask, weights: weights,
+                maps: maps, gradient: &gradient, write: w)
         case .int32(let t):
-            try e.evaluate(logits: logits, labels: t, mask: mask, weights: weights, gradient: &gradient, write: w)
+            try e.evaluate(logits: logits, labels: t, mask: mask, weights: weights,
+                maps: maps, gradient: &gradient, write: w)
         case .int64(let t):
-            try e.evaluate(logits: logits, labels: t, mask: mask, weights: weights, gradient: &gradient, write: w)
+            try e.evaluate(logits: logits, labels: t, mask: mask, weights: weights,
+                maps: maps, gradient: &gradient, write: w)
         case .int(let t):
-            try e.evaluate(logits: logits, labels: t, mask: mask, weights: weights, gradient: &gradient, write: w)
+            try e.evaluate(logits: logits, labels: t, mask: mask, weights: weights,
+                maps: maps, gradient: &gradient, write: w)
         case .bytes(let t):
-            try e.evaluate(logits: logits, targets: t, mask: mask, weights: weights, gradient: &gradient, write: w)
+            try e.evaluate(logits: logits, targets: t, mask: mask, weights: weights,
+                maps: maps, gradient: &gradient, write: w)
         case .floats(let t):
-            try e.evaluate(logits: logits, targets: t, mask: mask, weights: weights, gradient: &gradient, write: w)
+            try e.evaluate(logits: logits, targets: t, mask: mask, weights: weights,
+                maps: maps, gradient: &gradient, write: w)
         }
     }
 
     mutating func evaluateInPlace(_ e: inout Evaluator, scale: Float = 1) throws(LossError) -> Evaluation {
         switch targets {
         case .uint8(let t):
-            try e.evaluateInPlace(logits: &logits, labels: t, mask: mask, weights: weights, scale: scale)
+            try e.evaluateInPlace(logits: &logits, labels: t, mask: mask, weights: weights, maps: maps, scale: scale)
         case .uint16(let t):
-            try e.evaluateInPlace(logits: &logits, labels: t, mask: mask, weights: weights, scale: scale)
+            try e.evaluateInPlace(logits: &logits, labels: t, mask: mask, weights: weights, maps: maps, scale: scale)
         case .int32(let t):
-            try e.evaluateInPlace(logits: &logits, labels: t, mask: mask, weights: weights, scale: scale)
+            try e.evaluateInPlace(logits: &logits, labels: t, mask: mask, weights: weights, maps: maps, scale: scale)
         case .int64(let t):
-            try e.evaluateInPlace(logits: &logits, labels: t, mask: mask, weights: weights, scale: scale)
+            try e.evaluateInPlace(logits: &logits, labels: t, mask: mask, weights: weights, maps: maps, scale: scale)
         case .int(let t):
-            try e.evaluateInPlace(logits: &logits, labels: t, mask: mask, weights: weights, scale: scale)
+            try e.evaluateInPlace(logits: &logits, labels: t, mask: mask, weights: weights, maps: maps, scale: scale)
         case .bytes(let t):
-            try e.evaluateInPlace(logits: &logits, targets: t, mask: mask, weights: weights, scale: scale)
+            try e.evaluateInPlace(logits: &logits, targets: t, mask: mask, weights: weights, maps: maps, scale: scale)
         case .floats(let t):
-            try e.evaluateInPlace(logits: &logits, targets: t, mask: mask, weights: weights, scale: scale)
+            try e.evaluateInPlace(logits: &logits, targets: t, mask: mask, weights: weights, maps: maps, scale: scale)
         }
     }
 
@@ -97,31 +106,38 @@ struct Batch {
         switch targets {
         case .uint8(let t):
             try e.accumulate(
-                logits: logits.span, labels: t.span, mask: mask?.span, weights: weights?.span, part: part,
+                logits: logits.span, labels: t.span, mask: mask?.span, weights: weights?.span,
+                    maps: maps?.span, part: part,
                 stage: stage, into: &totals)
         case .uint16(let t):
             try e.accumulate(
-                logits: logits.span, labels: t.span, mask: mask?.span, weights: weights?.span, part: part,
+                logits: logits.span, labels: t.span, mask: mask?.span, weights: weights?.span,
+                    maps: maps?.span, part: part,
                 stage: stage, into: &totals)
         case .int32(let t):
             try e.accumulate(
-                logits: logits.span, labels: t.span, mask: mask?.span, weights: weights?.span, part: part,
+                logits: logits.span, labels: t.span, mask: mask?.span, weights: weights?.span,
+                    maps: maps?.span, part: part,
                 stage: stage, into: &totals)
         case .int64(let t):
             try e.accumulate(
-                logits: logits.span, labels: t.span, mask: mask?.span, weights: weights?.span, part: part,
+                logits: logits.span, labels: t.span, mask: mask?.span, weights: weights?.span,
+                    maps: maps?.span, part: part,
                 stage: stage, into: &totals)
         case .int(let t):
             try e.accumulate(
-                logits: logits.span, labels: t.span, mask: mask?.span, weights: weights?.span, part: part,
+                logits: logits.span, labels: t.span, mask: mask?.span, weights: weights?.span,
+                    maps: maps?.span, part: part,
                 stage: stage, into: &totals)
         case .bytes(let t):
             try e.accumulate(
-                logits: logits.span, targets: t.span, mask: mask?.span, weights: weights?.span, part: part,
+                logits: logits.span, targets: t.span, mask: mask?.span, weights: weights?.span,
+                    maps: maps?.span, part: part,
                 stage: stage, into: &totals)
         case .floats(let t):
             try e.accumulate(
-                logits: logits.span, targets: t.span, mask: mask?.span, weights: weights?.span, part: part,
+                logits: logits.span, targets: t.span, mask: mask?.span, weights: weights?.span,
+                    maps: maps?.span, part: part,
                 stage: stage, into: &totals)
         }
     }
@@ -129,36 +145,43 @@ struct Batch {
     mutating func gradient(
         _ e: inout Evaluator, part: Part = .whole, _ coefficients: Coefficients, _ write: Write = .overwrite
     ) throws(LossError) {
-        let (logits, targets, mask, weights) = (logits, targets, mask, weights)
+        let (logits, targets, mask, weights, maps) = (logits, targets, mask, weights, maps)
         var span = gradient.mutableSpan
         switch targets {
         case .uint8(let t):
             try e.gradient(
-                logits: logits.span, labels: t.span, mask: mask?.span, weights: weights?.span, part: part,
+                logits: logits.span, labels: t.span, mask: mask?.span, weights: weights?.span,
+                    maps: maps?.span, part: part,
                 coefficients: coefficients, into: &span, write: write)
         case .uint16(let t):
             try e.gradient(
-                logits: logits.span, labels: t.span, mask: mask?.span, weights: weights?.span, part: part,
+                logits: logits.span, labels: t.span, mask: mask?.span, weights: weights?.span,
+                    maps: maps?.span, part: part,
                 coefficients: coefficients, into: &span, write: write)
         case .int32(let t):
             try e.gradient(
-                logits: logits.span, labels: t.span, mask: mask?.span, weights: weights?.span, part: part,
+                logits: logits.span, labels: t.span, mask: mask?.span, weights: weights?.span,
+                    maps: maps?.span, part: part,
                 coefficients: coefficients, into: &span, write: write)
         case .int64(let t):
             try e.gradient(
-                logits: logits.span, labels: t.span, mask: mask?.span, weights: weights?.span, part: part,
+                logits: logits.span, labels: t.span, mask: mask?.span, weights: weights?.span,
+                    maps: maps?.span, part: part,
                 coefficients: coefficients, into: &span, write: write)
         case .int(let t):
             try e.gradient(
-                logits: logits.span, labels: t.span, mask: mask?.span, weights: weights?.span, part: part,
+                logits: logits.span, labels: t.span, mask: mask?.span, weights: weights?.span,
+                    maps: maps?.span, part: part,
                 coefficients: coefficients, into: &span, write: write)
         case .bytes(let t):
             try e.gradient(
-                logits: logits.span, targets: t.span, mask: mask?.span, weights: weights?.span, part: part,
+                logits: logits.span, targets: t.span, mask: mask?.span, weights: weights?.span,
+                    maps: maps?.span, part: part,
                 coefficients: coefficients, into: &span, write: write)
         case .floats(let t):
             try e.gradient(
-                logits: logits.span, targets: t.span, mask: mask?.span, weights: weights?.span, part: part,
+                logits: logits.span, targets: t.span, mask: mask?.span, weights: weights?.span,
+                    maps: maps?.span, part: part,
                 coefficients: coefficients, into: &span, write: write)
         }
     }
@@ -166,36 +189,36 @@ struct Batch {
     mutating func gradientInPlace(
         _ e: inout Evaluator, part: Part = .whole, _ coefficients: Coefficients, scale: Float = 1
     ) throws(LossError) {
-        let (targets, mask, weights) = (targets, mask, weights)
+        let (targets, mask, weights, maps) = (targets, mask, weights, maps)
         var span = logits.mutableSpan
         switch targets {
         case .uint8(let t):
             try e.gradientInPlace(
-                logits: &span, labels: t.span, mask: mask?.span, weights: weights?.span, part: part,
+                logits: &span, labels: t.span, mask: mask?.span, weights: weights?.span, maps: maps?.span, part: part,
                 coefficients: coefficients, scale: scale)
         case .uint16(let t):
             try e.gradientInPlace(
-                logits: &span, labels: t.span, mask: mask?.span, weights: weights?.span, part: part,
+                logits: &span, labels: t.span, mask: mask?.span, weights: weights?.span, maps: maps?.span, part: part,
                 coefficients: coefficients, scale: scale)
         case .int32(let t):
             try e.gradientInPlace(
-                logits: &span, labels: t.span, mask: mask?.span, weights: weights?.span, part: part,
+                logits: &span, labels: t.span, mask: mask?.span, weights: weights?.span, maps: maps?.span, part: part,
                 coefficients: coefficients, scale: scale)
         case .int64(let t):
             try e.gradientInPlace(
-                logits: &span, labels: t.span, mask: mask?.span, weights: weights?.span, part: part,
+                logits: &span, labels: t.span, mask: mask?.span, weights: weights?.span, maps: maps?.span, part: part,
                 coefficients: coefficients, scale: scale)
         case .int(let t):
             try e.gradientInPlace(
-                logits: &span, labels: t.span, mask: mask?.span, weights: weights?.span, part: part,
+                logits: &span, labels: t.span, mask: mask?.span, weights: weights?.span, maps: maps?.span, part: part,
                 coefficients: coefficients, scale: scale)
         case .bytes(let t):
             try e.gradientInPlace(
-                logits: &span, targets: t.span, mask: mask?.span, weights: weights?.span, part: part,
+                logits: &span, targets: t.span, mask: mask?.span, weights: weights?.span, maps: maps?.span, part: part,
                 coefficients: coefficients, scale: scale)
         case .floats(let t):
             try e.gradientInPlace(
-                logits: &span, targets: t.span, mask: mask?.span, weights: weights?.span, part: part,
+                logits: &span, targets: t.span, mask: mask?.span, weights: weights?.span, maps: maps?.span, part: part,
                 coefficients: coefficients, scale: scale)
         }
     }
@@ -244,6 +267,7 @@ extension Problem {
         }
         cut.mask = mask.map { mask in small.map { mask[$0] } }
         cut.weights = weights.map { weights in small.map { weights[$0] } }
+        cut.maps = maps.map { maps in large.map { maps[$0] } }
         cut.samples = part.samples?.count ?? samples
         cut.voxels = part.voxels?.count ?? voxels
         return cut

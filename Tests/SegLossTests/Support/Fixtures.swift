@@ -51,7 +51,7 @@ private struct Entry: Decodable {
         let terms: [TermEntry]
         let logits: String
         let target: Target
-        let mask, weights: String?
+        let mask, weights, maps: String?
         let ignore_index: Int?
     }
 
@@ -102,6 +102,7 @@ private struct Entry: Decodable {
                 logits: try values(problem.logits).map { Float($0) }, target: target,
                 mask: try problem.mask.map { try values($0).map { UInt8($0) } },
                 weights: try problem.weights.map { try values($0).map { Float($0) } },
+                maps: try problem.maps.map { try values($0).map { Float($0) } },
                 ignoreIndex: problem.ignore_index),
             value: value.map { ($0 - offset) / scale },
             valueScale: value.map { max(abs(($0 - offset) / scale), abs($0 / scale)) } ?? 0,
@@ -120,7 +121,7 @@ private struct TermEntry: Decodable {
     let smooth_numerator, smooth_denominator: Double?
     let squared, exclude_background: Bool?
     let scope: String?
-    let negative_ratio, epsilon: Double?
+    let negative_ratio, epsilon, beta: Double?
     let minimum_negatives: Int?
 
     func term() throws -> Term {
@@ -168,6 +169,19 @@ private struct TermEntry: Decodable {
                     minimumNegatives: try needed(minimum_negatives, "minimum_negatives"),
                     epsilon: try needed(epsilon, "epsilon"), scope: try parsedScope()),
                 weight: weight)
+        case "absolute_error":
+            return Term(
+                .absoluteError(classWeights: class_weights, divisor: try needed(divisor, "divisor").value),
+                weight: weight)
+        case "smooth_l1":
+            return Term(
+                .smoothL1(
+                    beta: try needed(beta, "beta"), classWeights: class_weights,
+                    divisor: try needed(divisor, "divisor").value),
+                weight: weight)
+        case "linear":
+            return Term(
+                .linear(classWeights: class_weights, divisor: try needed(divisor, "divisor").value), weight: weight)
         default: throw Unreadable(what: "term \(kind)")
         }
     }

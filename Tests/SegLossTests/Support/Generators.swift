@@ -151,6 +151,7 @@ struct Generator {
             logits: logits, target: target, ignoreIndex: ignoreIndex)
         if masked { problem.mask = labels.indices.map { _ in random.chance(0.8) ? UInt8(1 + random.below(255)) : 0 } }
         if weighted { problem.weights = labels.indices.map { _ in random.chance(0.2) ? 0 : random.unit() * 3 } }
+        if terms.contains(where: \.takesMaps) { problem.maps = logits.map { _ in random.normal() * 3 } }
         return problem
     }
 
@@ -221,6 +222,17 @@ struct Generator {
             alpha: random.element(of: [nil, 0.25, 0.75, 0, 1]), divisor: divisor())
     }
 
+    mutating func error(_ classes: Int) -> Term.Kind {
+        switch random.below(4) {
+        case 0: .absoluteError(classWeights: classWeights(classes), divisor: divisor())
+        case 1:
+            .smoothL1(
+                beta: random.element(of: [0, 0.1, 0.5, 1, 4]), classWeights: classWeights(classes), divisor: divisor())
+        case 2: .squaredError(classWeights: classWeights(classes), divisor: divisor())
+        default: .linear(classWeights: classWeights(classes), divisor: divisor())
+        }
+    }
+
     mutating func balanced() -> Term.Kind {
         .balancedBinaryCrossEntropy(
             negativeRatio: random.element(of: [0, 0.7, 1, 3, 1000]), minimumNegatives: random.element(of: [0, 0, 5]),
@@ -237,10 +249,11 @@ struct Generator {
             if activation == .softmax {
                 kind = random.chance(0.5) ? crossEntropy(classes) : dice(classes)
             } else {
-                switch random.below(balancedAllowed ? 4 : 3) {
+                switch random.below(balancedAllowed ? 5 : 4) {
                 case 0: kind = binaryCrossEntropy(classes)
                 case 1: kind = focal()
                 case 2: kind = dice(classes)
+                case 3: kind = error(classes)
                 default:
                     kind = balanced()
                     balancedAllowed = false
@@ -263,5 +276,12 @@ struct Generator {
             terms: terms(activation, classes: classes, balancedAllowed: !weighted && subject != .soft),
             flavour: flavour ?? random.element(of: Flavour.allCases), subject: subject,
             ignoring: random.chance(0.4), masked: random.chance(0.4), weighted: weighted)
+    }
+}
+
+extension Term {
+    /// Whether a problem with it must have maps.
+    var takesMaps: Bool {
+        if case .linear = kind { true } else { false }
     }
 }

@@ -59,6 +59,14 @@ enum Library {
         case .balancedBinaryCrossEntropy(let ratio, let minimum, let epsilon, let scope):
             .balancedBinaryCrossEntropy(
                 negativeRatio: ratio, minimumNegatives: minimum, epsilon: epsilon, scope: translated(scope))
+        case .absoluteError(let weights, let divisor):
+            .absoluteError(classWeights: weights, divisor: translated(divisor))
+        case .smoothL1(let beta, let weights, let divisor):
+            .smoothL1(beta: beta, classWeights: weights, divisor: translated(divisor))
+        case .squaredError(let weights, let divisor):
+            .squaredError(classWeights: weights, divisor: translated(divisor))
+        case .linear(let weights, let divisor):
+            .linear(classWeights: weights, divisor: translated(divisor))
         }
     }
 
@@ -120,6 +128,7 @@ private struct Piece<Target> {
     let targets: [Target]
     let mask: [UInt8]?
     let weights: [Float]?
+    let maps: [Float]?
     var gradient: [Float]
     let part: Part
     /// Where the values of logits and gradient, of targets, and of mask and weights lie in their buffers.
@@ -160,7 +169,8 @@ private enum AsLabels<Target: Label>: TargetFunctions {
     static func evaluate(_ evaluator: inout Evaluator, _ piece: Piece<Target>) throws -> Evaluation {
         try evaluator.evaluate(
             logits: piece.logits.span.extracting(piece.large), labels: piece.targets.span.extracting(piece.target),
-            mask: piece.mask?.span.extracting(piece.small), weights: piece.weights?.span.extracting(piece.small))
+            mask: piece.mask?.span.extracting(piece.small), weights: piece.weights?.span.extracting(piece.small),
+            maps: piece.maps?.span.extracting(piece.large))
     }
 
     static func evaluate(
@@ -169,6 +179,7 @@ private enum AsLabels<Target: Label>: TargetFunctions {
         try evaluator.evaluate(
             logits: piece.logits.span.extracting(piece.large), labels: piece.targets.span.extracting(piece.target),
             mask: piece.mask?.span.extracting(piece.small), weights: piece.weights?.span.extracting(piece.small),
+            maps: piece.maps?.span.extracting(piece.large),
             gradient: &gradient, write: write)
     }
 
@@ -178,6 +189,7 @@ private enum AsLabels<Target: Label>: TargetFunctions {
         try evaluator.evaluateInPlace(
             logits: &logits, labels: piece.targets.span.extracting(piece.target),
             mask: piece.mask?.span.extracting(piece.small), weights: piece.weights?.span.extracting(piece.small),
+            maps: piece.maps?.span.extracting(piece.large),
             scale: scale)
     }
 
@@ -187,6 +199,7 @@ private enum AsLabels<Target: Label>: TargetFunctions {
         try evaluator.accumulate(
             logits: piece.logits.span.extracting(piece.large), labels: piece.targets.span.extracting(piece.target),
             mask: piece.mask?.span.extracting(piece.small), weights: piece.weights?.span.extracting(piece.small),
+            maps: piece.maps?.span.extracting(piece.large),
             part: piece.part, stage: stage, into: &totals)
     }
 
@@ -197,6 +210,7 @@ private enum AsLabels<Target: Label>: TargetFunctions {
         try evaluator.gradient(
             logits: piece.logits.span.extracting(piece.large), labels: piece.targets.span.extracting(piece.target),
             mask: piece.mask?.span.extracting(piece.small), weights: piece.weights?.span.extracting(piece.small),
+            maps: piece.maps?.span.extracting(piece.large),
             part: piece.part, coefficients: coefficients, into: &gradient, write: write)
     }
 
@@ -207,6 +221,7 @@ private enum AsLabels<Target: Label>: TargetFunctions {
         try evaluator.gradientInPlace(
             logits: &logits, labels: piece.targets.span.extracting(piece.target),
             mask: piece.mask?.span.extracting(piece.small), weights: piece.weights?.span.extracting(piece.small),
+            maps: piece.maps?.span.extracting(piece.large),
             part: piece.part, coefficients: coefficients, scale: scale)
     }
 }
@@ -215,7 +230,8 @@ private enum AsDense<Target: DenseTarget>: TargetFunctions {
     static func evaluate(_ evaluator: inout Evaluator, _ piece: Piece<Target>) throws -> Evaluation {
         try evaluator.evaluate(
             logits: piece.logits.span.extracting(piece.large), targets: piece.targets.span.extracting(piece.target),
-            mask: piece.mask?.span.extracting(piece.small), weights: piece.weights?.span.extracting(piece.small))
+            mask: piece.mask?.span.extracting(piece.small), weights: piece.weights?.span.extracting(piece.small),
+            maps: piece.maps?.span.extracting(piece.large))
     }
 
     static func evaluate(
@@ -224,6 +240,7 @@ private enum AsDense<Target: DenseTarget>: TargetFunctions {
         try evaluator.evaluate(
             logits: piece.logits.span.extracting(piece.large), targets: piece.targets.span.extracting(piece.target),
             mask: piece.mask?.span.extracting(piece.small), weights: piece.weights?.span.extracting(piece.small),
+            maps: piece.maps?.span.extracting(piece.large),
             gradient: &gradient, write: write)
     }
 
@@ -233,6 +250,7 @@ private enum AsDense<Target: DenseTarget>: TargetFunctions {
         try evaluator.evaluateInPlace(
             logits: &logits, targets: piece.targets.span.extracting(piece.target),
             mask: piece.mask?.span.extracting(piece.small), weights: piece.weights?.span.extracting(piece.small),
+            maps: piece.maps?.span.extracting(piece.large),
             scale: scale)
     }
 
@@ -242,6 +260,7 @@ private enum AsDense<Target: DenseTarget>: TargetFunctions {
         try evaluator.accumulate(
             logits: piece.logits.span.extracting(piece.large), targets: piece.targets.span.extracting(piece.target),
             mask: piece.mask?.span.extracting(piece.small), weights: piece.weights?.span.extracting(piece.small),
+            maps: piece.maps?.span.extracting(piece.large),
             part: piece.part, stage: stage, into: &totals)
     }
 
@@ -252,6 +271,7 @@ private enum AsDense<Target: DenseTarget>: TargetFunctions {
         try evaluator.gradient(
             logits: piece.logits.span.extracting(piece.large), targets: piece.targets.span.extracting(piece.target),
             mask: piece.mask?.span.extracting(piece.small), weights: piece.weights?.span.extracting(piece.small),
+            maps: piece.maps?.span.extracting(piece.large),
             part: piece.part, coefficients: coefficients, into: &gradient, write: write)
     }
 
@@ -262,6 +282,7 @@ private enum AsDense<Target: DenseTarget>: TargetFunctions {
         try evaluator.gradientInPlace(
             logits: &logits, targets: piece.targets.span.extracting(piece.target),
             mask: piece.mask?.span.extracting(piece.small), weights: piece.weights?.span.extracting(piece.small),
+            maps: piece.maps?.span.extracting(piece.large),
             part: piece.part, coefficients: coefficients, scale: scale)
     }
 }
@@ -435,6 +456,7 @@ private struct Call {
                 targets: padded(target, targetFiller, offset),
                 mask: problem.mask.map { padded(cut($0, false), 1, offset) },
                 weights: problem.weights.map { padded(cut($0, false), filler, offset) },
+                maps: problem.maps.map { padded(cut($0, true), filler, offset) },
                 gradient: padded(old, filler, offset),
                 part: part,
                 large: offset..<offset + logits.count, target: offset..<offset + target.count,

@@ -76,6 +76,7 @@ private struct Formulas {
     let labelIgnored: Int64?
     let mask: [UInt8]?
     let weights: [Float]?
+    let maps: [Float]?
     var movedIndex = 0
     var movedBy = 0.0
 
@@ -87,6 +88,7 @@ private struct Formulas {
         logits = problem.logits
         mask = problem.mask
         weights = problem.weights
+        maps = problem.maps
         switch problem.target {
         case .labels(let values):
             labels = values
@@ -223,6 +225,21 @@ private struct Formulas {
 
         case .balancedBinaryCrossEntropy(let ratio, let minimum, let epsilon, let scope):
             return balanced(ratio, minimum, epsilon, scope, term.weight, &gradient, wanted)
+
+        case .absoluteError(let w, let divisor):
+            return error(w, divisor, term.weight, &gradient, wanted) { _, d, _ in (abs(d), d > 0 ? 1 : d < 0 ? -1 : 0) }
+
+        case .smoothL1(let beta, let w, let divisor):
+            return error(w, divisor, term.weight, &gradient, wanted) { _, d, _ in
+                abs(d) < beta
+                    ? (d * d / (2 * beta), d / beta) : (abs(d) - beta / 2, d > 0 ? 1 : d < 0 ? -1 : 0)
+            }
+
+        case .squaredError(let w, let divisor):
+            return error(w, divisor, term.weight, &gradient, wanted) { _, d, _ in (d * d, 2 * d) }
+
+        case .linear(let w, let divisor):
+            return error(w, divisor, term.weight, &gradient, wanted) { p, _, m in (p * m, m) }
         }
     }
 
@@ -315,6 +332,45 @@ private struct Formulas {
                     gradient[index(n, c, i)] += factor * v(n, i) / d * byInput(slope, b)
                 }
             }
+        }
+        return result
+    }
+
+    /// An error of the probability: `formula` gives the loss and its derivative by p, of p, p - g and the map's value.
+    func error(
+        _ classWeights: [Float]?, _ divisor: Term.Divisor, _ factor: Double, _ gradient: inout [Double],
+        _ wanted: Bool, _ formula: (Double, Double, Double) -> (loss: Double, slope: Double)
+    ) -> Result {
+        precondition(activation != .softmax)
+        let w = classFactors(classWeights)
+        var loss = Sum()
+        var weight = Sum()
+        var valid = 0
+        func each(_ body: (_ at: Int, _ scale: Double, _ b: Binary, _ here: (loss: Double, slope: Double)) -> Void) {
+            for n in 0..<samples {
+                for c in 0..<classes {
+                    for i in 0..<voxels where isValid(n, c, i) {
+                        let b = binary(x(n, c, i))
+                        let d = g(n, c, i) == 1 ? -b.q : b.p - g(n, c, i)
+                        let at = index(n, c, i)
+                        body(at, w[c] * v(n, i), b, formula(b.p, d, maps.map { Double($0[at]) } ?? 0))
+                    }
+                }
+            }
+        }
+        each { _, scale, _, here in
+            loss.add(scale * here.loss)
+            weight.add(scale)
+            valid += 1
+        }
+        let d = divide(divisor, weight: weight.value, valid: valid, all: samples * classes * voxels)
+        guard d > 0 else { return (0, 0) }
+        let largest = w.max()!
+        let result = (loss.value / d, largest * roundings(0x1p-32, rows: samples * classes) / d)
+        guard wanted else { return result }
+        each { at, scale, b, here in
+            let through = activation == .sigmoid ? b.p * b.q : 1
+            gradient[at] += factor * scale / d * here.slope * through
         }
         return result
     }

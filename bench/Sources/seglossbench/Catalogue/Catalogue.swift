@@ -63,7 +63,10 @@ enum Catalogue {
         let checked = [Kernel.sigmoidBCE, .sigmoidFocal].flatMap { kernel in
             [2048, 4096].map { side in checkedBeforeWriting(kernel, lesion(side)) }
         }
-        return plain + checked
+        let errors = Kernel.errors.flatMap { kernel in
+            [512, 2048].map { side in Entry(kernel: kernel, source: lesion(side)) }
+        }
+        return plain + checked + errors
     }
 
     private static func lesion(_ side: Int) -> BatchSource {

@@ -54,6 +54,23 @@ extension Kernel {
         name: "hard-negative mining 3:1", family: .selection, loss: .balancedBinaryCrossEntropy(negativeRatio: 3),
         activation: .sigmoid, bytes: .ranking, peers: "hard-negative mining")
 
+    static let absoluteError = Kernel(
+        name: "sigmoid absolute error", family: .sigmoid, loss: .absoluteError(), activation: .sigmoid,
+        bytes: .oneSweep)
+
+    static let smoothL1 = Kernel(
+        name: "sigmoid smooth L1", family: .sigmoid, loss: .smoothL1(), activation: .sigmoid, bytes: .oneSweep)
+
+    static let squaredError = Kernel(
+        name: "sigmoid squared error", family: .sigmoid, loss: .squaredError(), activation: .sigmoid,
+        bytes: .oneSweep)
+
+    static let linear = Kernel(
+        name: "sigmoid linear, with a map", family: .sigmoid, loss: .linear(), activation: .sigmoid,
+        bytes: .oneSweepWithMaps)
+
+    static let errors = [absoluteError, smoothL1, squaredError, linear]
+
     static let softmax = [softmaxCrossEntropy, softmaxDice, softmaxSquaredDice, softmaxDiceCrossEntropy]
     static let sigmoid = [sigmoidBCE, sigmoidFocal, binaryDice]
 

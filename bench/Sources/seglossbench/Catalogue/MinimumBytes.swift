@@ -17,6 +17,9 @@ struct MinimumBytes: Hashable {
     /// One sweep: logits and labels in, gradient out.
     static let oneSweep = MinimumBytes(
         forward: PerVoxel(eachClass: 4, once: 1), gradient: PerVoxel(eachClass: 8, once: 1))
+    /// One sweep that reads a map beside the logits.
+    static let oneSweepWithMaps = MinimumBytes(
+        forward: PerVoxel(eachClass: 8, once: 1), gradient: PerVoxel(eachClass: 12, once: 1))
     /// A sweep that sums (or checks), and one that writes.
     static let twoSweeps = MinimumBytes(
         forward: PerVoxel(eachClass: 4, once: 1), gradient: PerVoxel(eachClass: 12, once: 2))

@@ -3,6 +3,7 @@ struct Batch {
     let shape: BatchShape
     let logits: Buffer<Float>
     let labels: Buffer<UInt8>
+    let maps: Maps
     var ignoreIndex: Int?
 
     init(shape: BatchShape, ignoreIndex: Int? = nil) {
@@ -15,6 +16,7 @@ struct Batch {
         self.shape = shape
         self.logits = logits
         self.labels = labels
+        maps = Maps(logits)
         self.ignoreIndex = ignoreIndex
     }
 
@@ -41,6 +43,16 @@ struct Batch {
         for plane in 0..<cropped.samples * cropped.classes { copyPlane(plane, from: logits, to: part.logits) }
         for plane in 0..<cropped.samples { copyPlane(plane, from: labels, to: part.labels) }
         return part
+    }
+}
+
+/// What a linear loss multiplies: the numbers of the logits, elsewhere in memory, made when they are first asked for.
+final class Maps {
+    private let logits: Buffer<Float>
+    private(set) lazy var buffer = Buffer(copying: logits)
+
+    init(_ logits: Buffer<Float>) {
+        self.logits = logits
     }
 }
 

@@ -89,6 +89,7 @@ extension Problem {
             activation: .init(kernel.activation),
             terms: kernel.loss.terms.map { SegLossReference.Term(.init($0.term), weight: $0.weight) },
             logits: Array(batch.logits.values), target: .labels(batch.labels.values.map(Int64.init)),
+            maps: Array(batch.logits.values),
             ignoreIndex: batch.ignoreIndex)
     }
 }
@@ -125,6 +126,15 @@ extension SegLossReference.Term.Kind {
             self = .balancedBinaryCrossEntropy(
                 negativeRatio: options.negativeRatio, minimumNegatives: options.minimumNegatives,
                 epsilon: options.epsilon, scope: .init(options.scope))
+        case .absoluteError(let options):
+            self = .absoluteError(classWeights: options.classWeights, divisor: .init(options.divisor))
+        case .smoothL1(let options):
+            self = .smoothL1(
+                beta: options.beta, classWeights: options.classWeights, divisor: .init(options.divisor))
+        case .squaredError(let options):
+            self = .squaredError(classWeights: options.classWeights, divisor: .init(options.divisor))
+        case .linear(let options):
+            self = .linear(classWeights: options.classWeights, divisor: .init(options.divisor))
         }
     }
 }

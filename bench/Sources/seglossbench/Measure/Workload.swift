@@ -16,13 +16,41 @@ struct Configuration {
 }
 
 extension Evaluator {
+    /// A linear term takes maps.
+    fileprivate func maps(of batch: Batch) -> Buffer<Float>? {
+        let takesMaps = loss.terms.contains { if case .linear = $0.term { true } else { false } }
+        return takesMaps ? batch.maps.buffer : nil
+    }
+
     mutating func value(of batch: Batch) throws -> Double {
+        if let maps = maps(of: batch) {
+            return try evaluate(
+                logits: batch.logits.values.span, labels: batch.labels.values.span, maps: maps.values.span
+            ).value
+        }
+        return try valueWithoutMaps(of: batch)
+    }
+
+    private mutating func valueWithoutMaps(of batch: Batch) throws -> Double {
         try evaluate(logits: batch.logits.values.span, labels: batch.labels.values.span).value
+    }
+
+    mutating func value(of batch: Batch, gradient: Buffer<Float>) throws -> Double {
+        if let maps = maps(of: batch) { return try value(of: batch, maps: maps, gradient: gradient) }
+        return try valueWithoutMaps(of: batch, gradient: gradient)
+    }
+
+    @inline(never)
+    private mutating func value(of batch: Batch, maps: Buffer<Float>, gradient: Buffer<Float>) throws -> Double {
+        var span = gradient.values.mutableSpan
+        return try evaluate(
+            logits: batch.logits.values.span, labels: batch.labels.values.span, maps: maps.values.span, gradient: &span
+        ).value
     }
 
     // Not inlined: Swift 6.3.1's optimiser stops with an ownership error where a mutable span is made beside a loop.
     @inline(never)
-    mutating func value(of batch: Batch, gradient: Buffer<Float>) throws -> Double {
+    private mutating func valueWithoutMaps(of batch: Batch, gradient: Buffer<Float>) throws -> Double {
         var span = gradient.values.mutableSpan
         return try evaluate(
             logits: batch.logits.values.span, labels: batch.labels.values.span, gradient: &span

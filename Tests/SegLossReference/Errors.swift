@@ -1,0 +1,48 @@
+/// Errors of the probability itself (docs/arithmetic.md, 5.5).
+struct ProbabilityError {
+    enum Formula {
+        case absolute
+        case squared
+        /// With the beta below which the error counts as its square.
+        case smooth(Float)
+        /// The probability times the map.
+        case linear
+    }
+
+    let formula: Formula
+
+    func loss(_ value: ChannelValue, target g: Float, map: Float) -> Float {
+        let d = difference(value, g)
+        let a = d.magnitude
+        switch formula {
+        case .absolute: return a
+        case .squared: return d * d
+        case .smooth(let beta):
+            if !(beta > 0) {
+                return a
+            }
+            return a < beta ? (0.5 * (a * a)) / beta : a - beta * 0.5
+        case .linear: return value.p * map
+        }
+    }
+
+    /// The derivative of the loss by p.
+    func derivative(_ value: ChannelValue, target g: Float, map: Float) -> Float {
+        let d = difference(value, g)
+        switch formula {
+        case .absolute: return sign(d)
+        case .squared: return 2 * d
+        case .smooth(let beta): return d.magnitude < beta ? d / beta : sign(d)
+        case .linear: return map
+        }
+    }
+
+    /// p - g without cancellation where g is 1.
+    private func difference(_ value: ChannelValue, _ g: Float) -> Float {
+        g == 1 ? -value.q : value.p - g
+    }
+
+    private func sign(_ d: Float) -> Float {
+        d > 0 ? 1 : d < 0 ? -1 : 0
+    }
+}
