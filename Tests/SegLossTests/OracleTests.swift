@@ -185,7 +185,7 @@ final class OracleTests: XCTestCase {
         var valueBound = 0.0
         var isResolved = true
         for (index, term) in problem.terms.enumerated() {
-            var bound = 1e-6 * abs(exact.terms[index])
+            var bound = 1e-6 * magnitude(problem, index, exact.terms[index])
             if !floors.areNone {
                 if case .dice(_, _, _, _, let exclude, let weights) = term.kind {
                     let used = weights.map { $0.dropFirst(exclude ? 1 : 0).map(Double.init) } ?? [1]
@@ -218,6 +218,15 @@ final class OracleTests: XCTestCase {
             error <= 1e-6 * scale + 1e-35,  // below which floats run out
             "\(message): gradient off by \(error / scale) of the largest, \(scale); \(problem.activation) "
                 + "\(problem.terms)")
+    }
+
+    /// What a term's error is relative to: its value, or where maps of both signs cancel, what is added up.
+    private func magnitude(_ problem: Problem, _ index: Int, _ value: Double) -> Double {
+        guard problem.terms[index].takesMaps, let maps = problem.maps else { return abs(value) }
+        var single = problem
+        single.terms = [problem.terms[index]]
+        single.maps = maps.map(abs)
+        return abs(Oracle.evaluate(single).terms[0])
     }
 
     /// The largest magnitude of a problem's gradient, and where weights have both signs of the single terms'.
