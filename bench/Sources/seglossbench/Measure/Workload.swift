@@ -23,14 +23,19 @@ extension Evaluator {
     }
 
     mutating func value(of batch: Batch) throws -> Double {
-        if let maps = maps(of: batch) {
-            return try evaluate(
-                logits: batch.logits.values.span, labels: batch.labels.values.span, maps: maps.values.span
-            ).value
-        }
+        if let maps = maps(of: batch) { return try value(of: batch, maps: maps) }
         return try valueWithoutMaps(of: batch)
     }
 
+    // Not inlined, like those below: Swift 6.3.1's optimiser stops with an ownership error.
+    @inline(never)
+    private mutating func value(of batch: Batch, maps: Buffer<Float>) throws -> Double {
+        try evaluate(
+            logits: batch.logits.values.span, labels: batch.labels.values.span, maps: maps.values.span
+        ).value
+    }
+
+    @inline(never)
     private mutating func valueWithoutMaps(of batch: Batch) throws -> Double {
         try evaluate(logits: batch.logits.values.span, labels: batch.labels.values.span).value
     }
