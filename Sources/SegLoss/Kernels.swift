@@ -440,13 +440,18 @@ extension closs_term {
         case .binaryCrossEntropy(let options):
             unsafe kind = CLOSS_BINARY_CROSS_ENTROPY
             unsafe of.binary_cross_entropy = closs_binary_cross_entropy(
-                positive_weights: weights, positive_weights_count: count,
-                divisor: options.divisor.code, divisor_value: options.divisor.value)
+                positive_weights: options.positiveWeights == nil ? nil : weights,
+                positive_weights_count: options.positiveWeights?.count ?? 0,
+                divisor: options.divisor.code, divisor_value: options.divisor.value,
+                class_weights: options.classWeights == nil
+                    ? nil : weights.map { unsafe $0 + (options.positiveWeights?.count ?? 0) },
+                class_weights_count: options.classWeights?.count ?? 0, label_smoothing: options.labelSmoothing)
         case .focal(let options):
             unsafe kind = CLOSS_FOCAL
             unsafe of.focal = closs_focal(
                 gamma: options.gamma, has_alpha: options.alpha == nil ? 0 : 1, alpha: options.alpha ?? 0,
-                divisor: options.divisor.code, divisor_value: options.divisor.value)
+                divisor: options.divisor.code, divisor_value: options.divisor.value,
+                class_weights: weights, class_weights_count: count)
         case .dice(let options):
             unsafe kind = CLOSS_DICE
             unsafe of.dice = closs_dice(

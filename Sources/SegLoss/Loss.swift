@@ -73,21 +73,31 @@ extension Loss {
 
     /// Binary cross entropy of each channel, with positive weights and voxel weights.
     ///
-    ///     sum_ic v_i [ -a_c g log p - (1-g) log(1-p) ] / divisor
+    ///     sum_ic w_c v_i [ -a_c h log p - (1-h) log(1-p) ] / divisor,    h = g (1-s) + (1-g) s
     ///
     /// The formula of PyTorch's `BCEWithLogitsLoss`, and from probabilities that of `BCELoss`, whose logarithms are
     /// held at -100. For ``Activation/sigmoid`` and ``Activation/probabilities``.
     ///
     /// - Parameters:
     ///   - positiveWeights: `a`, one for each channel, each at least 0; `nil`: all 1.
-    ///   - divisor: What the sum is divided by. `a` does not count in the sum of weights.
-    public static func binaryCrossEntropy(positiveWeights: [Float]? = nil, divisor: Divisor = .weight) -> Loss {
-        Loss(.binaryCrossEntropy(.init(positiveWeights: positiveWeights, divisor: divisor)))
+    ///   - classWeights: `w`, one for each channel, each at least 0 and not all 0; `nil`: all 1. A weight of 0 leaves
+    ///     the channel out, of the sum of weights too.
+    ///   - labelSmoothing: `s`, from 0 to 1: how far each target is moved towards its opposite.
+    ///   - divisor: What the sum is divided by. `a` does not count in the sum of weights, `w` does.
+    public static func binaryCrossEntropy(
+        positiveWeights: [Float]? = nil, classWeights: [Float]? = nil, labelSmoothing: Double = 0,
+        divisor: Divisor = .weight
+    ) -> Loss {
+        Loss(
+            .binaryCrossEntropy(
+                .init(
+                    positiveWeights: positiveWeights, classWeights: classWeights, labelSmoothing: labelSmoothing,
+                    divisor: divisor)))
     }
 
     /// Focal loss of each channel: binary cross entropy that counts easy values less.
     ///
-    ///     sum_ic v_i a_t (1 - p_t)^gamma [ -g log p - (1-g) log(1-p) ] / divisor,
+    ///     sum_ic w_c v_i a_t (1 - p_t)^gamma [ -g log p - (1-g) log(1-p) ] / divisor,
     ///     p_t = p g + (1-p)(1-g),    a_t = a g + (1-a)(1-g)
     ///
     /// From Lin et al., "Focal Loss for Dense Object Detection" (2017), in the form of torchvision's
@@ -97,9 +107,13 @@ extension Loss {
     ///   - gamma: How strongly easy values are counted less, at least 0; 0 leaves the weighted cross entropy.
     ///   - alpha: `a`, from 0 to 1, the weight of the positives; `nil` (torchvision writes -1):
     ///     `a_t` is 1.
+    ///   - classWeights: `w`, one for each channel, each at least 0 and not all 0; `nil`: all 1. A weight of 0 leaves
+    ///     the channel out, of the sum of weights too.
     ///   - divisor: What the sum is divided by.
-    public static func focal(gamma: Double = 2, alpha: Double? = 0.25, divisor: Divisor = .weight) -> Loss {
-        Loss(.focal(.init(gamma: gamma, alpha: alpha, divisor: divisor)))
+    public static func focal(
+        gamma: Double = 2, alpha: Double? = 0.25, classWeights: [Float]? = nil, divisor: Divisor = .weight
+    ) -> Loss {
+        Loss(.focal(.init(gamma: gamma, alpha: alpha, classWeights: classWeights, divisor: divisor)))
     }
 
     /// Dice loss: one minus the overlap of prediction and target, of each class, then the mean of the classes.

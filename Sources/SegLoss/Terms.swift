@@ -3,9 +3,9 @@
 public enum Term: Sendable, Hashable {
     /// See ``Loss/crossEntropy(classWeights:labelSmoothing:divisor:)``.
     case crossEntropy(CrossEntropy)
-    /// See ``Loss/binaryCrossEntropy(positiveWeights:divisor:)``.
+    /// See ``Loss/binaryCrossEntropy(positiveWeights:classWeights:labelSmoothing:divisor:)``.
     case binaryCrossEntropy(BinaryCrossEntropy)
-    /// See ``Loss/focal(gamma:alpha:divisor:)``.
+    /// See ``Loss/focal(gamma:alpha:classWeights:divisor:)``.
     case focal(Focal)
     /// See ``Loss/dice(smooth:denominator:scope:background:classWeights:)``.
     case dice(Dice)
@@ -34,6 +34,10 @@ public enum Term: Sendable, Hashable {
     public struct BinaryCrossEntropy: Sendable, Hashable {
         /// One weight of the positives for each channel; `nil`: all 1.
         public var positiveWeights: [Float]?
+        /// One weight for each channel; `nil`: all 1.
+        public var classWeights: [Float]?
+        /// How far targets are moved towards their opposites, from 0 to 1.
+        public var labelSmoothing: Double
         /// What the sum is divided by.
         public var divisor: Divisor
     }
@@ -44,6 +48,8 @@ public enum Term: Sendable, Hashable {
         public var gamma: Double
         /// The weight of the positives, from 0 to 1; `nil`: positives and negatives weigh 1.
         public var alpha: Double?
+        /// One weight for each channel; `nil`: all 1.
+        public var classWeights: [Float]?
         /// What the sum is divided by.
         public var divisor: Divisor
     }
@@ -151,11 +157,14 @@ extension Term {
     var weights: [Float]? {
         switch self {
         case .crossEntropy(let options): options.classWeights
-        case .binaryCrossEntropy(let options): options.positiveWeights
+        case .binaryCrossEntropy(let options):
+            options.positiveWeights == nil && options.classWeights == nil
+                ? nil : (options.positiveWeights ?? []) + (options.classWeights ?? [])
+        case .focal(let options): options.classWeights
         case .dice(let options): options.classWeights
         case .absoluteError(let options), .squaredError(let options), .linear(let options): options.classWeights
         case .smoothL1(let options): options.classWeights
-        case .focal, .balancedBinaryCrossEntropy: nil
+        case .balancedBinaryCrossEntropy: nil
         }
     }
 

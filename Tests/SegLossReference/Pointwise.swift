@@ -57,22 +57,34 @@ struct BinaryCrossEntropy {
     /// f of each channel.
     let positiveWeights: [Float]
 
-    init(channels: Int, positiveWeights: [Float]?) {
+    /// s and 1 - s of the label smoothing.
+    let flipped, kept: Float
+
+    init(channels: Int, positiveWeights: [Float]?, labelSmoothing: Double) {
+        flipped = Float(labelSmoothing)
+        kept = Float(1 - labelSmoothing)
         self.positiveWeights = positiveWeights ?? [Float](repeating: 1, count: channels)
         precondition(self.positiveWeights.count == channels)
     }
 
     func loss(_ value: ChannelValue, target g: Float, channel: Int) -> Float {
-        let b = 1 - g
-        let A = positiveWeights[channel] * g
+        let (h, b) = smoothed(g)
+        let A = positiveWeights[channel] * h
         return fma(A, value.n0, b * value.n1)
     }
 
     /// t, the derivative of the loss by the logit.
     func derivative(_ value: ChannelValue, target g: Float, channel: Int) -> Float {
-        let b = 1 - g
-        let A = positiveWeights[channel] * g
+        let (h, b) = smoothed(g)
+        let A = positiveWeights[channel] * h
         return fma(-A, value.q, b * value.p)
+    }
+
+    /// The target that the smoothing leaves, and its complement.
+    private func smoothed(_ g: Float) -> (h: Float, b: Float) {
+        let b = 1 - g
+        guard flipped > 0 else { return (g, b) }
+        return (fma(kept, g, flipped * b), fma(kept, b, flipped * g))
     }
 }
 

@@ -55,8 +55,9 @@ public struct Term: Sendable {
 
     public enum Kind: Sendable {
         case crossEntropy(classWeights: [Float]?, labelSmoothing: Double, divisor: Divisor)
-        case binaryCrossEntropy(positiveWeights: [Float]?, divisor: Divisor)
-        case focal(gamma: Double, alpha: Double?, divisor: Divisor)
+        case binaryCrossEntropy(
+            positiveWeights: [Float]?, classWeights: [Float]? = nil, labelSmoothing: Double = 0, divisor: Divisor)
+        case focal(gamma: Double, alpha: Double?, classWeights: [Float]? = nil, divisor: Divisor)
         case dice(
             smoothNumerator: Double, smoothDenominator: Double, squared: Bool, scope: Scope,
             excludeBackground: Bool, classWeights: [Float]?)

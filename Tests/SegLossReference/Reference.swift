@@ -324,14 +324,17 @@ private struct Terms {
                 let formula = CrossEntropy(
                     classes: problem.classes, classWeights: classWeights, labelSmoothing: labelSmoothing)
                 crossEntropies.append(CrossEntropyTerm(index: index, divisor: divisor, formula: formula))
-            case .binaryCrossEntropy(let positiveWeights, let divisor):
+            case .binaryCrossEntropy(let positiveWeights, let classWeights, let labelSmoothing, let divisor):
                 precondition(!isSoftmax)
-                let formula = BinaryCrossEntropy(channels: problem.classes, positiveWeights: positiveWeights)
-                channelPointwise.append(ChannelTerm(index: index, divisor: divisor, formula: .binary(formula)))
-            case .focal(let gamma, let alpha, let divisor):
+                let formula = BinaryCrossEntropy(
+                    channels: problem.classes, positiveWeights: positiveWeights, labelSmoothing: labelSmoothing)
+                channelPointwise.append(
+                    ChannelTerm(index: index, divisor: divisor, formula: .binary(formula), classWeights: classWeights))
+            case .focal(let gamma, let alpha, let classWeights, let divisor):
                 precondition(!isSoftmax)
                 let formula = Focal(gamma: gamma, alpha: alpha)
-                channelPointwise.append(ChannelTerm(index: index, divisor: divisor, formula: .focal(formula)))
+                channelPointwise.append(
+                    ChannelTerm(index: index, divisor: divisor, formula: .focal(formula), classWeights: classWeights))
             case .dice(
                 let smoothNumerator, let smoothDenominator, let squared, let scope, let excludeBackground,
                 let classWeights):

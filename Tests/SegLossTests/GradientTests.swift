@@ -20,6 +20,13 @@ final class GradientTests: XCTestCase {
             for weights in [nil, [0.5, 0, 2]] as [[Float]?] {
                 for divisor in divisors {
                     check(activation, [.binaryCrossEntropy(positiveWeights: weights, divisor: divisor)])
+                    check(
+                        activation,
+                        [
+                            .binaryCrossEntropy(
+                                positiveWeights: weights, classWeights: [2, 0, 0.5], labelSmoothing: 0.1,
+                                divisor: divisor)
+                        ])
                 }
             }
         }
@@ -32,7 +39,10 @@ final class GradientTests: XCTestCase {
                     check(activation, [.focal(gamma: gamma, alpha: alpha, divisor: .weight)])
                 }
             }
-            for divisor in divisors { check(activation, [.focal(gamma: 2, alpha: 0.25, divisor: divisor)]) }
+            for divisor in divisors {
+                check(activation, [.focal(gamma: 2, alpha: 0.25, divisor: divisor)])
+                check(activation, [.focal(gamma: 1.5, alpha: 0.25, classWeights: [2, 0, 0.5], divisor: divisor)])
+            }
         }
     }
 

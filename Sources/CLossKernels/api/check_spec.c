@@ -102,6 +102,10 @@ static closs_status check_binary(const closs_spec *spec, int64_t i, closs_error 
     if (status == CLOSS_OK)
         status = check_weights(t->positive_weights, t->positive_weights_count, spec->shape.classes, 0, i,
                                "positive_weights", 1, error);
+    if (status == CLOSS_OK)
+        status = check_weights(t->class_weights, t->class_weights_count, spec->shape.classes, 0, i, "class_weights", 0,
+                               error);
+    if (status == CLOSS_OK) status = check_number(t->label_smoothing, 0, 1, i, "label_smoothing", error);
     return status == CLOSS_OK ? check_divisor(t->divisor, t->divisor_value, i, error) : status;
 }
 
@@ -110,6 +114,9 @@ static closs_status check_focal(const closs_spec *spec, int64_t i, closs_error *
     closs_status status = needs_channels(spec, i, "focal loss", error);
     if (status == CLOSS_OK) status = check_number(t->gamma, 0, FLT_MAX, i, "gamma", error);
     if (status == CLOSS_OK && t->has_alpha) status = check_number(t->alpha, 0, 1, i, "alpha", error);
+    if (status == CLOSS_OK)
+        status = check_weights(t->class_weights, t->class_weights_count, spec->shape.classes, 0, i, "class_weights", 0,
+                               error);
     return status == CLOSS_OK ? check_divisor(t->divisor, t->divisor_value, i, error) : status;
 }
 

@@ -58,10 +58,22 @@ static void describe_cross_entropy(const closs_cross_entropy *term, int64_t clas
     f->class_weight_sum = (float)sum;
 }
 
+static void keep_weights(const float **weights, size_t classes, float **storage) {
+    if (*weights) *weights = stored(storage, *weights, classes, 1);
+}
+
+static void describe_binary(closs_binary_cross_entropy *term, size_t classes, float **storage, pointwise_formula *f) {
+    f->plain = !term->positive_weights && term->label_smoothing == 0;
+    f->positive_weight = stored(storage, term->positive_weights, classes, 1);
+    f->flipped = (float)term->label_smoothing;
+    f->kept = (float)(1 - term->label_smoothing);
+    keep_weights(&term->class_weights, classes, storage);
+}
+
 static void describe_error(closs_term *term, size_t classes, float **storage, pointwise_formula *f) {
     int maps = term->kind == CLOSS_LINEAR_MAP;
     const float **weights = maps ? &term->of.linear_map.class_weights : &term->of.probability_error.class_weights;
-    if (*weights) *weights = stored(storage, *weights, classes, 1);
+    keep_weights(weights, classes, storage);
     if (term->kind == CLOSS_SMOOTH_L1) f->knee = (float)term->of.probability_error.beta;
 }
 
@@ -105,10 +117,9 @@ static void add_term(closs_plan *plan, size_t i, float **storage) {
         f->counts |= described->has_class_weights;
     } else if (term->kind == CLOSS_FOCAL) {
         describe_focal(&term->of.focal, described);
+        keep_weights(&term->of.focal.class_weights, classes, storage);
     } else {
-        const float *weights = term->of.binary_cross_entropy.positive_weights;
-        described->plain = !weights;
-        described->positive_weight = stored(storage, weights, classes, 1);
+        describe_binary(&term->of.binary_cross_entropy, classes, storage, described);
     }
 }
 

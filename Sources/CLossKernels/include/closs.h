@@ -165,23 +165,28 @@ typedef struct closs_cross_entropy {
 
 /* Binary cross entropy of each channel, with voxel weights v and positive weights a (PyTorch's BCEWithLogitsLoss; from
  * probabilities BCELoss, whose logarithms are held at -100):
- *     sum_ic v_i [ -a_c g log p - (1-g) log(1-p) ] / divisor. */
+ *     sum_ic w_c v_i [ -a_c h log p - (1-h) log(1-p) ] / divisor,     h = g (1-s) + (1-g) s with label smoothing s. */
 typedef struct closs_binary_cross_entropy {
     const float *positive_weights; /* a, [classes], each >= 0 and below 2^19; NULL: all 1 */
     size_t positive_weights_count;
-    closs_divisor divisor; /* a_c does not count in the sum of weights */
+    closs_divisor divisor; /* a_c does not count in the sum of weights, w_c does */
     double divisor_value;
+    const float *class_weights; /* w, [classes], each >= 0 and below 2^19, not all 0; NULL: all 1 */
+    size_t class_weights_count;
+    double label_smoothing; /* s in [0, 1] */
 } closs_binary_cross_entropy;
 
 /* Focal loss of each channel (Lin et al. 2017; torchvision's sigmoid_focal_loss), with p_t = p g + (1-p)(1-g) and
  * a_t = a g + (1-a)(1-g):
- *     sum_ic v_i a_t (1 - p_t)^gamma [ -g log p - (1-g) log(1-p) ] / divisor. */
+ *     sum_ic w_c v_i a_t (1 - p_t)^gamma [ -g log p - (1-g) log(1-p) ] / divisor. */
 typedef struct closs_focal {
     double gamma;  /* >= 0 */
     int has_alpha; /* 0: a_t = 1 */
     double alpha;  /* a in [0, 1] */
     closs_divisor divisor;
     double divisor_value;
+    const float *class_weights; /* w, [classes], each >= 0 and below 2^19, not all 0; NULL: all 1 */
+    size_t class_weights_count;
 } closs_focal;
 
 /* Dice loss of each class c, with I = sum p g and U = sum p + sum g or sum p^2 + sum g^2 over the valid voxels:

@@ -113,6 +113,16 @@ LANES_INLINE void activate(closs_activation activation, int logarithms, channel_
 
 // -------------------------------------------------------------------------------------------- pointwise terms ----
 
+// The targets that label smoothing leaves.
+LANES_INLINE channel_values smoothed(const pointwise_formula *term, const channel_values *x) {
+    channel_values y = *x;
+    if (term->flipped > 0) {
+        y.g = f32_fma(f32_splat(term->kept), x->g, term->flipped * x->b);
+        y.b = f32_fma(f32_splat(term->kept), x->b, term->flipped * x->g);
+    }
+    return y;
+}
+
 LANES_INLINE vf32 binary_loss(int simple, const channel_values *x, float positive_weight) {
     if (simple) return f32_select(x->positive, x->n0, x->n1);
     return f32_fma(positive_weight * x->g, x->n0, x->b * x->n1);
@@ -176,12 +186,16 @@ LANES_INLINE vf32 channel_difference(const channel_values *x) {
 LANES_INLINE vf32 pointwise_loss(int simple, const pointwise_formula *term, const run *at, const channel_values *x) {
     if (is_error(term->kind)) return error_loss(term, x->p, channel_difference(x), x->map);
     if (term->kind == CLOSS_FOCAL) return focal_loss(simple, term, x);
-    return binary_loss(simple, x, term->plain ? 1 : term->positive_weight[at->channel]);
+    if (term->plain) return binary_loss(simple, x, 1);
+    channel_values y = smoothed(term, x);
+    return binary_loss(0, &y, term->positive_weight[at->channel]);
 }
 
 LANES_INLINE vf32 pointwise_slope(int simple, const pointwise_formula *term, const run *at, const channel_values *x) {
     if (term->kind == CLOSS_FOCAL) return focal_slope(simple, term, x);
-    return binary_slope(simple, x, term->plain ? 1 : term->positive_weight[at->channel]);
+    if (term->plain) return binary_slope(simple, x, 1);
+    channel_values y = smoothed(term, x);
+    return binary_slope(0, &y, term->positive_weight[at->channel]);
 }
 
 // ----------------------------------------------------------------------------------------------------- totals ----

@@ -25,6 +25,7 @@ typedef struct pointwise_formula {
     float class_weight_sum;     // W
     // Binary cross entropy (5.1).
     const float *positive_weight; // [classes]
+    float flipped, kept;          // the label smoothing s, and 1 - s
     // Focal (5.2).
     int gamma_is_small_integer; // 0, 1, 2 or 3
     float gamma;

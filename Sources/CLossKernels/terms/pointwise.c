@@ -68,8 +68,13 @@ static void divisor_of(const closs_term *term, closs_divisor *divisor, double *v
 
 // The factors of a term's rows, which wait for the finish; NULL: all 1.
 static const float *row_weights(const closs_term *term) {
-    if (term->kind == CLOSS_LINEAR_MAP) return term->of.linear_map.class_weights;
-    return is_error(term->kind) ? term->of.probability_error.class_weights : 0;
+    switch (term->kind) {
+    case CLOSS_CROSS_ENTROPY: return 0; // its weights are the voxels' own
+    case CLOSS_FOCAL: return term->of.focal.class_weights;
+    case CLOSS_BINARY_CROSS_ENTROPY: return term->of.binary_cross_entropy.class_weights;
+    case CLOSS_LINEAR_MAP: return term->of.linear_map.class_weights;
+    default: return term->of.probability_error.class_weights;
+    }
 }
 
 // A sum over the rows of one of their totals: exact where no row has a factor.

@@ -29,12 +29,13 @@ def ce(weight=1.0, class_weights=None, smoothing=0.0, divisor="weight"):
                 divisor=divisor)
 
 
-def bce(weight=1.0, positive_weights=None, divisor="all"):
-    return dict(kind="binary_cross_entropy", weight=weight, positive_weights=positive_weights, divisor=divisor)
+def bce(weight=1.0, positive_weights=None, divisor="all", class_weights=None, smoothing=0.0):
+    return dict(kind="binary_cross_entropy", weight=weight, positive_weights=positive_weights, divisor=divisor,
+                class_weights=class_weights, label_smoothing=smoothing)
 
 
-def focal(gamma, alpha=None, divisor="all", weight=1.0):
-    return dict(kind="focal", weight=weight, gamma=gamma, alpha=alpha, divisor=divisor)
+def focal(gamma, alpha=None, divisor="all", weight=1.0, class_weights=None):
+    return dict(kind="focal", weight=weight, gamma=gamma, alpha=alpha, divisor=divisor, class_weights=class_weights)
 
 
 def dice(nr=0.0, dr=0.0, scope="sample", squared=False, background=True, class_weights=None, weight=1.0):
@@ -124,8 +125,7 @@ softmax("kornia/dice_all_background", "softmax_background", dice(0, 1e-8, class_
 sigmoid("kornia/binary_focal", "binary", focal(2, 0.25), kind="bytes")
 sigmoid("kornia/binary_focal_pos_weight_ignore", "binary", focal(3.7, 0.4), target="targets_ignore", ignore=255,
         scale=1.25, note="positives 0.25 * 2, negatives 0.75: 1.25 times alpha 0.4; ignored values count in the mean")
-sigmoid("kornia/binary_focal_multilabel_sum", "multilabel", focal(0.5, None, 1), classes=1, samples=6,
-        weights="derived/multilabel_kornia_weights", note="channels taken as samples, channel weights as voxel weights")
+sigmoid("kornia/binary_focal_multilabel_sum", "multilabel", focal(0.5, None, 1, class_weights=[1, 0.5, 2]))
 
 # segmentation-models-pytorch
 sigmoid("smp/dice_binary", "binary", dice(scope="batch"))
@@ -144,8 +144,7 @@ sigmoid("smp/focal_multiclass_ignore_weights", "softmax", focal(1, None, "weight
         target="derived/softmax_one_hot_ignore", kind="bytes", ignore=255, weights="derived/softmax_smp_weights",
         note="channels taken as samples, class weights as voxel weights, their sum as the divisor")
 sigmoid("smp/focal_multilabel_gamma05", "multilabel_distinct", focal(0.5))
-sigmoid("smp/soft_bce_smooth", "binary", bce(), target="derived/binary_smoothed", kind="floats", exact=1e-7,
-        note="targets 0.1 and 0.9 rounded to float32")
+sigmoid("smp/soft_bce_smooth", "binary", bce(smoothing=0.1))
 sigmoid("smp/soft_bce_pos_weight_ignore", "binary", bce(positive_weights=[3]), target="targets_ignore", ignore=255)
 sigmoid("smp/soft_bce_multilabel_none", "multilabel", bce(positive_weights=[1, 2, 4], divisor=1), note="output summed")
 softmax("smp/soft_ce_smooth", "softmax", ce(smoothing=0.1, divisor="all"))
@@ -226,9 +225,8 @@ softmax("monai/dice_ce_volume_sum", "volume", [dice(S, S, "batch", weight=3), ce
 sigmoid("monai/focal_sigmoid", "binary", focal(2, 0.25))
 sigmoid("monai/focal_sigmoid_gamma0", "binary", focal(0))
 sigmoid("monai/focal_sigmoid_gamma05", "binary", focal(0.5))
-sigmoid("monai/focal_sigmoid_gamma37_sum", "multilabel", focal(3.7, None, 128), classes=1, samples=6,
-        weights="derived/multilabel_monai_weights",
-        note="spatial mean (128 pixels), then the sum; channels taken as samples, channel weights as voxel weights")
+sigmoid("monai/focal_sigmoid_gamma37_sum", "multilabel", focal(3.7, None, 128, class_weights=[1, 2, 0.5]),
+        note="spatial mean (128 pixels), then the sum")
 sigmoid("monai/masked_dice", "multilabel", dice(S, S), mask="mask")
 
 # nnU-Net: minus the coefficient, so offset -1
@@ -329,13 +327,9 @@ def derived(inputs):
 
     labels = array("softmax", "labels_ignore").reshape(2, 1, -1)
     one_hot = np.where(labels == 255, 255, labels == np.arange(4).reshape(1, 4, 1))
-    smoothed = np.where(array("binary", "targets") == 1, np.float32(0.9), np.float32(0.1)).astype(np.float32)
     return {
-        "derived/multilabel_kornia_weights": ("channel weights 1, 0.5, 2", per_channel([1, 0.5, 2], 2, 128)),
-        "derived/multilabel_monai_weights": ("channel weights 1, 2, 0.5", per_channel([1, 2, 0.5], 2, 128)),
         "derived/softmax_smp_weights": ("class weights 0.25, 1, 2, 5", per_channel(W4, 2, 221)),
         "derived/softmax_one_hot_ignore": ("softmax/labels_ignore one-hot, 255 kept", one_hot.ravel()),
-        "derived/binary_smoothed": ("(1 - y) 0.1 + y 0.9 of binary/targets, rounded to float32", smoothed.ravel()),
     }
 
 
@@ -397,18 +391,21 @@ def evaluate(problem, arrays):
             loss, t = (k * -logp).sum() / d, (p * k.sum(axis=1, keepdims=True) - k) / d
         elif kind == "binary_cross_entropy":
             a = np.array(term["positive_weights"] or [1] * c, float).reshape(1, c, 1)
-            d = divide(term["divisor"], w.sum(), valid)
-            loss = (w * (a * g * n0 + (1 - g) * n1)).sum() / d
-            t = through(w * ((1 - g) * p - a * g * q) / d)
+            f = np.array(term["class_weights"] or [1] * c, float).reshape(1, c, 1)
+            d, s = divide(term["divisor"], (f * w).sum(), valid), term["label_smoothing"]
+            h = g * (1 - s) + (1 - g) * s
+            loss = (f * w * (a * h * n0 + (1 - h) * n1)).sum() / d
+            t = through(f * w * ((1 - h) * p - a * h * q) / d)
         elif kind == "focal":
             gamma, alpha = term["gamma"], term["alpha"]
             b = 1 - g
             a = np.ones_like(g) if alpha is None else alpha * g + (1 - alpha) * b
-            d = divide(term["divisor"], w.sum(), valid)
+            f = np.array(term["class_weights"] or [1] * c, float).reshape(1, c, 1)
+            d = divide(term["divisor"], (f * w).sum(), valid)
             u, m = g * q + b * p, g * n0 + b * n1
-            loss = (w * a * u ** gamma * m).sum() / d
+            loss = (f * w * a * u ** gamma * m).sum() / d
             du = np.where(u > 0, gamma * np.where(u > 0, u, 1) ** (gamma - 1), 0) * (1 - 2 * g) * p * q
-            t = through(w * a * (du * m + u ** gamma * (b * p - g * q)) / d)
+            t = through(f * w * a * (du * m + u ** gamma * (b * p - g * q)) / d)
         elif kind in ("absolute_error", "smooth_l1", "linear"):
             a = np.array(term["class_weights"] or [1] * c, float).reshape(1, c, 1)
             difference = p - g

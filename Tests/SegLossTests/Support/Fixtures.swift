@@ -146,12 +146,14 @@ private struct TermEntry: Decodable {
         case "binary_cross_entropy":
             return Term(
                 .binaryCrossEntropy(
-                    positiveWeights: positive_weights, divisor: try needed(divisor, "divisor").value),
+                    positiveWeights: positive_weights, classWeights: class_weights,
+                    labelSmoothing: label_smoothing ?? 0, divisor: try needed(divisor, "divisor").value),
                 weight: weight)
         case "focal":
             return Term(
                 .focal(
-                    gamma: try needed(gamma, "gamma"), alpha: alpha, divisor: try needed(divisor, "divisor").value),
+                    gamma: try needed(gamma, "gamma"), alpha: alpha, classWeights: class_weights,
+                    divisor: try needed(divisor, "divisor").value),
                 weight: weight)
         case "dice":
             return Term(

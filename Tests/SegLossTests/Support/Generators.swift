@@ -213,13 +213,15 @@ struct Generator {
     }
 
     mutating func binaryCrossEntropy(_ classes: Int) -> Term.Kind {
-        .binaryCrossEntropy(positiveWeights: classWeights(classes), divisor: divisor())
+        .binaryCrossEntropy(
+            positiveWeights: classWeights(classes), classWeights: classWeights(classes),
+            labelSmoothing: random.element(of: [0, 0, 0, 0.1, 1]), divisor: divisor())
     }
 
-    mutating func focal() -> Term.Kind {
+    mutating func focal(_ classes: Int) -> Term.Kind {
         .focal(
             gamma: random.element(of: [0, 0.5, 1, 1.5, 2, 3, 3.7, 5]),
-            alpha: random.element(of: [nil, 0.25, 0.75, 0, 1]), divisor: divisor())
+            alpha: random.element(of: [nil, 0.25, 0.75, 0, 1]), classWeights: classWeights(classes), divisor: divisor())
     }
 
     mutating func error(_ classes: Int) -> Term.Kind {
@@ -251,7 +253,7 @@ struct Generator {
             } else {
                 switch random.below(balancedAllowed ? 5 : 4) {
                 case 0: kind = binaryCrossEntropy(classes)
-                case 1: kind = focal()
+                case 1: kind = focal(classes)
                 case 2: kind = dice(classes)
                 case 3: kind = error(classes)
                 default:

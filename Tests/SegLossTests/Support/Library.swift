@@ -47,10 +47,12 @@ enum Library {
         switch kind {
         case .crossEntropy(let classWeights, let labelSmoothing, let divisor):
             .crossEntropy(classWeights: classWeights, labelSmoothing: labelSmoothing, divisor: translated(divisor))
-        case .binaryCrossEntropy(let positiveWeights, let divisor):
-            .binaryCrossEntropy(positiveWeights: positiveWeights, divisor: translated(divisor))
-        case .focal(let gamma, let alpha, let divisor):
-            .focal(gamma: gamma, alpha: alpha, divisor: translated(divisor))
+        case .binaryCrossEntropy(let positiveWeights, let classWeights, let labelSmoothing, let divisor):
+            .binaryCrossEntropy(
+                positiveWeights: positiveWeights, classWeights: classWeights, labelSmoothing: labelSmoothing,
+                divisor: translated(divisor))
+        case .focal(let gamma, let alpha, let classWeights, let divisor):
+            .focal(gamma: gamma, alpha: alpha, classWeights: classWeights, divisor: translated(divisor))
         case .dice(let numerator, let denominator, let squared, let scope, let excludeBackground, let classWeights):
             .dice(
                 smooth: .separate(numerator: numerator, denominator: denominator),

@@ -199,14 +199,15 @@ private struct Formulas {
             precondition(activation == .softmax && labels != nil)
             return crossEntropy(classWeights, smoothing, divisor, term.weight, &gradient, wanted)
 
-        case .binaryCrossEntropy(let positive, let divisor):
+        case .binaryCrossEntropy(let positive, let w, let s, let divisor):
             let a = classFactors(positive)
-            return pointwise(divisor, term.weight, &gradient, wanted) { c, g, b in
-                (a[c] * g * b.n0 + (1 - g) * b.n1, (1 - g) * b.p - a[c] * g * b.q)
+            return pointwise(divisor, term.weight, &gradient, wanted, w) { c, target, b in
+                let g = target * (1 - s) + (1 - target) * s
+                return (a[c] * g * b.n0 + (1 - g) * b.n1, (1 - g) * b.p - a[c] * g * b.q)
             }
 
-        case .focal(let gamma, let alpha, let divisor):
-            return pointwise(divisor, term.weight, &gradient, wanted) { _, g, b in
+        case .focal(let gamma, let alpha, let w, let divisor):
+            return pointwise(divisor, term.weight, &gradient, wanted, w) { _, g, b in
                 let balance = alpha.map { $0 * g + (1 - $0) * (1 - g) } ?? 1
                 let u = g * b.q + (1 - g) * b.p
                 let entropy = g * b.n0 + (1 - g) * b.n1
@@ -302,9 +303,10 @@ private struct Formulas {
     /// A term of single values: `formula` gives a value's loss and its derivative by the logit of a sigmoid.
     func pointwise(
         _ divisor: Term.Divisor, _ factor: Double, _ gradient: inout [Double], _ wanted: Bool,
-        _ formula: (Int, Double, Binary) -> (loss: Double, slope: Double)
+        _ classWeights: [Float]?, _ formula: (Int, Double, Binary) -> (loss: Double, slope: Double)
     ) -> Result {
         precondition(activation != .softmax)
+        let w = classFactors(classWeights)
         var loss = Sum()
         var weight = Sum()
         var valid = 0
@@ -312,8 +314,8 @@ private struct Formulas {
             for c in 0..<classes {
                 for i in 0..<voxels where isValid(n, c, i) {
                     let (here, slope) = formula(c, g(n, c, i), binary(x(n, c, i)))
-                    loss.add(v(n, i) * here)
-                    weight.add(v(n, i))
+                    loss.add(w[c] * v(n, i) * here)
+                    weight.add(w[c] * v(n, i))
                     valid += 1
                     _ = slope
                 }
@@ -321,7 +323,7 @@ private struct Formulas {
         }
         let d = divide(divisor, weight: weight.value, valid: valid, all: samples * classes * voxels)
         guard d > 0 else { return (0, 0) }
-        let result = (loss.value / d, roundings(0x1p-32, rows: samples * classes) / d)
+        let result = (loss.value / d, w.max()! * roundings(0x1p-32, rows: samples * classes) / d)
         guard wanted else { return result }
 
         for n in 0..<samples {
@@ -329,7 +331,7 @@ private struct Formulas {
                 for i in 0..<voxels where isValid(n, c, i) {
                     let b = binary(x(n, c, i))
                     let slope = formula(c, g(n, c, i), b).slope
-                    gradient[index(n, c, i)] += factor * v(n, i) / d * byInput(slope, b)
+                    gradient[index(n, c, i)] += factor * w[c] * v(n, i) / d * byInput(slope, b)
                 }
             }
         }

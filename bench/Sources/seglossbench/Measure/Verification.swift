@@ -113,9 +113,12 @@ extension SegLossReference.Term.Kind {
                 divisor: .init(options.divisor))
         case .binaryCrossEntropy(let options):
             self = .binaryCrossEntropy(
-                positiveWeights: options.positiveWeights, divisor: .init(options.divisor))
+                positiveWeights: options.positiveWeights, classWeights: options.classWeights,
+                labelSmoothing: options.labelSmoothing, divisor: .init(options.divisor))
         case .focal(let options):
-            self = .focal(gamma: options.gamma, alpha: options.alpha, divisor: .init(options.divisor))
+            self = .focal(
+                gamma: options.gamma, alpha: options.alpha, classWeights: options.classWeights,
+                divisor: .init(options.divisor))
         case .dice(let options):
             let (numerator, denominator) = options.smooth.values
             self = .dice(
