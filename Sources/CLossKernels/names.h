@@ -13,6 +13,7 @@
 #define check_result                 closs_inner_check_result
 #define check_spec                   closs_inner_check_spec
 #define check_totals                 closs_inner_check_totals
+#define check_views                  closs_inner_check_views
 #define combined_pass                closs_inner_combined_pass
 #define diagnose                     closs_inner_diagnose
 #define dice_finish                  closs_inner_dice_finish

@@ -160,7 +160,7 @@ extension Plan {
         return value
     }
 
-    private func evaluate(
+    func evaluate(
         _ batch: UnsafePointer<closs_batch>, _ gradient: UnsafePointer<closs_gradient_buffer>?,
         _ value: inout Double, _ workspace: inout Workspace, _ error: UnsafeMutablePointer<closs_error>
     ) -> closs_status {
@@ -187,14 +187,21 @@ extension Plan {
         try unsafe refusing { error in
             unsafe logits.withUnsafeBufferPointer { logits in
                 unsafe withBatch(logits, targets, format, mask, weights, maps, part) { batch in
-                    unsafe totals.withUnsafeMutableBufferPointer { totals in
-                        unsafe workspace.scratch.withUnsafeMutableBytes { scratch in
-                            unsafe closs_accumulate(
-                                pointer, Int32(clamping: stage), batch, totals.baseAddress, totals.count,
-                                scratch.baseAddress, scratch.count, error)
-                        }
-                    }
+                    unsafe accumulate(batch, stage, &totals, &workspace, error)
                 }
+            }
+        }
+    }
+
+    func accumulate(
+        _ batch: UnsafePointer<closs_batch>, _ stage: Int, _ totals: inout [Int64], _ workspace: inout Workspace,
+        _ error: UnsafeMutablePointer<closs_error>
+    ) -> closs_status {
+        unsafe totals.withUnsafeMutableBufferPointer { totals in
+            unsafe workspace.scratch.withUnsafeMutableBytes { scratch in
+                unsafe closs_accumulate(
+                    pointer, Int32(clamping: stage), batch, totals.baseAddress, totals.count,
+                    scratch.baseAddress, scratch.count, error)
             }
         }
     }
@@ -238,7 +245,7 @@ extension Plan {
         }
     }
 
-    private func gradient(
+    func gradient(
         _ batch: UnsafePointer<closs_batch>, _ gradient: UnsafePointer<closs_gradient_buffer>,
         _ coefficients: [Int64], _ workspace: inout Workspace, _ error: UnsafeMutablePointer<closs_error>
     ) -> closs_status {
@@ -293,7 +300,7 @@ extension Plan {
 
 extension Part {
     /// An empty range would mean "all" to the C library, so it is refused here.
-    fileprivate func check() throws(LossError) {
+    func check() throws(LossError) {
         if samples?.isEmpty == true || voxels?.isEmpty == true {
             throw LossError(kind: .badPart, message: "the part is empty; expected one sample and one voxel at least")
         }
@@ -327,8 +334,8 @@ extension Workspace {
 }
 
 /// Runs `body` with the batch that the buffers make.
-private func withBatch<Target: BitwiseCopyable>(
-    _ logits: UnsafeBufferPointer<Float>, _ targets: Span<Target>, _ format: TargetFormat,
+func withBatch<Z: Logit, Target: BitwiseCopyable>(
+    _ logits: UnsafeBufferPointer<Z>, _ targets: Span<Target>, _ format: TargetFormat,
     _ mask: Span<UInt8>?, _ weights: Span<Float>?, _ maps: Span<Float>?, _ part: Part,
     _ body: (UnsafePointer<closs_batch>) -> closs_status
 ) -> closs_status {
@@ -336,7 +343,7 @@ private func withBatch<Target: BitwiseCopyable>(
         unsafe withPointer(mask) { mask in
             unsafe withPointers(weights, maps) { weights, maps in
                 var batch = unsafe closs_batch()
-                unsafe batch.logits = logits.start
+                unsafe batch.logits = UnsafeRawPointer(logits.start)
                 unsafe batch.logits_count = logits.count
                 unsafe batch.target = format.code
                 unsafe batch.targets = targets.baseAddress ?? UnsafeRawPointer(logits.start)
@@ -389,10 +396,12 @@ extension UnsafeBufferPointer {
 }
 
 extension closs_gradient_buffer {
-    fileprivate init(_ values: UnsafeMutableBufferPointer<Float>, _ write: Write) {
-        unsafe self.init(
-            values: UnsafeMutablePointer(mutating: UnsafeBufferPointer(values).start), count: values.count,
-            write: write.mode.code, scale: write.scale)
+    init<G: Logit>(_ values: UnsafeMutableBufferPointer<G>, _ write: Write) {
+        unsafe self.init()
+        unsafe self.values = UnsafeMutableRawPointer(mutating: UnsafeBufferPointer(values).start)
+        unsafe count = values.count
+        unsafe self.write = write.mode.code
+        unsafe scale = write.scale
     }
 }
 
@@ -594,7 +603,7 @@ extension Scope {
 // MARK: - From C's refusals to Swift's
 
 /// Runs a C call and throws what it refuses with.
-private func refusing(_ call: (UnsafeMutablePointer<closs_error>) -> closs_status) throws(LossError) {
+func refusing(_ call: (UnsafeMutablePointer<closs_error>) -> closs_status) throws(LossError) {
     var error = closs_error()
     let status = unsafe call(&error)
     guard status == CLOSS_OK else { throw LossError(status, error) }

@@ -112,7 +112,7 @@ final class BadCallTests: XCTestCase {
 
         for verb in withBatch {
             var spoiled = call()
-            spoiled.batch.logits = nil
+            spoiled.logits = nil
             refused(spoiled.call(verb), CLOSS_NULL_POINTER, "logits")
             spoiled = call()
             spoiled.batch.targets = nil
@@ -129,7 +129,7 @@ final class BadCallTests: XCTestCase {
         }
         for verb in [RawCall.Verb.evaluate, .gradient] {
             let spoiled = call()
-            spoiled.gradient.values = nil
+            spoiled.gradientValues = nil
             refused(spoiled.call(verb), CLOSS_NULL_POINTER, "gradient")
         }
         for verb in [RawCall.Verb.accumulate, .finish, .merge] {
@@ -420,32 +420,32 @@ final class BadCallTests: XCTestCase {
             UnsafeMutableRawPointer(mutating: pointer! + count - 1)
         }
         for verb in [RawCall.Verb.evaluate, .gradient] {
-            overlapping(verb, "logits", "gradient") { $0.gradient.values = .init(mutating: $0.batch.logits! + 1) }
-            overlapping(verb, "logits", "gradient") { $0.gradient.values = .init(mutating: $0.batch.logits! + 419) }
+            overlapping(verb, "logits", "gradient") { $0.gradientValues = .init(mutating: $0.logits! + 1) }
+            overlapping(verb, "logits", "gradient") { $0.gradientValues = .init(mutating: $0.logits! + 419) }
             overlapping(verb, "logits", "gradient") {
-                $0.gradient.values = .init(mutating: $0.batch.logits)
+                $0.gradientValues = .init(mutating: $0.logits)
                 $0.gradient.write = CLOSS_ADD
             }
-            overlapping(verb, "gradient", "scratch") { $0.scratch = inside($0.gradient.values, 420) }
+            overlapping(verb, "gradient", "scratch") { $0.scratch = inside($0.gradientValues, 420) }
             overlapping(verb, "mask", "gradient") {
-                $0.batch.mask = UnsafePointer(inside($0.gradient.values, 420).assumingMemoryBound(to: UInt8.self))
+                $0.batch.mask = UnsafePointer(inside($0.gradientValues, 420).assumingMemoryBound(to: UInt8.self))
             }
-            overlapping(verb, "weights", "gradient") { $0.batch.weights = UnsafePointer($0.gradient.values! + 419) }
+            overlapping(verb, "weights", "gradient") { $0.batch.weights = UnsafePointer($0.gradientValues! + 419) }
             overlapping(verb, "targets", "gradient") {
-                $0.batch.targets = UnsafeRawPointer(inside($0.gradient.values, 420))
+                $0.batch.targets = UnsafeRawPointer(inside($0.gradientValues, 420))
             }
             // In place, the logits are written.
             overlapping(verb, "logits", "targets") {
-                $0.gradient.values = .init(mutating: $0.batch.logits)
-                $0.batch.targets = UnsafeRawPointer(inside($0.batch.logits, 420))
+                $0.gradientValues = .init(mutating: $0.logits)
+                $0.batch.targets = UnsafeRawPointer(inside($0.logits, 420))
             }
             overlapping(verb, "logits", "weights") {
-                $0.gradient.values = .init(mutating: $0.batch.logits)
-                $0.batch.weights = $0.batch.logits
+                $0.gradientValues = .init(mutating: $0.logits)
+                $0.batch.weights = $0.logits
             }
         }
         for verb in withBatch {
-            overlapping(verb, "logits", "scratch") { $0.scratch = inside($0.batch.logits, 420) }
+            overlapping(verb, "logits", "scratch") { $0.scratch = inside($0.logits, 420) }
             overlapping(verb, "targets", "scratch") {
                 $0.scratch = inside($0.batch.targets!.assumingMemoryBound(to: UInt8.self), 140)
             }
@@ -454,11 +454,11 @@ final class BadCallTests: XCTestCase {
         }
         overlapping(.accumulate, "totals", "scratch") { $0.scratch = UnsafeMutableRawPointer($0.totals! + 1) }
         overlapping(.accumulate, "logits", "totals") {
-            $0.batch.logits = UnsafePointer(UnsafeMutableRawPointer($0.totals!).assumingMemoryBound(to: Float.self))
+            $0.logits = UnsafePointer(UnsafeMutableRawPointer($0.totals!).assumingMemoryBound(to: Float.self))
         }
         overlapping(.gradient, "coefficients", "scratch") { $0.scratch = UnsafeMutableRawPointer($0.coefficients! + 1) }
         overlapping(.gradient, "gradient", "coefficients") {
-            $0.gradient.values = UnsafeMutableRawPointer($0.coefficients!).assumingMemoryBound(to: Float.self)
+            $0.gradientValues = UnsafeMutableRawPointer($0.coefficients!).assumingMemoryBound(to: Float.self)
         }
         // Inputs may share memory: nothing of them is written.
         let shared = RawCall(closs_spec(CLOSS_SIGMOID, [.binary(), .dice()]))
@@ -466,7 +466,7 @@ final class BadCallTests: XCTestCase {
         shared.batch.mask_count = 140
         accepted(shared.evaluate())
         // And the gradient may be the logits' very memory.
-        shared.gradient.values = .init(mutating: shared.batch.logits)
+        shared.gradientValues = .init(mutating: shared.logits)
         accepted(shared.evaluate())
     }
 
@@ -477,7 +477,7 @@ final class BadCallTests: XCTestCase {
         for verb in withBatch {
             let bad = call()
             let at = 2 * 70 + 69
-            UnsafeMutablePointer(mutating: bad.batch.logits!)[at] = .infinity
+            UnsafeMutablePointer(mutating: bad.logits!)[at] = .infinity
             refused(bad.call(verb), CLOSS_NOT_FINITE, index: Int64(at), "logits[\(at)]", "inf")
             let label = call()
             UnsafeMutableRawPointer(mutating: label.batch.targets!).storeBytes(of: 9, toByteOffset: 139, as: UInt8.self)
@@ -491,11 +491,11 @@ final class BadCallTests: XCTestCase {
                 of: 1.5, toByteOffset: 4 * 417, as: Float.self)
             refused(target.call(verb), CLOSS_BAD_TARGET, index: 417, "targets[417]", "1.5")
             let probability = RawCall(closs_spec(CLOSS_PROBABILITIES, [.focal()]))
-            UnsafeMutablePointer(mutating: probability.batch.logits!)[418] = -0.25
+            UnsafeMutablePointer(mutating: probability.logits!)[418] = -0.25
             refused(probability.call(verb), CLOSS_BAD_PROBABILITY, index: 418, "probabilities[418]", "-0.25")
             if verb != .gradient {
                 let large = sigmoidCall()
-                UnsafeMutablePointer(mutating: large.batch.logits!)[139] = 1e6
+                UnsafeMutablePointer(mutating: large.logits!)[139] = 1e6
                 refused(large.call(verb), CLOSS_OUT_OF_RANGE, index: 134, "134")
             }
         }

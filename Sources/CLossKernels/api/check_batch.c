@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "api/check_views.h"
 #include "api/scratch.h"
 
 static const char *target_name(closs_target target) {
@@ -59,23 +60,29 @@ static closs_status check_targets(const closs_plan *plan, const closs_batch *bat
     return CLOSS_OK;
 }
 
-static closs_status check_buffer(const void *buffer, size_t count, int64_t expected, int optional, const char *name,
-                                 closs_error *error) {
+// A buffer that is as the shape has it holds nothing else; one with a view may.
+static closs_status check_buffer(const void *buffer, size_t count, const buffer_layout *b, int optional,
+                                 const char *name, closs_error *error) {
+    size_t expected = (size_t)b->span;
     if (!buffer && optional && count == 0) return CLOSS_OK;
     if (!buffer) return refuse(error, CLOSS_NULL_POINTER, -1, "%s is NULL", name);
-    if (count == (size_t)expected) return CLOSS_OK;
-    return refuse(error, CLOSS_WRONG_SIZE, -1, "%s has %zu elements: expected %lld", name, count, (long long)expected);
+    if (b->viewed ? count >= expected : count == expected) return CLOSS_OK;
+    if (b->viewed)
+        return refuse(error, CLOSS_WRONG_SIZE, -1, "%s has %zu elements: its view needs at least %zu", name, count,
+                      expected);
+    return refuse(error, CLOSS_WRONG_SIZE, -1, "%s has %zu elements: expected %zu", name, count, expected);
 }
 
-static closs_status check_maps(const closs_plan *plan, const closs_batch *batch, int64_t expected, closs_error *error) {
+static closs_status check_maps(const closs_plan *plan, const closs_batch *batch, const buffer_layout *b,
+                               closs_error *error) {
     if (!plan->formula.maps && batch->maps)
         return refuse(error, CLOSS_BAD_TERM, -1, "maps are given, but no term of the loss takes them");
-    return check_buffer(batch->maps, batch->maps_count, expected, !plan->formula.maps, "maps", error);
+    return check_buffer(batch->maps, batch->maps_count, b, !plan->formula.maps, "maps", error);
 }
 
-static closs_status check_gradient(const closs_gradient_buffer *gradient, int64_t expected, closs_error *error) {
+static closs_status check_gradient(const part *p, const closs_gradient_buffer *gradient, closs_error *error) {
     if (!gradient) return CLOSS_OK;
-    closs_status status = check_buffer(gradient->values, gradient->count, expected, 0, "gradient", error);
+    closs_status status = check_buffer(gradient->values, gradient->count, &p->layout.gradient, 0, "gradient", error);
     if (status != CLOSS_OK) return status;
     if ((unsigned)gradient->write > CLOSS_ADD)
         return refuse(error, CLOSS_BAD_OPTION, -1, "gradient.write is %d: expected a closs_write",
@@ -86,15 +93,15 @@ static closs_status check_gradient(const closs_gradient_buffer *gradient, int64_
 
 static closs_status check_buffers(const part *p, const call_memory *memory, closs_error *error) {
     const closs_batch *batch = p->batch;
-    int64_t voxels = p->samples * p->voxels, values = voxels * p->plan->shape.classes;
-    closs_status status = check_buffer(batch->logits, batch->logits_count, values, 0, "logits", error);
+    const run_layout *l = &p->layout;
+    closs_status status = check_buffer(batch->logits, batch->logits_count, &l->logits, 0, "logits", error);
     if (status == CLOSS_OK)
-        status = check_buffer(batch->targets, batch->targets_count, target_is_dense(batch->target) ? values : voxels, 0,
-                              target_name(batch->target), error);
-    if (status == CLOSS_OK) status = check_buffer(batch->mask, batch->mask_count, voxels, 1, "mask", error);
-    if (status == CLOSS_OK) status = check_buffer(batch->weights, batch->weights_count, voxels, 1, "weights", error);
-    if (status == CLOSS_OK) status = check_maps(p->plan, batch, values, error);
-    if (status == CLOSS_OK) status = check_gradient(memory->gradient, values, error);
+        status = check_buffer(batch->targets, batch->targets_count, &l->targets, 0, target_name(batch->target), error);
+    if (status == CLOSS_OK) status = check_buffer(batch->mask, batch->mask_count, &l->mask, 1, "mask", error);
+    if (status == CLOSS_OK)
+        status = check_buffer(batch->weights, batch->weights_count, &l->weights, 1, "weights", error);
+    if (status == CLOSS_OK) status = check_maps(p->plan, batch, &l->maps, error);
+    if (status == CLOSS_OK) status = check_gradient(p, memory->gradient, error);
     if (status != CLOSS_OK) return status;
     if (!memory->scratch) return refuse(error, CLOSS_NULL_POINTER, -1, "scratch is NULL");
     if (memory->scratch_bytes < scratch_bytes(p->plan))
@@ -117,8 +124,18 @@ static int overlap(const memory_range *a, const memory_range *b) {
     return a->start && b->start && x < y + b->bytes && y < x + a->bytes;
 }
 
-static int gradient_in_place(const closs_batch *batch, const closs_gradient_buffer *gradient) {
-    return gradient && gradient->values == batch->logits && gradient->write == CLOSS_OVERWRITE;
+static int lie_alike(const buffer_layout *a, const buffer_layout *b) {
+    return a->type == b->type && a->sample == b->sample && a->channel == b->channel && a->plane == b->plane &&
+           a->row == b->row && a->column == b->column && a->origin == b->origin;
+}
+
+static int gradient_in_place(const part *p, const closs_gradient_buffer *gradient) {
+    return gradient && gradient->values == p->batch->logits && gradient->write == CLOSS_OVERWRITE &&
+           lie_alike(&p->layout.logits, &p->layout.gradient);
+}
+
+static memory_range buffer_range(const char *name, const void *start, const buffer_layout *b, int written) {
+    return (memory_range){name, start, (size_t)b->span * b->bytes, written};
 }
 
 static closs_status check_disjoint(const memory_range *ranges, int count, closs_error *error) {
@@ -144,14 +161,15 @@ static memory_range per_class_range(const closs_result *result) {
 static closs_status check_overlap(const part *p, const call_memory *memory, closs_error *error) {
     const closs_batch *batch = p->batch;
     const closs_gradient_buffer *gradient = memory->gradient;
-    int in_place = gradient_in_place(batch, gradient);
+    const run_layout *l = &p->layout;
+    int in_place = gradient_in_place(p, gradient);
     const memory_range ranges[] = {
-        {"logits", batch->logits, batch->logits_count * sizeof(float), in_place},
-        {"targets", batch->targets, batch->targets_count * target_bytes(batch->target), 0},
-        {"mask", batch->mask, batch->mask_count, 0},
-        {"weights", batch->weights, batch->weights_count * sizeof(float), 0},
-        {"maps", batch->maps, batch->maps_count * sizeof(float), 0},
-        {"gradient", gradient && !in_place ? gradient->values : 0, gradient ? gradient->count * sizeof(float) : 0, 1},
+        buffer_range("logits", batch->logits, &l->logits, in_place),
+        buffer_range("targets", batch->targets, &l->targets, 0),
+        buffer_range("mask", batch->mask, &l->mask, 0),
+        buffer_range("weights", batch->weights, &l->weights, 0),
+        buffer_range("maps", batch->maps, &l->maps, 0),
+        buffer_range("gradient", gradient && !in_place ? gradient->values : 0, &l->gradient, 1),
         {"totals", memory->totals, memory->totals_count * sizeof(int64_t), memory->writes_totals},
         {"coefficients", memory->coefficients, memory->coefficients_count * sizeof(int64_t), 0},
         terms_range(memory->result),
@@ -178,6 +196,7 @@ closs_status check_batch(const closs_plan *plan, const closs_batch *batch, int w
     if (!batch) return refuse(error, CLOSS_NULL_POINTER, -1, "batch is NULL");
     closs_status status = resolve_part(plan, batch, whole, resolved, error);
     if (status == CLOSS_OK) status = check_targets(plan, batch, error);
+    if (status == CLOSS_OK) status = check_views(resolved, memory->gradient, error);
     if (status == CLOSS_OK) status = check_buffers(resolved, memory, error);
     return status == CLOSS_OK ? check_overlap(resolved, memory, error) : status;
 }

@@ -4,14 +4,26 @@
 
 // A row's voxel, and the places of its values in the caller's buffers.
 typedef struct place {
-    int64_t in_voxels, in_values, in_targets;
+    int64_t channel;
+    int64_t in_logits, in_targets, in_mask, in_weights, in_maps;
 } place;
 
 static place place_of(const part *p, int64_t row, int64_t voxel) {
     int64_t sample = row_sample(p, row), channel = row_channel(p, row);
-    int64_t in_voxels = sample * p->voxels + voxel;
-    int64_t in_values = (sample * p->plan->shape.classes + channel) * p->voxels + voxel;
-    return (place){in_voxels, in_values, target_is_dense(p->batch->target) ? in_values : in_voxels};
+    int64_t target_channel = target_is_dense(p->batch->target) ? channel : 0;
+    const run_layout *l = &p->layout;
+    return (place){channel,
+                   part_place(p, &l->logits, sample, channel, voxel),
+                   part_place(p, &l->targets, sample, target_channel, voxel),
+                   part_place(p, &l->mask, sample, 0, voxel),
+                   part_place(p, &l->weights, sample, 0, voxel),
+                   part_place(p, &l->maps, sample, channel, voxel)};
+}
+
+static float input_at(const part *p, int64_t i) {
+    const buffer_layout *b = &p->layout.logits;
+    if (b->type == CLOSS_FLOAT32) return ((const float *)p->batch->logits)[i];
+    return float_of_bits16((const uint16_t *)p->batch->logits + i, b->type);
 }
 
 static int64_t label_at(const closs_batch *batch, int64_t i) {
@@ -32,8 +44,7 @@ static int is_ignored(const part *p, const place *at) {
 // Whether a channel's target is 1.
 static int is_positive(const part *p, const place *at) {
     if (p->batch->target == CLOSS_DENSE_F32) return ((const float *)p->batch->targets)[at->in_targets] == 1;
-    int64_t channel = at->in_values / p->voxels % p->plan->shape.classes;
-    int64_t positive = channel_positive(p->batch->target, p->plan->shape.classes, channel);
+    int64_t positive = channel_positive(p->batch->target, p->plan->shape.classes, at->channel);
     return label_at(p->batch, at->in_targets) == positive;
 }
 
@@ -74,7 +85,7 @@ static closs_status diagnose_weight(const part *p, int64_t i, closs_error *error
 }
 
 static closs_status diagnose_input(const part *p, int64_t i, closs_error *error) {
-    float input = p->batch->logits[i];
+    float input = input_at(p, i);
     if (p->plan->formula.activation == CLOSS_PROBABILITIES && !(input >= 0 && input <= 1))
         return refuse(error, CLOSS_BAD_PROBABILITY, i, "probabilities[%lld] is %g: expected a number in [0, 1]",
                       (long long)i, (double)input);
@@ -92,25 +103,25 @@ static closs_status diagnose_map(const part *p, int64_t i, closs_error *error) {
 
 // Arithmetic 8.3: a balanced term refuses single losses.
 static closs_status diagnose_balanced_loss(const part *p, const place *at, closs_error *error) {
-    float logit = p->batch->logits[at->in_values];
+    float logit = input_at(p, at->in_logits);
     if (!p->plan->balanced || p->plan->formula.activation != CLOSS_SIGMOID || !(fabsf(logit) >= 0x1p19f))
         return CLOSS_OK;
     if (is_positive(p, at) != (logit < 0)) return CLOSS_OK;
-    return refuse(error, CLOSS_OUT_OF_RANGE, at->in_values,
+    return refuse(error, CLOSS_OUT_OF_RANGE, at->in_logits,
                   "logits[%lld] is %g: its loss reaches 2^19 = 524288, beyond which sums are not exact",
-                  (long long)at->in_values, (double)logit);
+                  (long long)at->in_logits, (double)logit);
 }
 
 static closs_status diagnose_voxel(const part *p, int sees, int64_t row, int64_t voxel, closs_error *error) {
     place at = place_of(p, row, voxel);
-    int masked = p->batch->mask && !p->batch->mask[at.in_voxels];
+    int masked = p->batch->mask && !p->batch->mask[at.in_mask];
     closs_status status = CLOSS_OK;
     if (sees & SEES_TARGETS && !masked) status = diagnose_target(p, at.in_targets, error);
-    if (status == CLOSS_OK && sees & SEES_WEIGHTS) status = diagnose_weight(p, at.in_voxels, error);
-    if (status == CLOSS_OK && sees & SEES_WEIGHTS) status = diagnose_map(p, at.in_values, error);
+    if (status == CLOSS_OK && sees & SEES_WEIGHTS) status = diagnose_weight(p, at.in_weights, error);
+    if (status == CLOSS_OK && sees & SEES_WEIGHTS) status = diagnose_map(p, at.in_maps, error);
     int64_t classes = p->plan->formula.activation == CLOSS_SOFTMAX ? p->plan->shape.classes : 1;
     for (int64_t c = 0; c < classes && status == CLOSS_OK && sees & SEES_INPUT; c++)
-        status = diagnose_input(p, at.in_values + c * p->voxels, error);
+        status = diagnose_input(p, at.in_logits + c * p->layout.logits.channel, error);
     if (status == CLOSS_OK && sees & SEES_BALANCED_LOSSES && !masked && !is_ignored(p, &at))
         status = diagnose_balanced_loss(p, &at, error);
     return status;
@@ -135,7 +146,7 @@ static closs_status diagnose_block(const part *p, const sweep_fault *where, int6
         if (status != CLOSS_OK) return status;
     }
     if (!block_overflows(p, where, first, voxels)) return CLOSS_OK;
-    int64_t index = place_of(p, where->row, first).in_values;
+    int64_t index = place_of(p, where->row, first).in_logits;
     return refuse(error, CLOSS_OUT_OF_RANGE, index,
                   "a loss or weight among the %lld voxels from logits[%lld] on reaches 2^19 = 524288, beyond which "
                   "sums are not exact",

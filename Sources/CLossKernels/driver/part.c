@@ -1,13 +1,13 @@
 #include "driver/part.h"
 
-run part_run(const part *p, int64_t row, int64_t first, int64_t voxels, float *gradient, gradient_store store) {
+static run plain_run(const part *p, int64_t row, int64_t first, int64_t voxels, void *gradient, gradient_store store) {
     const closs_batch *batch = p->batch;
     int64_t sample = row_sample(p, row), channel = row_channel(p, row);
     int64_t in_sample = sample * p->voxels + first;
     int64_t in_classes = (sample * p->plan->shape.classes + channel) * p->voxels + first;
     int64_t in_targets = target_is_dense(batch->target) ? in_classes : in_sample;
     return (run){
-        .logits = batch->logits + in_classes,
+        .logits = (const float *)batch->logits + in_classes,
         .class_stride = p->voxels,
         .channel = (int)channel,
         .target = batch->target,
@@ -15,8 +15,40 @@ run part_run(const part *p, int64_t row, int64_t first, int64_t voxels, float *g
         .mask = batch->mask ? batch->mask + in_sample : 0,
         .weights = batch->weights ? batch->weights + in_sample : 0,
         .maps = batch->maps ? batch->maps + in_classes : 0,
-        .gradient = gradient ? gradient + in_classes : 0,
+        .gradient = gradient ? (float *)gradient + in_classes : 0,
         .store = store,
         .voxels = voxels,
     };
+}
+
+// Where a sample's, and channel's, elements begin in a buffer.
+static const void *start_of(const void *buffer, const buffer_layout *b, int64_t sample, int64_t channel) {
+    if (!buffer) return 0;
+    return (const char *)buffer + (sample * b->sample + channel * b->channel) * (int64_t)b->bytes;
+}
+
+static run staged_run(const part *p, int64_t row, int64_t first, int64_t voxels, void *gradient, gradient_store store) {
+    const closs_batch *batch = p->batch;
+    const run_layout *l = &p->layout;
+    int64_t sample = row_sample(p, row), channel = row_channel(p, row);
+    int64_t target_channel = target_is_dense(batch->target) ? channel : 0;
+    return (run){
+        .logits = start_of(batch->logits, &l->logits, sample, channel),
+        .channel = (int)channel,
+        .target = batch->target,
+        .targets = start_of(batch->targets, &l->targets, sample, target_channel),
+        .mask = start_of(batch->mask, &l->mask, sample, 0),
+        .weights = start_of(batch->weights, &l->weights, sample, 0),
+        .maps = start_of(batch->maps, &l->maps, sample, channel),
+        .gradient = (float *)start_of(gradient, &l->gradient, sample, channel),
+        .store = store,
+        .voxels = voxels,
+        .layout = l,
+        .first = batch->first_voxel + first,
+    };
+}
+
+run part_run(const part *p, int64_t row, int64_t first, int64_t voxels, void *gradient, gradient_store store) {
+    return p->staged ? staged_run(p, row, first, voxels, gradient, store)
+                     : plain_run(p, row, first, voxels, gradient, store);
 }

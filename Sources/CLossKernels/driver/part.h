@@ -1,4 +1,4 @@
-// A part of a batch, with its counts resolved.
+// A part of a batch, with its counts and layouts resolved.
 #ifndef CLOSS_DRIVER_PART_H
 #define CLOSS_DRIVER_PART_H
 
@@ -8,7 +8,9 @@ typedef struct part {
     const closs_plan *plan;
     const closs_batch *batch;
     int64_t first_sample, samples;
-    int64_t voxels; // of each sample, in this part
+    int64_t voxels;    // of each sample, in this part
+    run_layout layout; // of all buffers, those that lie as the kernels read them too
+    int staged;        // some buffer does not
 } part;
 
 // A part's rows are those of its samples; row 0 is its first sample's first. These say what a row is of.
@@ -18,7 +20,15 @@ static inline int64_t row_sample(const part *p, int64_t row) { return row / plan
 
 static inline int64_t row_channel(const part *p, int64_t row) { return row % plan_rows_per_sample(p->plan); }
 
+// The place of an element in its buffer; samples and voxels are counted from the part's first.
+static inline int64_t part_place(const part *p, const buffer_layout *b, int64_t sample, int64_t channel,
+                                 int64_t voxel) {
+    int64_t in_sample;
+    layout_stretch(&p->layout, b, p->batch->first_voxel + voxel, 1, &in_sample);
+    return sample * b->sample + channel * b->channel + in_sample;
+}
+
 // The run of a row's voxels first .. first + voxels - 1. `gradient` NULL: none is written.
-run part_run(const part *p, int64_t row, int64_t first, int64_t voxels, float *gradient, gradient_store store);
+run part_run(const part *p, int64_t row, int64_t first, int64_t voxels, void *gradient, gradient_store store);
 
 #endif

@@ -116,8 +116,8 @@ typedef struct gradient_context {
 
 static gradient_store store_of(const part *p, const closs_gradient_buffer *gradient) {
     if (gradient->write == CLOSS_ADD) return STORE_ADD;
-    int whole_lines = ((uintptr_t)gradient->values | (uintptr_t)p->voxels * sizeof(float)) % 64 == 0;
-    size_t bytes = gradient->count * sizeof(float);
+    int whole_lines = p->staged || ((uintptr_t)gradient->values | (uintptr_t)p->voxels * sizeof(float)) % 64 == 0;
+    size_t bytes = (size_t)p->layout.gradient.span * p->layout.gradient.bytes;
     int in_place = gradient->values == p->batch->logits;
     return whole_lines && bytes >= STREAMING_BYTES && !in_place ? STORE_STREAMING : STORE_PLAIN;
 }

@@ -13,6 +13,8 @@
  * LAYOUT. Logits and gradient are float [samples][classes][voxels], contiguous; voxels is the product of the spatial
  * extents, 2-D and 3-D alike. Labels, mask and weights are [samples][voxels]; dense targets have the logits' layout.
  * No alignment is asked for. All counts are in elements unless a name says bytes.
+ * Buffers that lie otherwise (channels last, crops of larger images, every second label) are described by a closs_view;
+ * logits and gradient may also be halves or bfloat16 (closs_float). Neither changes a bit of what is computed.
  *
  * MEMORY. closs_plan_create is the only function that allocates; the plan owns copies of everything it needs.
  * Everything else works in memory of the caller's, whose sizes the plan tells.
@@ -24,7 +26,8 @@
  * and what was expected. A refused call changes none of the caller's totals, logits, gradients or results (with one
  * exception, by request: see closs_checks); scratch is always the library's to overwrite.
  *
- * STACK. A call takes up to 700 KiB of the stack of each thread that it runs on with few classes, up to 1 MiB with many.
+ * STACK. A call takes up to 700 KiB of the stack of each thread that it runs on with few classes, up to 1 MiB with many;
+ * 300 KiB more where buffers have views or another type than float.
  *
  * NUMBERS. What every operation does to the last bit stands in docs/arithmetic.md. Voxel weights are resolved to 2^-32:
  * let maps hold weights around 1. Inputs must be finite, including
@@ -311,12 +314,43 @@ typedef enum closs_target {
     CLOSS_DENSE_F32 = 6 /* not for softmax */
 } closs_target;
 
+/* The type of logits (or probabilities) and of gradients; of the processor's byte order. Whatever it is, the arithmetic
+ * is that of float: an element is converted exactly when it is read, and rounded once, to nearest even, when it is
+ * written. A gradient beyond the type's range is then an infinity of its sign (half: from 65520 on), as in every
+ * conversion; choose closs_gradient_buffer.scale so that it is not. Subnormals are kept. */
+typedef enum closs_float {
+    CLOSS_FLOAT32 = 0,
+    CLOSS_FLOAT16 = 1, /* IEEE 754 binary16; pass what holds its bits, a uint16_t where there is no such type */
+    CLOSS_BFLOAT16 = 2 /* the upper half of a float */
+} closs_float;
+
+/* The spatial extents of a sample, the plan's voxels = planes * rows * columns; voxels are numbered with the column
+ * running fastest. A 0 stands for 1; all 0 for one row of all voxels. */
+typedef struct closs_extents {
+    int64_t planes, rows, columns;
+} closs_extents;
+
+/* Where a buffer's elements lie: how many elements further on the next sample is, the next class or channel (labels,
+ * masks and weights have none), the next plane, row and column. The buffer's pointer points at the first voxel of the
+ * first sample. None may be negative; 0 repeats an element, where it is read only. All 0: contiguous, as in LAYOUT.
+ *
+ *     channels last [samples][rows][columns][classes], contiguous: {rows * columns * classes, 1, 0, 0, classes}, and
+ *         no extents are needed; a crop of it: {H * W * classes, 1, 0, W * classes, classes} with the crop's extents
+ *     every second label of every second row of [samples][H][W]: {H * W, 0, 0, 2 * W, 2}
+ *
+ * A buffer with a view holds whole samples: of a part of a batch its voxels are read where they lie in their sample
+ * (first_sample is the first that the buffer holds). Its count must be larger than every element's place, and may be
+ * larger still. What lies between is neither read nor written. */
+typedef struct closs_view {
+    int64_t sample, channel, plane, row, column;
+} closs_view;
+
 /* A batch, or a part of one. A part holds samples first_sample .. first_sample + sample_count - 1 of the plan's shape
  * and of each the voxels first_voxel .. first_voxel + voxel_count - 1; its buffers are contiguous and hold the part
  * alone. A count of 0 stands for all. first_voxel must be a multiple of 64, and voxel_count too unless it ends the
  * sample; a balanced term needs whole samples. */
 typedef struct closs_batch {
-    const float *logits; /* or probabilities: [samples][classes][voxels] */
+    const void *logits; /* float unless logits_type says otherwise; or probabilities: [samples][classes][voxels] */
     size_t logits_count;
     closs_target target; /* the type of `targets`; parts of one batch may differ in it */
     const void *targets; /* labels: [samples][voxels]; dense: [samples][classes][voxels] */
@@ -330,19 +364,25 @@ typedef struct closs_batch {
     const float
         *maps; /* the logits' layout, finite: what a CLOSS_LINEAR_MAP term multiplies; NULL without such a term */
     size_t maps_count;
+    closs_float logits_type;
+    closs_extents extents; /* of a sample, for the views */
+    closs_view logits_view, targets_view, mask_view, weights_view, maps_view;
 } closs_batch;
 
 typedef enum closs_write {
-    CLOSS_OVERWRITE = 0, /* gradient = scale * dL/dlogits; the gradient may be the logits' own buffer */
+    CLOSS_OVERWRITE = 0, /* gradient = scale * dL/dlogits; the gradient may be the logits' own buffer
+                          * if it has their type and view */
     CLOSS_ADD = 1        /* gradient += scale * dL/dlogits; that product is rounded before it is added */
 } closs_write;
 
 /* Where the gradient goes. */
 typedef struct closs_gradient_buffer {
-    float *values; /* the logits' layout */
+    void *values; /* float unless `type` says otherwise; [samples][classes][voxels], or as `view` says */
     size_t count;
     closs_write write;
     float scale; /* finite; 1 for the gradient itself (0, where it was left out, gives zeros) */
+    closs_float type;
+    closs_view view; /* its elements must be apart: no stride of 0, none that leads from one element to another's */
 } closs_gradient_buffer;
 
 /* What a loss came to. The arrays are the caller's; NULL where they are not wanted. */
@@ -361,6 +401,27 @@ typedef struct closs_result {
 CLOSS_API closs_status closs_evaluate(const closs_plan *plan, const closs_batch *batch,
                                       const closs_gradient_buffer *gradient, closs_result *result, void *scratch,
                                       size_t scratch_bytes, closs_error *error);
+
+/* One of the scales of a network that is supervised at several (deep supervision): a plan of its own shape, its batch,
+ * and its share in the loss. Targets are often every second, fourth, ... label of one map: see closs_view. */
+typedef struct closs_scale {
+    const closs_plan *plan;
+    const closs_batch *batch;
+    const closs_gradient_buffer *gradient; /* NULL: not wanted */
+    double weight;                         /* w, finite: the gradient's scale is multiplied by it, then rounded */
+    closs_result *result;                  /* of this scale, without its weight */
+} closs_scale;
+
+enum { CLOSS_MAX_SCALES = 16 };
+
+/* Bytes of scratch that closs_evaluate_scales needs: the sum of the plans'. 0 where a plan is NULL. */
+CLOSS_API size_t closs_scales_scratch_bytes(const closs_scale *scales, size_t count);
+
+/* The sum over the scales, in order, of weight * value, and all gradients. Everything is checked before anything is
+ * written, as far as closs_evaluate does: a scale that is refused leaves those before it untouched too. The error's
+ * message begins with the scale's number where one is at fault. */
+CLOSS_API closs_status closs_evaluate_scales(const closs_scale *scales, size_t count, double *value, void *scratch,
+                                             size_t scratch_bytes, closs_error *error);
 
 /* Adds a part's sums to `totals` (all words 0 at first). A stage above 0 reads the merged words of the stages before
  * it, and every part must be accumulated in it again. Buffers may be larger than the plan asks for. */

@@ -7,6 +7,7 @@
 
 #include "kernels/formula.h"
 #include "kernels/lanes.h"
+#include "kernels/stage.h"
 
 _Static_assert((int)LANES == (int)BLOCK_VOXELS, "a block is one vector");
 
@@ -16,6 +17,11 @@ enum { MODE_TOTALS = 1, MODE_GRADIENT = 2, MODE_BALANCED_LOSS = 4 };
 // The rest of a run, `offset` voxels on.
 LANES_INLINE run run_from(const run *whole, int64_t offset) {
     run rest = *whole;
+    if (rest.layout) {
+        rest.first += offset;
+        rest.voxels -= offset;
+        return rest;
+    }
     rest.logits += offset;
     rest.targets = (const char *)whole->targets + (size_t)offset * target_bytes(whole->target);
     if (rest.mask) rest.mask += offset;
@@ -103,10 +109,11 @@ LANES_INLINE void store_gradient(float *to, vf32 value, gradient_store store) {
 
 // ------------------------------------------------------------------------------------------------ simple runs ----
 
-// What most runs are: one byte a label, no mask, no weights. The walks have copies for them, in which that is known and
+// What most runs are: one byte a label, no mask, no weights, nothing that must be staged. The walks have copies for them, in which that is known and
 // no choice is left in the loop.
 LANES_INLINE int is_simple(const run *whole) {
-    return (whole->target == CLOSS_LABELS_U8 || whole->target == CLOSS_DENSE_U8) && !whole->mask && !whole->weights;
+    int bytes = whole->target == CLOSS_LABELS_U8 || whole->target == CLOSS_DENSE_U8;
+    return bytes && !whole->mask && !whole->weights && !whole->layout;
 }
 
 // A whole block of a simple run.
@@ -177,8 +184,11 @@ static inline void copy_back(const run *rest, int classes, const padded_block *p
 }
 
 // Walks a run block by block as `at`; the last block is filled up first, and what the body wrote of a gradient there is
-// taken back.
+// taken back. Blocks of a run with a layout are staged one by one.
 #define FOR_EACH_BLOCK(whole, at, classes, ...)                                                                        \
+    FOR_EACH_PIECE(whole, piece_, classes, BLOCK_VOXELS, FOR_EACH_PLAIN_BLOCK(&piece_, at, classes, __VA_ARGS__))
+
+#define FOR_EACH_PLAIN_BLOCK(whole, at, classes, ...)                                                                  \
     do {                                                                                                               \
         int64_t offset_ = 0;                                                                                           \
         for (; offset_ + BLOCK_VOXELS <= (whole)->voxels; offset_ += BLOCK_VOXELS) {                                   \

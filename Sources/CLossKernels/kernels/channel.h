@@ -257,8 +257,8 @@ LANES_INLINE vf32 pointwise_gradient(const formula *f, const run *at, const run_
         slope = f32_fma(k->pointwise[i] * x->weight, pointwise_slope(kind.simple, &f->pointwise[i], at, x), slope);
     }
     if (kind.terms == ONLY_BALANCED || (kind.terms == ANY_TERMS && f->balanced)) {
-        vf32 factor = f32_keep(balanced_lanes(k, x, first), f32_splat(k->balanced));
-        slope = f32_fma(factor, binary_slope(kind.simple, x, 1), slope);
+        vf32 with_it = f32_fma(f32_splat(k->balanced), binary_slope(kind.simple, x, 1), slope);
+        slope = f32_select(balanced_lanes(k, x, first), with_it, slope); // others keep a slope of -0 too
     }
     return slope;
 }

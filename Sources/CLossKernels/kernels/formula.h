@@ -80,8 +80,59 @@ static inline int64_t channel_labels(closs_target target, int64_t classes) {
 // How the gradient is written.
 typedef enum gradient_store { STORE_PLAIN, STORE_STREAMING, STORE_ADD } gradient_store;
 
+// Where a buffer's elements lie: `sample`, `channel`, `plane`, `row` and `column` elements apart.
+typedef struct buffer_layout {
+    int64_t sample, channel, plane, row, column;
+    int64_t origin;   // the number of the voxel that the buffer begins with
+    int64_t span;     // elements from the first to the last of all
+    int viewed;       // by the caller's view, not as the shape has it
+    int linear;       // all voxels of a sample lie `column` apart
+    closs_float type; // of logits and gradients
+    size_t bytes;     // of an element
+} buffer_layout;
+
+typedef struct run_layout {
+    int64_t rows, columns;
+    buffer_layout logits, targets, mask, weights, maps, gradient;
+} run_layout;
+
+// Where a voxel lies, counted from the sample's (and channel's) first element, and how many of the voxels from it on lie
+// `column` apart.
+static inline int64_t layout_stretch(const run_layout *l, const buffer_layout *b, int64_t voxel, int64_t voxels,
+                                     int64_t *offset) {
+    if (b->linear) {
+        *offset = (voxel - b->origin) * b->column;
+        return voxels;
+    }
+    int64_t column = voxel % l->columns, row = voxel / l->columns;
+    *offset = row / l->rows * b->plane + row % l->rows * b->row + column * b->column;
+    return l->columns - column < voxels ? l->columns - column : voxels;
+}
+
+// A half or a bfloat16, wherever it stands.
+static inline float float_of_bits16(const void *at, closs_float type) {
+    uint16_t bits;
+    uint32_t wide;
+    float value;
+    __builtin_memcpy(&bits, at, sizeof bits);
+    if (type == CLOSS_BFLOAT16) {
+        wide = (uint32_t)bits << 16;
+        __builtin_memcpy(&value, &wide, sizeof value);
+        return value;
+    }
+    wide = (uint32_t)(bits & 0x7fff) << 13; // the exponent is 112 too small
+    __builtin_memcpy(&value, &wide, sizeof value);
+    value *= 0x1p+112f;
+    __builtin_memcpy(&wide, &value, sizeof wide);
+    if ((bits & 0x7fff) >= 0x7c00) wide |= 0x7f800000;
+    wide |= (uint32_t)(bits & 0x8000) << 16;
+    __builtin_memcpy(&value, &wide, sizeof value);
+    return value;
+}
+
 // A stretch of voxels, at most RUN_VOXELS of them, that begins at a multiple of BLOCK_VOXELS in its sample. Pointers
-// point at its first voxel.
+// point at its first voxel; where there is a layout, at the first element of its sample (and channel) instead, of
+// whatever type the layout says, and `first` is the number of its first voxel there.
 typedef struct run {
     const float *logits;
     int64_t class_stride; // from one class's voxel to the next class's, in elements
@@ -94,6 +145,8 @@ typedef struct run {
     float *gradient;      // class_stride holds here too
     gradient_store store;
     int64_t voxels;
+    const run_layout *layout; // NULL: as kernels read it, one float after another
+    int64_t first;
 } run;
 
 // The gradient's coefficients as a run's kernel uses them (arithmetic 4, 5.4, 7.2), the caller's scale in them.

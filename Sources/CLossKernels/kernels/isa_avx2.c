@@ -1,8 +1,9 @@
 #if defined(__x86_64__)
 #define CLOSS_HAS_FMA 1
+#define CLOSS_HAS_HALF 1
 #include <string.h>
 #include "kernels/formula.h"
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #include "kernels/table.h"
 #pragma clang attribute pop
 

@@ -4,6 +4,11 @@
 #else
 #define CLOSS_HAS_FMA 0
 #endif
+#if defined(__F16C__) || defined(__aarch64__)
+#define CLOSS_HAS_HALF 1
+#else
+#define CLOSS_HAS_HALF 0
+#endif
 #include "kernels/table.h"
 
 KERNELS(kernels_generic, CLOSS_ISA_GENERIC);

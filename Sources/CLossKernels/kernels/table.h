@@ -4,8 +4,54 @@
 #include "kernels/softmax.h"
 #include "kernels/survey.h"
 
-static fault totals(const formula *f, const run *whole, run_sums *out) {
+// Runs with a layout are staged in pieces that are as large as the first caches are, so that the simple walks get them.
+
+enum { PIECE_VALUES = 16384 };
+
+static int run_classes(const formula *f) { return f->activation == CLOSS_SOFTMAX ? f->classes : 1; }
+
+static int64_t piece_voxels(int classes) {
+    int64_t voxels = PIECE_VALUES / (classes < 4 ? 4 : classes) / BLOCK_VOXELS * BLOCK_VOXELS;
+    return voxels ? voxels : BLOCK_VOXELS;
+}
+
+// Sums are integers, every one of them: pieces are added word by word.
+_Static_assert(offsetof(run_sums, classes) % sizeof(int64_t) == 0 &&
+                   sizeof(run_sums) == offsetof(run_sums, classes) + sizeof(class_sums *),
+               "the classes are the last member of run_sums, words are before it");
+
+static void clear_sums(int classes, run_sums *sums) {
+    memset(sums, 0, offsetof(run_sums, classes));
+    memset(sums->classes, 0, (size_t)classes * sizeof *sums->classes);
+}
+
+static void add_words(const void *from, void *to, size_t bytes) {
+    const uint64_t *piece = from;
+    uint64_t *sum = to;
+    for (size_t i = 0; i < bytes / sizeof *sum; i++) sum[i] += piece[i];
+}
+
+static void add_piece(int classes, const run_sums *piece, run_sums *out) {
+    add_words(piece, out, offsetof(run_sums, classes));
+    add_words(piece->classes, out->classes, (size_t)classes * sizeof *piece->classes);
+}
+
+static fault plain_totals(const formula *f, const run *whole, run_sums *out) {
     return f->activation == CLOSS_SOFTMAX ? softmax_totals(f, whole, out) : channel_totals(f, whole, out);
+}
+
+static fault totals(const formula *f, const run *whole, run_sums *out) {
+    if (!whole->layout) return plain_totals(f, whole, out);
+    const int classes = run_classes(f);
+    clear_sums(classes, out);
+    FOR_EACH_PIECE(whole, piece, classes, piece_voxels(classes), {
+        class_sums each[classes];
+        run_sums sums = {.classes = each};
+        clear_sums(classes, &sums);
+        if (plain_totals(f, &piece, &sums) != FAULT_NONE) return FAULT_FOUND;
+        add_piece(classes, &sums, out);
+    });
+    return FAULT_NONE;
 }
 
 // Streaming stores are ordered with nothing; whoever is told that the gradient is there must see it.
@@ -13,17 +59,51 @@ static void settle(const run *whole) {
     if (whole->store == STORE_STREAMING) __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-static void gradient(const formula *f, const run *whole, const run_coefficients *k, __int128 *balanced_loss) {
+static void plain_gradient(const formula *f, const run *whole, const run_coefficients *k, __int128 *balanced_loss) {
     if (f->activation == CLOSS_SOFTMAX)
         softmax_gradient(f, whole, k);
     else
         channel_gradients(f, whole, k, balanced_loss);
+}
+
+static void gradient(const formula *f, const run *whole, const run_coefficients *k, __int128 *balanced_loss) {
+    if (!whole->layout) {
+        plain_gradient(f, whole, k, balanced_loss);
+    } else {
+        const int classes = run_classes(f);
+        run_coefficients here = *k; // ties are counted from the piece's first voxel
+        __int128 sum = 0;
+        FOR_EACH_PIECE(whole, piece, classes, piece_voxels(classes), {
+            __int128 loss = 0;
+            plain_gradient(f, &piece, &here, balanced_loss ? &loss : 0);
+            sum += loss;
+            here.tie_end -= piece.voxels;
+        });
+        if (balanced_loss) *balanced_loss = sum;
+    }
     settle(whole);
 }
 
+static fault plain_totals_and_gradient(const formula *f, const run *whole, const run_coefficients *k, run_sums *out) {
+    return f->activation == CLOSS_SOFTMAX ? softmax_totals_and_gradient(f, whole, k, out)
+                                          : channel_totals_and_gradient(f, whole, k, out);
+}
+
 static fault totals_and_gradient(const formula *f, const run *whole, const run_coefficients *k, run_sums *out) {
-    fault found = f->activation == CLOSS_SOFTMAX ? softmax_totals_and_gradient(f, whole, k, out)
-                                                 : channel_totals_and_gradient(f, whole, k, out);
+    fault found = FAULT_NONE;
+    if (!whole->layout) {
+        found = plain_totals_and_gradient(f, whole, k, out);
+    } else {
+        const int classes = run_classes(f);
+        clear_sums(classes, out);
+        FOR_EACH_PIECE(whole, piece, classes, piece_voxels(classes), {
+            class_sums each[classes];
+            run_sums sums = {.classes = each};
+            clear_sums(classes, &sums);
+            if (plain_totals_and_gradient(f, &piece, k, &sums) != FAULT_NONE) found = FAULT_FOUND;
+            add_piece(classes, &sums, out);
+        });
+    }
     settle(whole);
     return found;
 }

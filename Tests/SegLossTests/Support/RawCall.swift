@@ -17,6 +17,16 @@ final class RawCall {
 
     private var blocks: [UnsafeMutableRawBufferPointer] = []
 
+    /// The batch's logits and the gradient's values, which are floats here.
+    var logits: UnsafePointer<Float>? {
+        get { batch.logits.map { $0.assumingMemoryBound(to: Float.self) } }
+        set { batch.logits = UnsafeRawPointer(newValue) }
+    }
+    var gradientValues: UnsafeMutablePointer<Float>? {
+        get { gradient.values.map { $0.assumingMemoryBound(to: Float.self) } }
+        set { gradient.values = UnsafeMutableRawPointer(newValue) }
+    }
+
     struct Answer {
         var status: closs_status
         /// As the error struct says it.
@@ -42,7 +52,7 @@ final class RawCall {
         let values = voxels * Int(shape.classes)
 
         let logits = block(Float.self, values) { Float($0 % 7) * 0.125 }
-        batch.logits = UnsafePointer(logits)
+        batch.logits = UnsafeRawPointer(logits)
         batch.logits_count = values
         batch.target = target
         if target == CLOSS_DENSE_F32 {
@@ -52,8 +62,10 @@ final class RawCall {
             batch.targets = UnsafeRawPointer(block(UInt8.self, voxels) { UInt8($0 % max(2, Int(shape.classes))) })
             batch.targets_count = voxels
         }
-        gradient = closs_gradient_buffer(
-            values: block(Float.self, values) { 0.5 + Float($0) }, count: values, write: CLOSS_OVERWRITE, scale: 1)
+        gradient.values = UnsafeMutableRawPointer(block(Float.self, values) { 0.5 + Float($0) })
+        gradient.count = values
+        gradient.write = CLOSS_OVERWRITE
+        gradient.scale = 1
         totals = block(Int64.self, totalsCount) { _ in 0 }
         coefficients = block(Int64.self, coefficientsCount) { _ in 0 }
         scratch = UnsafeMutableRawPointer(block(UInt8.self, scratchBytes) { _ in 0xEE })
