@@ -45,7 +45,8 @@ final class LayoutBadInputTests: XCTestCase {
     }
 
     func testExtents() {
-        for (planes, rows, columns) in [(0, 7, 11), (2, 7, 10), (0, 0, 1), (Int64.max, Int64.max, 2)] {
+        let bad: [(Int64, Int64, Int64)] = [(0, 7, 11), (2, 7, 10), (0, 0, 1), (.max, .max, 2)]
+        for (planes, rows, columns) in bad {
             let call = softmax()
             call.batch.extents = closs_extents(planes: planes, rows: rows, columns: columns)
             refused(call, CLOSS_BAD_SHAPE, "extents", "70 voxels")
