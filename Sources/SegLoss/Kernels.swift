@@ -411,13 +411,15 @@ private func withSpec(
     _ body: (inout closs_spec) -> closs_status
 ) -> closs_status {
     // The arrays of all terms, one after another, so that a single closure holds them in place.
-    let arrays = loss.terms.flatMap { $0.term.weights ?? [] }
+    let arrays = loss.terms.flatMap { $0.term.arrays.flatMap { $0 ?? [] } }
     return unsafe arrays.withUnsafeBufferPointer { arrays in
         var next = unsafe arrays.start
         let terms = unsafe loss.terms.map { weighted in
-            let count = weighted.term.weights?.count
-            defer { unsafe next += count ?? 0 }
-            return unsafe closs_term(weighted, weights: count == nil ? nil : next, count: count ?? 0)
+            let arrays = unsafe weighted.term.arrays.map { values -> ClassArray in
+                defer { unsafe next += values?.count ?? 0 }
+                return unsafe ClassArray(values: values == nil ? nil : next, count: values?.count ?? 0)
+            }
+            return unsafe closs_term(weighted, arrays)
         }
         return unsafe terms.withUnsafeBufferPointer { terms in
             var spec = unsafe closs_spec()
@@ -436,8 +438,16 @@ private func withSpec(
     }
 }
 
+/// One value for each class, or none.
+@unsafe private struct ClassArray {
+    let values: UnsafePointer<Float>?
+    let count: Int
+}
+
 extension closs_term {
-    fileprivate init(_ weighted: Loss.WeightedTerm, weights: UnsafePointer<Float>?, count: Int) {
+    fileprivate init(_ weighted: Loss.WeightedTerm, _ arrays: [ClassArray]) {
+        let weights = unsafe arrays.first?.values
+        let count = unsafe arrays.first?.count ?? 0
         unsafe self.init()
         unsafe weight = weighted.weight
         switch weighted.term {
@@ -445,22 +455,22 @@ extension closs_term {
             unsafe kind = CLOSS_CROSS_ENTROPY
             unsafe of.cross_entropy = closs_cross_entropy(
                 class_weights: weights, class_weights_count: count, label_smoothing: options.labelSmoothing,
-                divisor: options.divisor.code, divisor_value: options.divisor.value)
+                divisor: options.divisor.code, divisor_value: options.divisor.value, exponent: options.exponent)
         case .binaryCrossEntropy(let options):
             unsafe kind = CLOSS_BINARY_CROSS_ENTROPY
             unsafe of.binary_cross_entropy = closs_binary_cross_entropy(
-                positive_weights: options.positiveWeights == nil ? nil : weights,
-                positive_weights_count: options.positiveWeights?.count ?? 0,
+                positive_weights: weights, positive_weights_count: count,
                 divisor: options.divisor.code, divisor_value: options.divisor.value,
-                class_weights: options.classWeights == nil
-                    ? nil : weights.map { unsafe $0 + (options.positiveWeights?.count ?? 0) },
-                class_weights_count: options.classWeights?.count ?? 0, label_smoothing: options.labelSmoothing)
+                class_weights: arrays[1].values, class_weights_count: arrays[1].count,
+                label_smoothing: options.labelSmoothing, per_channel: options.perChannel ? 1 : 0)
         case .focal(let options):
             unsafe kind = CLOSS_FOCAL
             unsafe of.focal = closs_focal(
                 gamma: options.gamma, has_alpha: options.alpha == nil ? 0 : 1, alpha: options.alpha ?? 0,
                 divisor: options.divisor.code, divisor_value: options.divisor.value,
-                class_weights: weights, class_weights_count: count)
+                class_weights: weights, class_weights_count: count,
+                class_gammas: arrays[1].values, class_gammas_count: arrays[1].count,
+                per_channel: options.perChannel ? 1 : 0)
         case .dice(let options):
             unsafe kind = CLOSS_DICE
             unsafe of.dice = closs_dice(

@@ -54,21 +54,30 @@ extension Loss {
 extension Loss {
     /// Softmax cross entropy with label smoothing, class weights, and voxel weights.
     ///
-    ///     sum_i v_i [ (1-e) w[y_i] nll_i(y_i) + e/C sum_c w_c nll_i(c) ] / divisor,    nll_i(c) = -log p_i(c)
+    ///     sum_i v_i [ (1-e) w[y_i] nll_i(y_i)^x + e/C sum_c w_c nll_i(c) ] / divisor,    nll_i(c) = -log p_i(c)
     ///
-    /// The formula of PyTorch's `CrossEntropyLoss`, whose `reduction="mean"` is the divisor ``Divisor/weight``. For
-    /// ``Activation/softmax`` with labels.
+    /// The formula of PyTorch's `CrossEntropyLoss`, whose `reduction="mean"` is the divisor ``Divisor/weight``. With dense
+    /// targets, which must add up to 1 at every valid voxel within 0.001, `sum_c g_ic w_c nll_i(c)^x` stands in place of
+    /// `w[y_i] nll_i(y_i)^x`: PyTorch's class probabilities, whose mean is ``Divisor/valid``. The exponent makes the
+    /// cross-entropy half of the exponential logarithmic loss: Wong et al., "3D Segmentation with Exponential Logarithmic
+    /// Loss for Highly Unbalanced Object Sizes" (2018). For ``Activation/softmax``.
     ///
     /// - Parameters:
     ///   - classWeights: `w`, one for each class, each at least 0 and not all 0; `nil`: all 1.
     ///   - labelSmoothing: `e`, from 0 to 1.
+    ///   - exponent: `x`, at least 0; 0 and 1: none. Any other takes no label smoothing. Below 1 the slope is held where
+    ///     the negative log-likelihood is below 2^-126.
     ///   - divisor: What the sum is divided by.
     public static func crossEntropy(
         classWeights: [Float]? = nil,
         labelSmoothing: Double = 0,
+        exponent: Double = 1,
         divisor: Divisor = .weight
     ) -> Loss {
-        Loss(.crossEntropy(.init(classWeights: classWeights, labelSmoothing: labelSmoothing, divisor: divisor)))
+        Loss(
+            .crossEntropy(
+                .init(
+                    classWeights: classWeights, labelSmoothing: labelSmoothing, exponent: exponent, divisor: divisor)))
     }
 
     /// Binary cross entropy of each channel, with positive weights and voxel weights.
@@ -76,23 +85,25 @@ extension Loss {
     ///     sum_ic w_c v_i [ -a_c h log p - (1-h) log(1-p) ] / divisor,    h = g (1-s) + (1-g) s
     ///
     /// The formula of PyTorch's `BCEWithLogitsLoss`, and from probabilities that of `BCELoss`, whose logarithms are
-    /// held at -100. For ``Activation/sigmoid`` and ``Activation/probabilities``.
+    /// held at -100. For ``Activation/sigmoid`` and ``Activation/probabilities``; `perChannel` also for ``Activation/softmax``.
     ///
     /// - Parameters:
     ///   - positiveWeights: `a`, one for each channel, each at least 0; `nil`: all 1.
     ///   - classWeights: `w`, one for each channel, each at least 0 and not all 0; `nil`: all 1. A weight of 0 leaves
     ///     the channel out, of the sum of weights too.
     ///   - labelSmoothing: `s`, from 0 to 1: how far each target is moved towards its opposite.
+    ///   - perChannel: With a softmax, where it must be true: the loss of each logit's sigmoid, beside other terms of the
+    ///     softmax of the same logits. Without a softmax it changes nothing.
     ///   - divisor: What the sum is divided by. `a` does not count in the sum of weights, `w` does.
     public static func binaryCrossEntropy(
         positiveWeights: [Float]? = nil, classWeights: [Float]? = nil, labelSmoothing: Double = 0,
-        divisor: Divisor = .weight
+        perChannel: Bool = false, divisor: Divisor = .weight
     ) -> Loss {
         Loss(
             .binaryCrossEntropy(
                 .init(
                     positiveWeights: positiveWeights, classWeights: classWeights, labelSmoothing: labelSmoothing,
-                    divisor: divisor)))
+                    perChannel: perChannel, divisor: divisor)))
     }
 
     /// Focal loss of each channel: binary cross entropy that counts easy values less.
@@ -103,17 +114,36 @@ extension Loss {
     /// From Lin et al., "Focal Loss for Dense Object Detection" (2017), in the form of torchvision's
     /// `sigmoid_focal_loss`. For ``Activation/sigmoid`` and ``Activation/probabilities``.
     ///
+    /// With ``Activation/softmax`` the focal loss of the classes, as kornia's `focal_loss` and MONAI's `FocalLoss` with
+    /// `use_softmax` (which both divide by the number of classes too):
+    ///
+    ///     sum_i v_i a[y_i] w[y_i] (1 - p_i(y_i))^gamma nll_i(y_i) / divisor,    a_0 = 1-a, the other classes' a
+    ///
+    /// or with dense targets, which must add up to 1 at every valid voxel within 0.001,
+    /// `sum_c g_ic a_c w_c (1 - p_i(c))^gamma nll_i(c)`. With a softmax and `perChannel` the channels' formula on the sigmoid
+    /// of each logit, times `w_c`: what MONAI's `DiceFocalLoss` adds to its softmax Dice.
+    ///
     /// - Parameters:
     ///   - gamma: How strongly easy values are counted less, at least 0; 0 leaves the weighted cross entropy.
     ///   - alpha: `a`, from 0 to 1, the weight of the positives; `nil` (torchvision writes -1):
     ///     `a_t` is 1.
-    ///   - classWeights: `w`, one for each channel, each at least 0 and not all 0; `nil`: all 1. A weight of 0 leaves
-    ///     the channel out, of the sum of weights too.
+    ///   - classWeights: `w`, one for each channel or class, each at least 0 and not all 0; `nil`: all 1.
+    ///   - classGammas: One gamma for each class of a softmax, in place of `gamma`; not with `perChannel`.
+    ///   - perChannel: With a softmax: the loss of each logit's sigmoid. Without a softmax it changes nothing.
     ///   - divisor: What the sum is divided by.
     public static func focal(
-        gamma: Double = 2, alpha: Double? = 0.25, classWeights: [Float]? = nil, divisor: Divisor = .weight
+        gamma: Double = 2,
+        alpha: Double? = 0.25,
+        classWeights: [Float]? = nil,
+        classGammas: [Float]? = nil,
+        perChannel: Bool = false,
+        divisor: Divisor = .weight
     ) -> Loss {
-        Loss(.focal(.init(gamma: gamma, alpha: alpha, classWeights: classWeights, divisor: divisor)))
+        Loss(
+            .focal(
+                .init(
+                    gamma: gamma, alpha: alpha, classWeights: classWeights, classGammas: classGammas,
+                    perChannel: perChannel, divisor: divisor)))
     }
 
     /// Dice loss: one minus the overlap of prediction and target, of each class, then the mean of the classes.

@@ -1,11 +1,11 @@
 /// One term of a ``Loss``, with its options. Terms are made by the functions of ``Loss``, which hold the formulas and
 /// the defaults; here a program can look at the options, or change them.
 public enum Term: Sendable, Hashable {
-    /// See ``Loss/crossEntropy(classWeights:labelSmoothing:divisor:)``.
+    /// See ``Loss/crossEntropy(classWeights:labelSmoothing:exponent:divisor:)``.
     case crossEntropy(CrossEntropy)
-    /// See ``Loss/binaryCrossEntropy(positiveWeights:classWeights:labelSmoothing:divisor:)``.
+    /// See ``Loss/binaryCrossEntropy(positiveWeights:classWeights:labelSmoothing:perChannel:divisor:)``.
     case binaryCrossEntropy(BinaryCrossEntropy)
-    /// See ``Loss/focal(gamma:alpha:classWeights:divisor:)``.
+    /// See ``Loss/focal(gamma:alpha:classWeights:classGammas:perChannel:divisor:)``.
     case focal(Focal)
     /// See ``Loss/dice(smooth:denominator:scope:background:classWeights:)``.
     case dice(Dice)
@@ -26,6 +26,8 @@ public enum Term: Sendable, Hashable {
         public var classWeights: [Float]?
         /// How much of the target is spread evenly over the classes, from 0 to 1.
         public var labelSmoothing: Double
+        /// The power of each negative log-likelihood, at least 0; 0 and 1: none.
+        public var exponent: Double
         /// What the sum is divided by.
         public var divisor: Divisor
     }
@@ -38,6 +40,8 @@ public enum Term: Sendable, Hashable {
         public var classWeights: [Float]?
         /// How far targets are moved towards their opposites, from 0 to 1.
         public var labelSmoothing: Double
+        /// With a softmax: of each logit's sigmoid.
+        public var perChannel: Bool
         /// What the sum is divided by.
         public var divisor: Divisor
     }
@@ -48,8 +52,12 @@ public enum Term: Sendable, Hashable {
         public var gamma: Double
         /// The weight of the positives, from 0 to 1; `nil`: positives and negatives weigh 1.
         public var alpha: Double?
-        /// One weight for each channel; `nil`: all 1.
+        /// One weight for each channel or class; `nil`: all 1.
         public var classWeights: [Float]?
+        /// With a softmax: one gamma for each class; `nil`: `gamma` for all.
+        public var classGammas: [Float]?
+        /// With a softmax: of each logit's sigmoid.
+        public var perChannel: Bool
         /// What the sum is divided by.
         public var divisor: Divisor
     }
@@ -153,18 +161,16 @@ public enum Background: Sendable, Hashable {
 }
 
 extension Term {
-    /// The term's array with one weight for each class, where it has one.
-    var weights: [Float]? {
+    /// The term's arrays by class, in the order in which the C library's struct has them.
+    var arrays: [[Float]?] {
         switch self {
-        case .crossEntropy(let options): options.classWeights
-        case .binaryCrossEntropy(let options):
-            options.positiveWeights == nil && options.classWeights == nil
-                ? nil : (options.positiveWeights ?? []) + (options.classWeights ?? [])
-        case .focal(let options): options.classWeights
-        case .dice(let options): options.classWeights
-        case .absoluteError(let options), .squaredError(let options), .linear(let options): options.classWeights
-        case .smoothL1(let options): options.classWeights
-        case .balancedBinaryCrossEntropy: nil
+        case .crossEntropy(let options): [options.classWeights]
+        case .binaryCrossEntropy(let options): [options.positiveWeights, options.classWeights]
+        case .dice(let options): [options.classWeights]
+        case .focal(let options): [options.classWeights, options.classGammas]
+        case .balancedBinaryCrossEntropy: []
+        case .absoluteError(let options), .squaredError(let options), .linear(let options): [options.classWeights]
+        case .smoothL1(let options): [options.classWeights]
         }
     }
 

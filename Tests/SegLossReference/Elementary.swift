@@ -46,6 +46,12 @@ public enum Elementary {
     /// Outside the domain the result is always finite and otherwise unspecified: zeros and subnormals give no more
     /// than the smallest normal does, infinity and positive NaNs no less than the greatest.
     public static func logPositive(_ x: Float) -> Float {
+        let (exponent, fraction) = logParts(x)
+        return fraction.addingProduct(exponent, ln2High)
+    }
+
+    /// The parts of log(x): `exponent` times ln 2, and the rest.
+    static func logParts(_ x: Float) -> (exponent: Float, fraction: Float) {
         // x = 2^exponent * m with m in [sqrt(1/2), sqrt(2)): f = m - 1 is exact.
         let bits = x.bitPattern
         let offset = bits &- sqrtHalfBits
@@ -59,8 +65,7 @@ public enum Elementary {
         q = logC4.addingProduct(q, f)
         q = logC3.addingProduct(q, f)
         q = logC2.addingProduct(q, f)
-        let fraction = f.addingProduct(f * f, q)
-        return fraction.addingProduct(exponent, ln2High)
+        return (exponent, f.addingProduct(f * f, q))
     }
 
     private static let roundingMagic: Float = 0x1.8p+23

@@ -54,10 +54,14 @@ public struct Term: Sendable {
     public enum Scope: Sendable, Hashable { case sample, batch }
 
     public enum Kind: Sendable {
-        case crossEntropy(classWeights: [Float]?, labelSmoothing: Double, divisor: Divisor)
+        case crossEntropy(classWeights: [Float]?, labelSmoothing: Double, divisor: Divisor, exponent: Double = 1)
         case binaryCrossEntropy(
-            positiveWeights: [Float]?, classWeights: [Float]? = nil, labelSmoothing: Double = 0, divisor: Divisor)
-        case focal(gamma: Double, alpha: Double?, classWeights: [Float]? = nil, divisor: Divisor)
+            positiveWeights: [Float]?, classWeights: [Float]? = nil, labelSmoothing: Double = 0, divisor: Divisor,
+            perChannel: Bool = false)
+        /// Per channel: of each logit's sigmoid, though the activation is a softmax.
+        case focal(
+            gamma: Double, alpha: Double?, classWeights: [Float]? = nil, divisor: Divisor, classGammas: [Float]? = nil,
+            perChannel: Bool = false)
         case dice(
             smoothNumerator: Double, smoothDenominator: Double, squared: Bool, scope: Scope,
             excludeBackground: Bool, classWeights: [Float]?)

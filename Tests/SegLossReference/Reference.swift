@@ -16,65 +16,83 @@ public enum Reference {
         let voxels = Voxels(problem)
         let classes = problem.classes
         let terms = Terms(problem)
-        let crossEntropies = terms.crossEntropies
+        let pointwise = terms.softmaxTerms
         var softmax = SoftmaxVoxel(classes: classes)
+        var g = [Float](repeating: 0, count: classes)
+
+        /// Sets `softmax` and `g` to a voxel; its label, or 0 for dense targets.
+        func set(_ sample: Int, _ voxel: Int) -> Int {
+            softmax.set(problem.logits, first: voxels.index(sample, 0, voxel), stride: problem.voxels)
+            for c in 0..<classes { g[c] = voxels.target(sample, c, voxel) }
+            return voxels.isDense ? 0 : voxels.label(sample, voxel)
+        }
 
         // Totals.
-        var totals = [PointwiseTotals](
-            repeating: PointwiseTotals(channels: 1, all: problem.samples * problem.voxels), count: crossEntropies.count)
+        let all = problem.samples * problem.voxels
+        var totals = pointwise.map { PointwiseTotals(channels: 1, all: $0.isPerChannel ? all * classes : all) }
         var sums = [RegionSums](repeating: RegionSums(), count: problem.samples * classes)
         var countOfLabel = [Int](repeating: 0, count: classes)
         for sample in 0..<problem.samples {
             // What each voxel adds to the sums; +0 where it is invalid.
             let zeros = [Float](repeating: 0, count: problem.voxels)
-            var losses = [[Float]](repeating: zeros, count: crossEntropies.count)
+            var losses = [[Float]](repeating: zeros, count: pointwise.count)
             var weights = losses
             var p = [[Float]](repeating: zeros, count: classes)
-            var g = p
+            var targets = p
             for voxel in 0..<problem.voxels where voxels.isValid(sample, 0, voxel) {
-                let y = voxels.label(sample, voxel)
+                let y = set(sample, voxel)
                 let v = voxels.weight(sample, voxel)
-                softmax.set(problem.logits, first: voxels.index(sample, 0, voxel), stride: problem.voxels)
                 countOfLabel[y] += 1
-                for (i, term) in crossEntropies.enumerated() {
-                    losses[i][voxel] = term.formula.loss(softmax, label: y) * v
-                    weights[i][voxel] = term.formula.w[y] * v
+                for (i, term) in pointwise.enumerated() {
+                    if term.isPerChannel {
+                        var L: Float = 0
+                        for c in 0..<classes {
+                            let logit = problem.logits[voxels.index(sample, c, voxel)]
+                            L = fma(term.w[c], term.channel(logit, target: g[c], c).loss, L)
+                        }
+                        losses[i][voxel] = L * v
+                    } else {
+                        losses[i][voxel] = term.loss(softmax, label: y, dense: voxels.isDense ? g : nil) * v
+                    }
+                    weights[i][voxel] = term.weight(label: y, dense: voxels.isDense ? g : nil) * v
                 }
                 if terms.hasRegion {
                     for c in 0..<classes {
                         p[c][voxel] = softmax.p[c]
+                        targets[c][voxel] = g[c]
                     }
-                    g[y][voxel] = 1
                 }
             }
-            for i in crossEntropies.indices {
+            for (i, term) in pointwise.enumerated() {
                 totals[i].losses[0].addSample(losses[i])
-                if voxels.hasWeights {
+                if voxels.hasWeights || (voxels.isDense && !term.isPerChannel) {
                     totals[i].weights[0].addSample(weights[i])
                 }
             }
             if terms.hasRegion {
                 for c in 0..<classes {
-                    sums[sample * classes + c].addSample(p: p[c], g: g[c])
+                    sums[sample * classes + c].addSample(p: p[c], g: targets[c])
                 }
             }
         }
-        for (i, term) in crossEntropies.enumerated() {
-            for y in 0..<classes {
-                totals[i].valid += countOfLabel[y]
-                if !voxels.hasWeights {
-                    totals[i].weights[0].add(term.formula.w[y], times: countOfLabel[y])
-                }
+        let valid = countOfLabel.reduce(0, +)
+        for (i, term) in pointwise.enumerated() {
+            totals[i].valid = term.isPerChannel ? valid * classes : valid
+            if voxels.hasWeights || (voxels.isDense && !term.isPerChannel) {
+                continue
+            }
+            for c in 0..<classes {
+                totals[i].weights[0].add(term.w[c], times: term.isPerChannel ? valid : countOfLabel[c])
             }
         }
 
         // Finish.
         var finish = Finish(problem)
-        var crossEntropyCoefficients: [Float] = []
-        for (i, term) in crossEntropies.enumerated() {
+        var K: [Float] = []
+        for (i, term) in pointwise.enumerated() {
             let coefficient = finish.pointwise(
-                totals[i], at: term.index, divisor: term.divisor, weightScale: term.formula.scale)
-            crossEntropyCoefficients.append(coefficient[0] * scale)
+                totals[i], at: term.index, divisor: term.divisor, weightScale: term.scale)
+            K.append(coefficient[0] * scale)
         }
         finish.dice(terms.dices, sums: sums)
         var outcome = finish.outcome()
@@ -84,29 +102,62 @@ public enum Reference {
 
         // Gradient.
         let regionCoefficients = finish.coefficients.map { $0.scaled(by: scale, hasSquares: terms.hasSquares) }
+        let isClasswise = pointwise.contains { !$0.isPerChannel }
+        let smoothing = Smoothing(pointwise, coefficients: K, classes: classes)
         var gradient = [Float](repeating: 0, count: problem.logits.count)
         var q = [Float](repeating: 0, count: classes)
+        var S = q
         for sample in 0..<problem.samples {
             for voxel in 0..<problem.voxels where voxels.isValid(sample, 0, voxel) {
-                let y = voxels.label(sample, voxel)
+                let y = set(sample, voxel)
                 let v = voxels.weight(sample, voxel)
-                softmax.set(problem.logits, first: voxels.index(sample, 0, voxel), stride: problem.voxels)
                 var top: Float = 0
                 var dot: Float = 0
                 if terms.hasRegion {
                     for c in 0..<classes {
-                        q[c] = regionCoefficients[sample * classes + c].derivative(p: softmax.p[c], g: c == y ? 1 : 0)
+                        q[c] = regionCoefficients[sample * classes + c].derivative(p: softmax.p[c], g: g[c])
                         top = softmax.e[c] < 1 ? top : q[c]
                     }
                     for c in 0..<classes {
                         dot = fma(softmax.p[c], q[c] - top, dot)
                     }
                 }
+
+                // S of the label, or S_c and their sum.
+                var sum: Float = 0
+                var others: Float = 0
+                if voxels.isDense {
+                    for c in 0..<classes {
+                        S[c] = 0
+                        if g[c] > 0 {
+                            for (i, term) in pointwise.enumerated() where !term.isPerChannel {
+                                S[c] = fma(K[i] * v, term.share(softmax, c, dense: g[c]), S[c])
+                            }
+                        }
+                        sum = sum + S[c]
+                        others = others + (softmax.e[c] < 1 ? S[c] : 0)
+                    }
+                } else {
+                    for (i, term) in pointwise.enumerated() where !term.isPerChannel {
+                        sum = fma(K[i] * v, term.share(softmax, label: y), sum)
+                    }
+                }
+
                 for c in 0..<classes {
                     var G: Float = 0
-                    for (i, term) in crossEntropies.enumerated() {
-                        let k = crossEntropyCoefficients[i] * v
-                        G = fma(k, term.formula.derivative(softmax, c, label: y), G)
+                    if isClasswise && !voxels.isDense {
+                        G = sum * softmax.derivative(c, label: y)
+                    } else if isClasswise && softmax.e[c] == 1 && softmax.r > 0.5 {
+                        G = fma(-sum, softmax.rest * softmax.r, others)
+                    } else if isClasswise {
+                        G = fma(sum, softmax.p[c], -S[c])
+                    }
+                    if smoothing.isThere {
+                        G = fma(v, fma(smoothing.M, softmax.p[c], -smoothing.M_c[c]), G)
+                    }
+                    for (i, term) in pointwise.enumerated() where term.isPerChannel {
+                        let logit = problem.logits[voxels.index(sample, c, voxel)]
+                        G = fma(K[i] * v, term.w[c] * term.channel(logit, target: g[c], c).t, G)
                     }
                     gradient[voxels.index(sample, c, voxel)] = terms.hasRegion ? fma(softmax.p[c], (q[c] - top) - dot, G) : G
                 }
@@ -247,12 +298,6 @@ public enum Reference {
 
 /// A problem's terms by family, each with its place among all of them.
 private struct Terms {
-    struct CrossEntropyTerm {
-        let index: Int
-        let divisor: Term.Divisor
-        let formula: CrossEntropy
-    }
-
     /// A binary cross-entropy or a focal term, or an error of the probability.
     struct ChannelTerm {
         enum Formula {
@@ -298,7 +343,7 @@ private struct Terms {
         let formula: Selection
     }
 
-    var crossEntropies: [CrossEntropyTerm] = []
+    var softmaxTerms: [SoftmaxTerm] = []
     var channelPointwise: [ChannelTerm] = []
     var dices: [DiceTerm] = []
     var balanced: BalancedTerm?
@@ -318,20 +363,18 @@ private struct Terms {
     init(_ problem: Problem) {
         let isSoftmax = problem.activation == .softmax
         for (index, term) in problem.terms.enumerated() {
+            if isSoftmax, let softmaxTerm = SoftmaxTerm(term.kind, index: index, classes: problem.classes) {
+                softmaxTerms.append(softmaxTerm)
+                continue
+            }
             switch term.kind {
-            case .crossEntropy(let classWeights, let labelSmoothing, let divisor):
-                precondition(isSoftmax)
-                let formula = CrossEntropy(
-                    classes: problem.classes, classWeights: classWeights, labelSmoothing: labelSmoothing)
-                crossEntropies.append(CrossEntropyTerm(index: index, divisor: divisor, formula: formula))
-            case .binaryCrossEntropy(let positiveWeights, let classWeights, let labelSmoothing, let divisor):
-                precondition(!isSoftmax)
+            case .crossEntropy: preconditionFailure("a cross entropy is for a softmax")
+            case .binaryCrossEntropy(let positiveWeights, let classWeights, let labelSmoothing, let divisor, _):
                 let formula = BinaryCrossEntropy(
                     channels: problem.classes, positiveWeights: positiveWeights, labelSmoothing: labelSmoothing)
                 channelPointwise.append(
                     ChannelTerm(index: index, divisor: divisor, formula: .binary(formula), classWeights: classWeights))
-            case .focal(let gamma, let alpha, let classWeights, let divisor):
-                precondition(!isSoftmax)
+            case .focal(let gamma, let alpha, let classWeights, let divisor, _, _):
                 let formula = Focal(gamma: gamma, alpha: alpha)
                 channelPointwise.append(
                     ChannelTerm(index: index, divisor: divisor, formula: .focal(formula), classWeights: classWeights))

@@ -52,6 +52,9 @@ struct SoftmaxVoxel {
         }
     }
 
+    /// 1 - p of class c.
+    func miss(_ c: Int) -> Float { e[c] < 1 ? 1 - p[c] : rest * r }
+
     /// The derivative of -log p_y by the logit of c.
     func derivative(_ c: Int, label y: Int) -> Float {
         if c != y {

@@ -40,7 +40,8 @@ struct Voxels {
             dense = []
             denseMayBeIgnored = false
         case .dense(let values, let byte):
-            precondition(values.count == valueCount && problem.activation != .softmax)
+            precondition(values.count == valueCount)
+            precondition(problem.activation != .softmax || problem.ignoreIndex == nil)
             hasLabels = false
             labels = []
             dense = values
@@ -56,6 +57,7 @@ struct Voxels {
     }
 
     var hasWeights: Bool { weights != nil }
+    var isDense: Bool { !hasLabels }
 
     /// The index of a value in [samples][classes][voxels].
     func index(_ sample: Int, _ channel: Int, _ voxel: Int) -> Int {

@@ -28,7 +28,7 @@ final class CompletenessTests: XCTestCase {
         Row(
             kind: "CLOSS_CROSS_ENTROPY", reference: "crossEntropy", file: "Softmax.swift", computes: "lse",
             golden: "cross_entropy", goldenCases: 10, documentation: "Cross entropy",
-            arithmetic: "A cross-entropy term has", bench: ".crossEntropy("),
+            arithmetic: "cross entropy:  a_c", bench: ".crossEntropy("),
         Row(
             kind: "CLOSS_BINARY_CROSS_ENTROPY", reference: "binaryCrossEntropy", file: "Pointwise.swift",
             computes: "positiveWeight", golden: "binary_cross_entropy", goldenCases: 10,

@@ -15,6 +15,35 @@ final class GradientTests: XCTestCase {
         }
     }
 
+    func testSoftmaxPointwiseTerms() {
+        for divisor in divisors {
+            for exponent in [0.3, 2, 3.3] {
+                check(
+                    .softmax,
+                    [.crossEntropy(classWeights: [0.5, 0, 2], labelSmoothing: 0, divisor: divisor, exponent: exponent)])
+            }
+            check(
+                .softmax,
+                [.binaryCrossEntropy(positiveWeights: [0.5, 0, 2], divisor: divisor, perChannel: true)])
+            let options: [(weights: [Float]?, gammas: [Float]?, perChannel: Bool)] = [
+                (nil, nil, false), ([0.5, 0, 2], nil, false), (nil, [0, 2.5, 1], false), ([0.5, 0, 2], nil, true),
+            ]
+            for (weights, gammas, perChannel) in options {
+                for gamma in [0, 0.5, 1, 2, 3, 3.7] {
+                    for alpha in [nil, 0.25] as [Double?] {
+                        check(
+                            .softmax,
+                            [
+                                .focal(
+                                    gamma: gamma, alpha: alpha, classWeights: weights, divisor: divisor,
+                                    classGammas: gammas, perChannel: perChannel)
+                            ])
+                    }
+                }
+            }
+        }
+    }
+
     func testBinaryCrossEntropy() {
         for activation in channelwise {
             for weights in [nil, [0.5, 0, 2]] as [[Float]?] {

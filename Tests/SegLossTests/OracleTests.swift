@@ -37,6 +37,15 @@ final class OracleTests: XCTestCase {
                 smoothNumerator: 1e-5, smoothDenominator: 1e-5, squared: false, scope: .sample,
                 excludeBackground: true, classWeights: nil)),
     ]
+    /// Every pointwise term of a softmax beside another: they share the work.
+    static let softmaxPointwiseTerms: [Term] = [
+        Term(.focal(gamma: 2, alpha: 0.25, divisor: .valid)),
+        Term(.focal(gamma: 1.5, alpha: nil, divisor: .weight), weight: 0.5),
+        Term(.crossEntropy(classWeights: nil, labelSmoothing: 0, divisor: .weight, exponent: 0.3)),
+        Term(.crossEntropy(classWeights: nil, labelSmoothing: 0, divisor: .weight, exponent: 0.75)),
+        Term(.focal(gamma: 2, alpha: nil, divisor: .all, perChannel: true), weight: 2),
+        Term(.binaryCrossEntropy(positiveWeights: nil, divisor: .weight, perChannel: true)),
+    ]
     static let sigmoidTerms: [Term] = [
         Term(.binaryCrossEntropy(positiveWeights: nil, divisor: .valid)),
         Term(.focal(gamma: 2, alpha: 0.25, divisor: .all), weight: 5),
@@ -88,7 +97,7 @@ final class OracleTests: XCTestCase {
         let seed = testSeed(16)
         var generator = Generator(seed: seed)
         for (activation, classes, terms) in cases where activation != .probabilities {
-            for term in terms where term.isCrossEntropy || activation == .softmax {
+            for term in terms where term.keepsDigits(activation) {
                 let problem = generator.problem(
                     activation, samples: 2, classes: classes, voxels: 1500, terms: [term.withoutSmoothing],
                     flavour: .confidentlyRight)
@@ -165,7 +174,8 @@ final class OracleTests: XCTestCase {
 
     var cases: [(Problem.Activation, Int, [Term])] {
         [
-            (.softmax, 2, Self.softmaxTerms), (.softmax, 5, Self.softmaxTerms), (.sigmoid, 1, Self.sigmoidTerms),
+            (.softmax, 2, Self.softmaxTerms), (.softmax, 5, Self.softmaxTerms), (.softmax, 3, Self.softmaxPointwiseTerms),
+            (.sigmoid, 1, Self.sigmoidTerms),
             (.sigmoid, 3, Self.sigmoidTerms), (.probabilities, 1, Self.sigmoidTerms),
             (.probabilities, 2, Self.sigmoidTerms),
         ]
@@ -260,10 +270,19 @@ extension SegLossReference.Term {
         }
     }
 
+    /// Whether the gradient of confident voxels is what their distance from certainty is, and no power of that.
+    func keepsDigits(_ activation: Problem.Activation) -> Bool {
+        guard activation == .softmax else { return isCrossEntropy }
+        if case .crossEntropy(_, _, _, let exponent) = kind { return exponent == 1 }
+        return isDice
+    }
+
     /// A cross entropy with plain targets; any other term as it is.
     var withoutSmoothing: SegLossReference.Term {
-        guard case .crossEntropy(let weights, _, let divisor) = kind else { return self }
-        return .init(.crossEntropy(classWeights: weights, labelSmoothing: 0, divisor: divisor), weight: weight)
+        guard case .crossEntropy(let weights, _, let divisor, let exponent) = kind else { return self }
+        return .init(
+            .crossEntropy(classWeights: weights, labelSmoothing: 0, divisor: divisor, exponent: exponent),
+            weight: weight)
     }
 }
 

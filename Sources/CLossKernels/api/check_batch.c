@@ -50,8 +50,9 @@ static closs_status resolve_part(const closs_plan *plan, const closs_batch *batc
 static closs_status check_targets(const closs_plan *plan, const closs_batch *batch, closs_error *error) {
     if (!target_name(batch->target))
         return refuse(error, CLOSS_BAD_OPTION, -1, "target is %d: expected a closs_target", (int)batch->target);
-    if (target_is_dense(batch->target) && plan->formula.activation == CLOSS_SOFTMAX)
-        return refuse(error, CLOSS_BAD_TERM, -1, "softmax takes class labels, not dense targets");
+    if (target_is_dense(batch->target) && plan->formula.activation == CLOSS_SOFTMAX && plan->formula.has_ignore_index)
+        return refuse(error, CLOSS_BAD_TERM, -1,
+                      "dense targets of a softmax have no ignore_index: a mask leaves voxels out");
     if (batch->target == CLOSS_DENSE_F32 && plan->formula.has_ignore_index)
         return refuse(error, CLOSS_BAD_TERM, -1, "dense float targets have no ignore_index: a mask leaves voxels out");
     if (batch->weights && plan->balanced)

@@ -87,6 +87,11 @@ static closs_status check_cross_entropy(const closs_spec *spec, int64_t i, closs
     closs_status status =
         check_weights(t->class_weights, t->class_weights_count, spec->shape.classes, 0, i, "class_weights", 0, error);
     if (status == CLOSS_OK) status = check_number(t->label_smoothing, 0, 1, i, "label_smoothing", error);
+    if (status == CLOSS_OK) status = check_number(t->exponent, 0, FLT_MAX, i, "exponent", error);
+    if (status == CLOSS_OK && t->exponent != 0 && t->exponent != 1 && t->label_smoothing != 0)
+        status = refuse(error, CLOSS_BAD_OPTION, i,
+                        "terms[%lld].label_smoothing is %g beside an exponent of %g: expected one of the two only",
+                        (long long)i, t->label_smoothing, t->exponent);
     return status == CLOSS_OK ? check_divisor(t->divisor, t->divisor_value, i, error) : status;
 }
 
@@ -96,9 +101,15 @@ static closs_status needs_channels(const closs_spec *spec, int64_t i, const char
                   (long long)i, name);
 }
 
+// A loss of each logit's sigmoid inside a softmax must say so: the formulas are others.
+static closs_status needs_per_channel(const closs_spec *spec, int per_channel, int64_t i, const char *name,
+                                      closs_error *error) {
+    return per_channel ? CLOSS_OK : needs_channels(spec, i, name, error);
+}
+
 static closs_status check_binary(const closs_spec *spec, int64_t i, closs_error *error) {
     const closs_binary_cross_entropy *t = &spec->terms[i].of.binary_cross_entropy;
-    closs_status status = needs_channels(spec, i, "binary cross entropy", error);
+    closs_status status = needs_per_channel(spec, t->per_channel, i, "binary cross entropy", error);
     if (status == CLOSS_OK)
         status = check_weights(t->positive_weights, t->positive_weights_count, spec->shape.classes, 0, i,
                                "positive_weights", 1, error);
@@ -109,14 +120,34 @@ static closs_status check_binary(const closs_spec *spec, int64_t i, closs_error 
     return status == CLOSS_OK ? check_divisor(t->divisor, t->divisor_value, i, error) : status;
 }
 
+static closs_status check_class_gammas(const closs_spec *spec, const closs_focal *t, int64_t i, closs_error *error) {
+    if (!t->class_gammas && t->class_gammas_count == 0) return CLOSS_OK;
+    if (!t->class_gammas)
+        return refuse(error, CLOSS_NULL_POINTER, i, "terms[%lld].class_gammas is NULL, but its count is %zu",
+                      (long long)i, t->class_gammas_count);
+    if (spec->activation != CLOSS_SOFTMAX || t->per_channel)
+        return refuse(error, CLOSS_BAD_TERM, i, "terms[%lld].class_gammas needs a focal loss of a softmax's classes",
+                      (long long)i);
+    if (t->class_gammas_count != (size_t)spec->shape.classes)
+        return refuse(error, CLOSS_WRONG_SIZE, i,
+                      "terms[%lld].class_gammas has %zu entries: expected one for each of %lld classes", (long long)i,
+                      t->class_gammas_count, (long long)spec->shape.classes);
+    for (int64_t c = 0; c < spec->shape.classes; c++)
+        if (!(t->class_gammas[c] >= 0 && t->class_gammas[c] <= FLT_MAX))
+            return refuse(error, CLOSS_BAD_OPTION, i,
+                          "terms[%lld].class_gammas[%lld] is %g: expected a finite number of at least 0", (long long)i,
+                          (long long)c, (double)t->class_gammas[c]);
+    return CLOSS_OK;
+}
+
 static closs_status check_focal(const closs_spec *spec, int64_t i, closs_error *error) {
     const closs_focal *t = &spec->terms[i].of.focal;
-    closs_status status = needs_channels(spec, i, "focal loss", error);
-    if (status == CLOSS_OK) status = check_number(t->gamma, 0, FLT_MAX, i, "gamma", error);
+    closs_status status = check_number(t->gamma, 0, FLT_MAX, i, "gamma", error);
     if (status == CLOSS_OK && t->has_alpha) status = check_number(t->alpha, 0, 1, i, "alpha", error);
     if (status == CLOSS_OK)
         status = check_weights(t->class_weights, t->class_weights_count, spec->shape.classes, 0, i, "class_weights", 0,
                                error);
+    if (status == CLOSS_OK) status = check_class_gammas(spec, t, i, error);
     return status == CLOSS_OK ? check_divisor(t->divisor, t->divisor_value, i, error) : status;
 }
 

@@ -112,11 +112,31 @@ static closs_status diagnose_balanced_loss(const part *p, const place *at, closs
                   (long long)at->in_logits, (double)logit);
 }
 
+// The targets of a softmax's voxel, one for each class (arithmetic 4.4).
+static closs_status diagnose_distribution(const part *p, int64_t first, closs_error *error) {
+    float sum = 0;
+    for (int64_t c = 0; c < p->plan->shape.classes; c++) {
+        int64_t i = first + c * p->layout.targets.channel;
+        closs_status status = diagnose_target(p, i, error);
+        if (status != CLOSS_OK) return status;
+        sum +=
+            p->batch->target == CLOSS_DENSE_F32 ? ((const float *)p->batch->targets)[i] : (float)label_at(p->batch, i);
+    }
+    if (!p->plan->formula.classwise || fabsf(sum - 1) <= DISTRIBUTION_TOLERANCE) return CLOSS_OK;
+    return refuse(error, CLOSS_BAD_TARGET, first,
+                  "the targets of the voxel that begin at targets[%lld], one for each class, add up to %g: expected 1 "
+                  "within 0.001",
+                  (long long)first, (double)sum);
+}
+
 static closs_status diagnose_voxel(const part *p, int sees, int64_t row, int64_t voxel, closs_error *error) {
     place at = place_of(p, row, voxel);
     int masked = p->batch->mask && !p->batch->mask[at.in_mask];
     closs_status status = CLOSS_OK;
-    if (sees & SEES_TARGETS && !masked) status = diagnose_target(p, at.in_targets, error);
+    int softmax = p->plan->formula.activation == CLOSS_SOFTMAX, dense = target_is_dense(p->batch->target);
+    if (sees & SEES_TARGETS && !masked)
+        status = softmax && dense ? diagnose_distribution(p, at.in_targets, error)
+                                  : diagnose_target(p, at.in_targets, error);
     if (status == CLOSS_OK && sees & SEES_WEIGHTS) status = diagnose_weight(p, at.in_weights, error);
     if (status == CLOSS_OK && sees & SEES_WEIGHTS) status = diagnose_map(p, at.in_maps, error);
     int64_t classes = p->plan->formula.activation == CLOSS_SOFTMAX ? p->plan->shape.classes : 1;

@@ -10,7 +10,7 @@
 #include "terms/region.h"
 #include "terms/selection.h"
 
-// Every term may need three arrays by class: its weights, and the two that a cross entropy's voxels look up.
+// Every term may need three arrays by class: weights, factors, and gammas or positive weights.
 static size_t storage_floats(const closs_spec *spec) { return spec->term_count * 3 * (size_t)spec->shape.classes; }
 
 static const float *stored(float **storage, const float *values, size_t count, float otherwise) {
@@ -56,6 +56,27 @@ static void describe_cross_entropy(const closs_cross_entropy *term, int64_t clas
     f->target_factor = factors;
     f->smoothing = (float)(term->label_smoothing / (double)classes);
     f->class_weight_sum = (float)sum;
+    f->exponent = (float)term->exponent;
+    f->has_exponent = f->exponent != 0 && f->exponent != 1;
+    if (f->has_exponent) f->plain = 0;
+}
+
+// Arithmetic 4.2 and 4.5: the class weights of a focal or per-channel term inside a softmax; `focal` may be NULL.
+static void describe_softmax_weights(const float *weights, const closs_focal *focal, int64_t classes, float **storage,
+                                     pointwise_formula *f) {
+    f->has_class_weights = weights != 0;
+    f->weight_scale = weight_scale(weights, (size_t)classes);
+    f->class_weight = scaled(storage, weights, (size_t)classes, f->weight_scale);
+    float *factors = *storage;
+    *storage += classes;
+    double sum = 0;
+    for (int64_t c = 0; c < classes; c++) {
+        double alpha = !focal || !focal->has_alpha ? 1 : c == 0 ? 1 - focal->alpha : focal->alpha;
+        factors[c] = (float)(alpha * f->class_weight[c]);
+        sum += f->class_weight[c];
+    }
+    f->target_factor = factors;
+    f->class_weight_sum = (float)sum;
 }
 
 static void keep_weights(const float **weights, size_t classes, float **storage) {
@@ -67,7 +88,6 @@ static void describe_binary(closs_binary_cross_entropy *term, size_t classes, fl
     f->positive_weight = stored(storage, term->positive_weights, classes, 1);
     f->flipped = (float)term->label_smoothing;
     f->kept = (float)(1 - term->label_smoothing);
-    keep_weights(&term->class_weights, classes, storage);
 }
 
 static void describe_error(closs_term *term, size_t classes, float **storage, pointwise_formula *f) {
@@ -82,6 +102,15 @@ static void describe_focal(const closs_focal *term, pointwise_formula *f) {
     f->gamma_is_small_integer = f->gamma == 0 || f->gamma == 1 || f->gamma == 2 || f->gamma == 3;
     f->alpha = term->has_alpha ? (float)term->alpha : 1;
     f->beta = term->has_alpha ? (float)(1 - term->alpha) : 1;
+}
+
+// What the kernels of a softmax are told of its terms together.
+static void note_softmax_term(formula *f, const pointwise_formula *term) {
+    f->per_channel |= term->per_channel;
+    f->counts |= term->has_class_weights && !term->per_channel;
+    f->smooths |= term->smoothing != 0;
+    f->has_curves |= term->has_exponent || (term->kind == CLOSS_FOCAL && !term->per_channel);
+    f->classwise |= !term->per_channel;
 }
 
 // Copies a term into the plan and tells the kernels of it.
@@ -107,6 +136,7 @@ static void add_term(closs_plan *plan, size_t i, float **storage) {
     plan->pointwise_index[i] = f->pointwise_count;
     pointwise_formula *described = &f->pointwise[f->pointwise_count++];
     *described = (pointwise_formula){.kind = term->kind, .weight_scale = 1};
+    int softmax = plan->formula.activation == CLOSS_SOFTMAX;
     f->logarithms |= !is_error(term->kind);
     f->errors |= is_error(term->kind);
     f->maps |= term->kind == CLOSS_LINEAR_MAP;
@@ -114,13 +144,26 @@ static void add_term(closs_plan *plan, size_t i, float **storage) {
         describe_error(term, classes, storage, described);
     } else if (term->kind == CLOSS_CROSS_ENTROPY) {
         describe_cross_entropy(&term->of.cross_entropy, plan->shape.classes, storage, described);
-        f->counts |= described->has_class_weights;
     } else if (term->kind == CLOSS_FOCAL) {
         describe_focal(&term->of.focal, described);
-        keep_weights(&term->of.focal.class_weights, classes, storage);
+        closs_focal *focal = &term->of.focal;
+        described->per_channel = softmax && focal->per_channel;
+        if (softmax) {
+            describe_softmax_weights(focal->class_weights, focal, plan->shape.classes, storage, described);
+            if (focal->class_gammas) described->class_gamma = stored(storage, focal->class_gammas, classes, 0);
+        } else {
+            keep_weights(&focal->class_weights, classes, storage);
+        }
     } else {
-        describe_binary(&term->of.binary_cross_entropy, classes, storage, described);
+        closs_binary_cross_entropy *binary = &term->of.binary_cross_entropy;
+        described->per_channel = softmax;
+        describe_binary(binary, classes, storage, described);
+        if (softmax)
+            describe_softmax_weights(binary->class_weights, 0, plan->shape.classes, storage, described);
+        else
+            keep_weights(&binary->class_weights, classes, storage);
     }
+    if (softmax) note_softmax_term(f, described);
 }
 
 static void lay_out(closs_plan *plan) {

@@ -26,7 +26,7 @@
  * and what was expected. A refused call changes none of the caller's totals, logits, gradients or results (with one
  * exception, by request: see closs_checks); scratch is always the library's to overwrite.
  *
- * STACK. A call takes up to 700 KiB of the stack of each thread that it runs on with few classes, up to 1 MiB with many;
+ * STACK. A call takes up to 128 KiB of the stack of each thread that it runs on, and 3 KiB more for each class of a softmax.
  * 300 KiB more where buffers have views or another type than float.
  *
  * NUMBERS. What every operation does to the last bit stands in docs/arithmetic.md. Voxel weights are resolved to 2^-32:
@@ -157,13 +157,17 @@ typedef enum closs_term_kind {
 } closs_term_kind;
 
 /* Softmax cross entropy with label smoothing e, class weights w, voxel weights v (PyTorch's CrossEntropyLoss):
- *     sum_i v_i [ (1-e) w[y_i] nll_i(y_i) + e/C sum_c w_c nll_i(c) ] / divisor,      nll_i(c) = -log p_i(c). */
+ *     sum_i v_i [ (1-e) w[y_i] nll_i(y_i)^x + e/C sum_c w_c nll_i(c) ] / divisor,      nll_i(c) = -log p_i(c).
+ * With dense targets g, in place of w[y_i] nll_i(y_i) stands sum_c g_ic w_c nll_i(c)^x: PyTorch's class probabilities,
+ * whose mean is CLOSS_DIVIDE_BY_VALID; the weight of a voxel is v_i sum_c g_ic w_c. The exponent x makes the cross-entropy
+ * half of the exponential logarithmic loss (Wong et al. 2018); below 1 its slope is held where nll is below 2^-126. */
 typedef struct closs_cross_entropy {
     const float *class_weights; /* [classes], each >= 0 and below 2^19, not all 0; NULL: all 1 */
     size_t class_weights_count;
     double label_smoothing; /* e in [0, 1] */
     closs_divisor divisor;
     double divisor_value; /* > 0, for CLOSS_DIVIDE_BY_CONSTANT */
+    double exponent;      /* x, finite, >= 0; 0 and 1: none. Any other takes no label smoothing. */
 } closs_cross_entropy;
 
 /* Binary cross entropy of each channel, with voxel weights v and positive weights a (PyTorch's BCEWithLogitsLoss; from
@@ -177,11 +181,17 @@ typedef struct closs_binary_cross_entropy {
     const float *class_weights; /* w, [classes], each >= 0 and below 2^19, not all 0; NULL: all 1 */
     size_t class_weights_count;
     double label_smoothing; /* s in [0, 1] */
+    int per_channel; /* softmax: not 0, as it must be: of each logit's sigmoid, whose target is 1 where the label is c */
 } closs_binary_cross_entropy;
 
 /* Focal loss of each channel (Lin et al. 2017; torchvision's sigmoid_focal_loss), with p_t = p g + (1-p)(1-g) and
  * a_t = a g + (1-a)(1-g):
- *     sum_ic w_c v_i a_t (1 - p_t)^gamma [ -g log p - (1-g) log(1-p) ] / divisor. */
+ *     sum_ic w_c v_i a_t (1 - p_t)^gamma [ -g log p - (1-g) log(1-p) ] / divisor.
+ * With softmax the focal loss of the classes (kornia's focal_loss, MONAI's FocalLoss with use_softmax):
+ *     sum_i v_i a[y_i] w[y_i] (1 - p_i(y_i))^gamma nll_i(y_i) / divisor,      a_0 = 1-a, the others' a (1 without alpha);
+ * with dense targets sum_c g_ic a_c w_c (1 - p_i(c))^gamma nll_i(c). The weight of a voxel is v_i w[y_i] (v_i sum_c g_ic w_c).
+ * With softmax and per_channel, the channels' formula, each with its w_c, on the sigmoid of each logit (the focal half of
+ * MONAI's DiceFocalLoss and GeneralizedDiceFocalLoss; smp's multiclass FocalLoss): the weight of a value is v_i w_c. */
 typedef struct closs_focal {
     double gamma;  /* >= 0 */
     int has_alpha; /* 0: a_t = 1 */
@@ -190,6 +200,10 @@ typedef struct closs_focal {
     double divisor_value;
     const float *class_weights; /* w, [classes], each >= 0 and below 2^19, not all 0; NULL: all 1 */
     size_t class_weights_count;
+    const float *class_gammas; /* [classes], each finite and >= 0, in place of gamma; NULL: gamma for all. Softmax only,
+                                * and not per channel. */
+    size_t class_gammas_count;
+    int per_channel; /* softmax: not 0: of each logit's sigmoid */
 } closs_focal;
 
 /* Dice loss of each class c, with I = sum p g and U = sum p + sum g or sum p^2 + sum g^2 over the valid voxels:
@@ -260,7 +274,8 @@ typedef struct closs_spec {
     closs_shape shape; /* of the whole batch, however many parts it comes in */
     closs_activation activation;
     int has_ignore_index; /* not 0: voxels labelled ignore_index take no part in anything */
-    int64_t ignore_index; /* for dense uint8_t targets it excludes that channel's value alone; not for dense float */
+    int64_t ignore_index; /* for dense uint8_t targets it excludes that channel's value alone; not for dense float,
+                           * nor for dense targets of a softmax */
     const closs_term *terms;
     size_t term_count; /* 1 .. CLOSS_MAX_TERMS */
     int threads;       /* 0: OpenMP's default; n: at most n. Small inputs use fewer. */
@@ -304,14 +319,15 @@ CLOSS_API int closs_isa_available(closs_isa isa);
 
 /* What is known about the image. Class indices are 0 .. classes - 1. With one channel they are 0 (background) and 1;
  * with several channels that are not a softmax, channel c has target 1 where the label is c. Dense targets hold one
- * value for each channel and voxel: uint8_t 0 or 1, or float in [0, 1]. */
+ * value for each channel and voxel: uint8_t 0 or 1, or float in [0, 1]. Those of a softmax are the classes' probabilities:
+ * with a cross entropy or a focal loss of the classes they must add up to 1 within 0.001 at every valid voxel. */
 typedef enum closs_target {
     CLOSS_LABELS_U8 = 1,
     CLOSS_LABELS_U16 = 2,
     CLOSS_LABELS_I32 = 3,
     CLOSS_LABELS_I64 = 4,
-    CLOSS_DENSE_U8 = 5, /* not for softmax */
-    CLOSS_DENSE_F32 = 6 /* not for softmax */
+    CLOSS_DENSE_U8 = 5,
+    CLOSS_DENSE_F32 = 6
 } closs_target;
 
 /* The type of logits (or probabilities) and of gradients; of the processor's byte order. Whatever it is, the arithmetic

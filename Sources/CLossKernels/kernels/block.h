@@ -145,15 +145,21 @@ typedef struct padded_block {
     uint64_t targets[BLOCK_VOXELS];
     uint8_t mask[BLOCK_VOXELS];
     float weights[BLOCK_VOXELS];
-    float *logits, *gradient, *maps; // [classes][BLOCK_VOXELS]; maps only where the run has them
+    // [classes][BLOCK_VOXELS]; maps only where the run has them, dense only where several classes have dense targets
+    float *logits, *gradient, *maps, *dense;
 } padded_block;
 
 static inline run padded_run(const run *rest, int classes, padded_block *pad) {
     size_t voxels = (size_t)rest->voxels, values = (size_t)classes * BLOCK_VOXELS;
     run padded = *rest;
-    memset(pad->targets, 0, sizeof pad->targets);
-    memcpy(pad->targets, rest->targets, voxels * target_bytes(rest->target));
-    padded.targets = pad->targets;
+    size_t bytes = target_bytes(rest->target), stride = (size_t)rest->class_stride * bytes;
+    int rows = classes > 1 && target_is_dense(rest->target) ? classes : 1;
+    char *targets = rows > 1 ? (char *)pad->dense : (char *)pad->targets;
+    memset(targets, 0, (size_t)rows * BLOCK_VOXELS * bytes);
+    for (int c = 0; c < rows; c++)
+        memcpy(targets + (size_t)c * BLOCK_VOXELS * bytes, (const char *)rest->targets + (size_t)c * stride,
+               voxels * bytes);
+    padded.targets = targets;
     if (rest->mask) padded.mask = memcpy(memset(pad->mask, 0, sizeof pad->mask), rest->mask, voxels);
     if (rest->weights)
         padded.weights = memcpy(memset(pad->weights, 0, sizeof pad->weights), rest->weights, voxels * sizeof(float));
@@ -197,10 +203,12 @@ static inline void copy_back(const run *rest, int classes, const padded_block *p
             __VA_ARGS__;                                                                                               \
         }                                                                                                              \
         if (offset_ < (whole)->voxels) {                                                                               \
-            float pad_values_[((whole)->maps ? 3 : 2) * (classes) * BLOCK_VOXELS];                                     \
+            int extra_ = ((whole)->maps != 0) + ((classes) > 1 && target_is_dense((whole)->target));                   \
+            float pad_values_[(2 + extra_) * (classes) * BLOCK_VOXELS];                                                \
             padded_block pad_ = {.logits = pad_values_,                                                                \
                                  .gradient = pad_values_ + (classes) * BLOCK_VOXELS,                                   \
-                                 .maps = pad_values_ + 2 * (classes) * BLOCK_VOXELS};                                  \
+                                 .maps = pad_values_ + 2 * (classes) * BLOCK_VOXELS,                                   \
+                                 .dense = pad_values_ + (1 + extra_) * (classes) * BLOCK_VOXELS};                      \
             run rest_ = run_from(whole, offset_);                                                                      \
             run at = padded_run(&rest_, classes, &pad_);                                                               \
             __VA_ARGS__;                                                                                               \

@@ -10,7 +10,6 @@
 #include "kernels/elementary.h"
 #include "kernels/error.h"
 #include "kernels/exact.h"
-#include "kernels/softmax.h"
 
 // Which terms a copy of the walk can hold.
 typedef enum channel_terms { ANY_TERMS, ONLY_REGION, ONE_BINARY, ONE_FOCAL_2, ONLY_BALANCED } channel_terms;
@@ -418,8 +417,8 @@ static fault finish_channel_sums(const formula *f, const run *whole, const chann
     s->square = f->squares ? exact_total(sums->square, PROBABILITY_ANCHOR, blocks) : 0;
     s->count = count_total(sums->count);
     if (whole->target == CLOSS_DENSE_F32) {
-        out->target = exact_total(sums->target, PROBABILITY_ANCHOR, blocks);
-        out->target_square = exact_total(sums->target_square, PROBABILITY_ANCHOR, blocks);
+        s->target = exact_total(sums->target, PROBABILITY_ANCHOR, blocks);
+        s->target_square = exact_total(sums->target_square, PROBABILITY_ANCHOR, blocks);
     }
     return FAULT_NONE;
 }

@@ -93,15 +93,13 @@ static const float LOG_C9 = 0x1.65f0fp-4f;
 static const uint32_t SQRT_HALF_BITS = 0x3f3504f3;
 static const uint32_t EXPONENT_AND_SIGN = 0xff800000;
 
-// log(x) for every positive normal x, error below 1.136 ULP; +0 at 1. Monotone: no greater x gives a smaller result.
-// Outside, always finite and otherwise unspecified: zeros and subnormals give no more than the smallest normal does
-// (-127 ln 2 at +0), infinity and positive NaNs no less than the greatest, a negative sign gives nothing useful.
-LANES_INLINE vf32 log_positive(vf32 x) {
+// The two parts of log(x) for a positive normal x: `exponent` * ln 2 and what is given back.
+LANES_INLINE vf32 log_parts(vf32 x, vf32 *exponent) {
     // x = 2^exponent * m with m in [sqrt(1/2), sqrt(2)): f = m - 1 is exact.
     vu32 bits = (vu32)x;
     vu32 offset = bits - SQRT_HALF_BITS;
     vf32 f = f32_from_bits((vi32)(bits - (offset & EXPONENT_AND_SIGN))) - f32_splat(1.0f);
-    vf32 exponent = f32_from_bits(((vi32)offset >> 23) + ROUNDING_MAGIC_BITS) - f32_splat(ROUNDING_MAGIC);
+    *exponent = f32_from_bits(((vi32)offset >> 23) + ROUNDING_MAGIC_BITS) - f32_splat(ROUNDING_MAGIC);
     vf32 q = f32_fma(f32_splat(LOG_C9), f, f32_splat(LOG_C8));
     q = f32_fma(q, f, f32_splat(LOG_C7));
     q = f32_fma(q, f, f32_splat(LOG_C6));
@@ -109,9 +107,30 @@ LANES_INLINE vf32 log_positive(vf32 x) {
     q = f32_fma(q, f, f32_splat(LOG_C4));
     q = f32_fma(q, f, f32_splat(LOG_C3));
     q = f32_fma(q, f, f32_splat(LOG_C2));
-    vf32 fraction = f32_fma(f * f, q, f);
+    return f32_fma(f * f, q, f);
+}
+
+// log(x) for every positive normal x, error below 1.136 ULP; +0 at 1. Monotone: no greater x gives a smaller result.
+// Outside, always finite and otherwise unspecified: zeros and subnormals give no more than the smallest normal does
+// (-127 ln 2 at +0), infinity and positive NaNs no less than the greatest, a negative sign gives nothing useful.
+LANES_INLINE vf32 log_positive(vf32 x) {
+    vf32 exponent, fraction = log_parts(x, &exponent);
     // LN2_HIGH alone will do: it is nearer to ln(2) than a twentieth of its last place.
     return f32_fma(exponent, f32_splat(LN2_HIGH), fraction);
+}
+
+// u^a for a positive normal u (arithmetic 4.1). The product of a and log(u) is carried with what a float loses of it: as
+// an argument of the exponential alone it would cost half the digits where u is tiny.
+LANES_INLINE vf32 power_of(vf32 u, vf32 a) {
+    vf32 exponent, fraction = log_parts(u, &exponent);
+    vf32 log = f32_fma(exponent, f32_splat(LN2_HIGH), fraction);
+    vf32 lost = f32_fma(exponent, f32_splat(LN2_HIGH), -log) + fraction;
+    lost = f32_fma(exponent, f32_splat(LN2_LOW), lost);
+    vf32 x = a * log;
+    vf32 correction = f32_fma(a, lost, f32_fma(a, log, -x));
+    vf32 power = exp_nonpositive(-f32_abs(x));
+    power = f32_select(x <= 0, power, 1 / power);
+    return f32_fma(power, correction, power);
 }
 
 #endif

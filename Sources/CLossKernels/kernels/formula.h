@@ -16,13 +16,17 @@ enum {
 // A pointwise term as its voxels see it.
 typedef struct pointwise_formula {
     closs_term_kind kind;
-    // Cross entropy (arithmetic 4). A plain term has neither class weights nor smoothing.
+    // Softmax terms (arithmetic 4). A plain cross entropy has neither class weights nor smoothing nor an exponent.
     int plain, has_class_weights;
     const float *target_factor; // a_c, [classes]
     const float *class_weight;  // w_c, [classes], scaled
     double weight_scale;        // 2^e: what the weights were divided by
     float smoothing;            // E
     float class_weight_sum;     // W
+    int has_exponent;
+    float exponent;
+    const float *class_gamma; // [classes], or NULL: `gamma` for all
+    int per_channel;          // 4.5: of each logit's sigmoid
     // Binary cross entropy (5.1).
     const float *positive_weight; // [classes]
     float flipped, kept;          // the label smoothing s, and 1 - s
@@ -40,9 +44,13 @@ typedef struct formula {
     int squares; // ... and sums of squares
     int counts;  // some term needs the number of labels of each class
     int balanced;
-    int logarithms; // some term needs those of a channel's probabilities
-    int errors;     // some pointwise term is of the probability itself (5.5)
-    int maps;       // ... or of it and a map
+    int logarithms;  // some term needs those of a channel's probabilities
+    int errors;      // some pointwise term is of the probability itself (5.5)
+    int maps;        // ... or of it and a map
+    int smooths;     // some cross entropy has label smoothing
+    int has_curves;  // some softmax term's slope needs the negative log-likelihood
+    int classwise;   // some pointwise term is of a softmax's classes: dense targets must add up to 1
+    int per_channel; // some term of a softmax is of each logit's sigmoid
     int pointwise_count;
     pointwise_formula pointwise[CLOSS_MAX_TERMS];
     int has_ignore_index;
@@ -65,6 +73,9 @@ static inline size_t target_bytes(closs_target target) {
     default: return 1;
     }
 }
+
+// How far from 1 the dense targets of a voxel may add up (arithmetic 4.4).
+static const float DISTRIBUTION_TOLERANCE = 0x1.0624dep-10f; // 0.001
 
 static inline int target_is_dense(closs_target target) { return target == CLOSS_DENSE_U8 || target == CLOSS_DENSE_F32; }
 
@@ -164,13 +175,14 @@ typedef struct run_coefficients {
 typedef struct class_sums {
     int64_t product, probability, square; // I, P, S
     int64_t count;                        // of voxels labelled so
+    int64_t target, target_square;        // G, H of dense float targets
 } class_sums;
 
 typedef struct run_sums {
     int64_t valid;
+    int64_t soft; // not 0: dense targets of a softmax: the weights of its classes are summed by the kernel
     int64_t loss[CLOSS_MAX_TERMS];
-    int64_t weight[CLOSS_MAX_TERMS]; // of runs with voxel weights
-    int64_t target, target_square;   // G, H of a channel
+    int64_t weight[CLOSS_MAX_TERMS]; // of runs with voxel weights, or soft ones
     class_sums *classes;             // [classes]; a channel's kernel: [1]
 } run_sums;
 

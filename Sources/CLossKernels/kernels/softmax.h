@@ -1,4 +1,4 @@
-// Softmax over the classes with cross entropy and region terms (arithmetic 4).
+// Softmax over the classes with pointwise, per-channel and region terms (arithmetic 4).
 //
 // A block's exponentials are kept for all classes: with few classes the compiler holds them in registers, with many
 // they stay in the cache. A walk's kind is a constant wherever one begins, so that each copy holds only what it needs.
@@ -6,45 +6,52 @@
 #define CLOSS_KERNELS_SOFTMAX_H
 
 #include "kernels/block.h"
+#include "kernels/channel.h"
 #include "kernels/elementary.h"
 #include "kernels/exact.h"
+#include "kernels/softmax_terms.h"
 
-enum { WANTS_REGION = 1, WANTS_CROSS_ENTROPY = 2 };
+enum { WANTS_REGION = 1, WANTS_POINTWISE = 2 };
+
+// Of a walk for labels: so few classes that their exponentials are held in registers.
+enum { FEW_CLASSES = 4 };
 
 typedef struct softmax_kind {
     int classes;
     int wants;
     int mode;
     int squares; // of probabilities are totalled
+    int plain;   // the one pointwise term that there may be is a plain cross entropy
+    int soft;    // targets are dense
 } softmax_kind;
-
-// A block, as its labels have it. Label maps are made of areas: most blocks hold one label, which then is a scalar.
-typedef struct block_labels {
-    int uniform;
-    int one;   // the label of a uniform block
-    vi32 each; // of others, -1 where the voxel does not count
-    vi32 valid;
-} block_labels;
 
 // What the classes of a block have in common.
 typedef struct softmax_block {
     vf32 reciprocal;                         // r, +0 where the voxel does not count, so that p is +0 there
     vf32 lse;                                // log of the sum of exponentials, relative to the largest logit
     vf32 rest;                               // the sum of all exponentials but the largest
+    vf32 largest;                            // m
     vf32 target_shifted, target_exponential; // x_y and e_y
+    vf32 target_deviation;                   // d_y
     vf32 weight;                             // v
-    vf32 exponential[CLOSS_MAX_CLASSES];
+    vf32 *exponential;                       // [classes]
+    vf32 *share;                             // S_c, [classes]; of dense targets
 } softmax_block;
 
+// The sums of one class.
+typedef struct softmax_class {
+    u64x16 product, probability, square, target, target_square;
+    vi32 count;             // of voxels in other blocks
+    int64_t product_blocks; // that were added to `product`: a block without the class is passed over
+    int64_t uniform_blocks;
+} softmax_class;
+
 typedef struct softmax_sums {
-    u64x16 product[CLOSS_MAX_CLASSES], probability[CLOSS_MAX_CLASSES], square[CLOSS_MAX_CLASSES];
-    int64_t product_blocks[CLOSS_MAX_CLASSES]; // that were added to `product`: a block without the class is passed over
-    int64_t uniform_blocks[CLOSS_MAX_CLASSES];
-    vi32 count[CLOSS_MAX_CLASSES]; // of voxels in other blocks
+    softmax_class *of; // [classes]
     vi32 valid;
     u64x16 loss[CLOSS_MAX_TERMS], weight[CLOSS_MAX_TERMS];
     vf32 not_finite;   // NaN in a lane that met a NaN or an infinity, 0 otherwise
-    vi32 bad;          // lanes with a label or weight that cannot be
+    vi32 bad;          // lanes with a label, target or weight that cannot be
     vu8 largest_label; // of a simple walk
     i32x16 beyond;     // lanes whose loss or weight left the exact range
     int64_t blocks;
@@ -52,31 +59,37 @@ typedef struct softmax_sums {
 
 LANES_INLINE const float *logits_of(const run *at, int c) { return at->logits + c * at->class_stride; }
 
-// ----------------------------------------------------------------------------------------------------- labels ----
-
-LANES_INLINE block_labels uniform_labels(int label) {
-    return (block_labels){.uniform = 1, .one = label, .each = i32_splat(label), .valid = i32_splat(-1)};
+LANES_INLINE vf32 probability_of(const softmax_block *block, int c) {
+    return block->exponential[c] * block->reciprocal;
 }
 
-LANES_INLINE block_labels mixed_labels(vi32 each) { return (block_labels){.each = each, .valid = each >= 0}; }
+// ---------------------------------------------------------------------------------------------- dense targets ----
 
-// Lanes of class c.
-LANES_INLINE vi32 of_class(const block_labels *labels, int c) {
-    return labels->uniform ? i32_splat(labels->one == c ? -1 : 0) : labels->each == c;
+// g_c of a block, +0 where the voxel does not count.
+LANES_INLINE vf32 dense_target(const run *at, const block_labels *labels, int c) {
+    if (at->target == CLOSS_DENSE_F32)
+        return f32_keep(labels->valid, f32_load((const float *)at->targets + c * at->class_stride));
+    vi32 positive = load_bytes((const uint8_t *)at->targets + c * at->class_stride) == 1;
+    return f32_keep(labels->valid & positive, f32_splat(1));
 }
 
-// The one value in the lanes of class c, the other elsewhere.
-LANES_INLINE vf32 by_class(const block_labels *labels, int c, float here, float elsewhere) {
-    if (labels->uniform) return f32_splat(labels->one == c ? here : elsewhere);
-    return f32_select(labels->each == c, f32_splat(here), f32_splat(elsewhere));
+// Which voxels count; `bad` collects the lanes whose targets cannot be. Under the mask they may be anything.
+LANES_INLINE block_labels check_dense_targets(const formula *f, const run *at, vi32 *bad) {
+    block_labels labels = {.each = i32_splat(-1), .valid = load_mask(at)};
+    vf32 sum = {0};
+    for (int c = 0; c < f->classes; c++) {
+        vf32 g = dense_target(at, &labels, c);
+        *bad |= ~((g >= 0) & (g <= 1));
+        if (at->target == CLOSS_DENSE_U8)
+            *bad |= labels.valid & (load_bytes((const uint8_t *)at->targets + c * at->class_stride) > 1);
+        sum += g;
+    }
+    if (f->classwise) *bad |= labels.valid & ~(f32_abs(sum - 1) <= DISTRIBUTION_TOLERANCE);
+    return labels;
 }
 
-// The entry of a table by class that belongs to each voxel's label.
-LANES_INLINE vf32 by_label(const block_labels *labels, const float *table, int classes) {
-    if (labels->uniform) return f32_splat(table[labels->one]);
-    vf32 picked = {0};
-    for (int c = 0; c < classes; c++) picked = f32_select(labels->each == c, f32_splat(table[c]), picked);
-    return picked;
+LANES_INLINE vf32 target_of(softmax_kind kind, const run *at, const block_labels *labels, int c) {
+    return kind.soft ? dense_target(at, labels, c) : by_class(labels, c, 1, 0);
 }
 
 // ----------------------------------------------------------------------------------------------- exponentials ----
@@ -93,9 +106,9 @@ LANES_INLINE vf32 largest_logit(softmax_kind kind, const run *at, vf32 *not_fini
 }
 
 // Exponentials, their sums, and what the label picks of them.
-LANES_INLINE void exponentiate(softmax_kind kind, const run *at, const block_labels *labels, softmax_block *block,
-                               vf32 *not_finite) {
-    int totals = kind.mode & MODE_TOTALS, cross_entropy = kind.wants & WANTS_CROSS_ENTROPY;
+LANES_INLINE void exponentiate(const formula *f, softmax_kind kind, const run *at, const block_labels *labels,
+                               softmax_block *block, vf32 *not_finite) {
+    int pointwise = kind.wants & WANTS_POINTWISE, picks = pointwise && !kind.soft;
     vf32 largest = largest_logit(kind, at, not_finite);
     vf32 sum = {0}, below_one = {0}, target_shifted = {0}, target_exponential = {0};
     for (int c = 0; c < kind.classes; c++) {
@@ -103,145 +116,306 @@ LANES_INLINE void exponentiate(softmax_kind kind, const run *at, const block_lab
         vf32 e = exp_nonpositive(shifted);
         block->exponential[c] = e;
         sum += e;
-        if (!cross_entropy) continue;
-        below_one += f32_keep(e < 1, e);
-        if (labels->uniform) continue;
+        if (pointwise) below_one += f32_keep(e < 1, e);
+        if (!picks || labels->uniform) continue;
         target_shifted = f32_select(labels->each == c, shifted, target_shifted);
         target_exponential = f32_select(labels->each == c, e, target_exponential);
     }
     vf32 reciprocal = 1 / sum;
     block->reciprocal = f32_keep(labels->valid, reciprocal);
-    if (!cross_entropy) return;
+    if (!pointwise) return;
+    vf32 others = sum - 1;
+    block->largest = largest;
+    block->rest = f32_select(sum < 2, below_one, others);
+    if (kind.mode & MODE_TOTALS || f->has_curves)
+        block->lse = f32_fma(block->rest - others, reciprocal, log_positive(sum));
+    if (!picks) return;
     if (labels->uniform) {
         target_shifted = f32_load(logits_of(at, labels->one)) - largest;
         target_exponential = block->exponential[labels->one];
     }
-    vf32 others = sum - 1;
-    block->rest = f32_select(sum < 2, below_one, others);
     block->target_exponential = target_exponential;
     block->target_shifted = target_shifted;
-    if (totals) block->lse = f32_fma(block->rest - others, reciprocal, log_positive(sum));
+    block->target_deviation = f32_select(target_exponential < 1, target_exponential * block->reciprocal - 1,
+                                         -block->rest * block->reciprocal);
 }
 
-LANES_INLINE vf32 probability_of(const softmax_block *block, int c) {
-    return block->exponential[c] * block->reciprocal;
+// ------------------------------------------------------------------------------------------------------ curves ----
+
+// The curve at the label.
+LANES_INLINE curve label_curve(const pointwise_formula *term, softmax_kind kind, const block_labels *labels,
+                               const softmax_block *block) {
+    vf32 gamma = f32_splat(term->gamma);
+    if (term->class_gamma) gamma = by_label(labels, term->class_gamma, kind.classes);
+    return curve_at(term, block->lse - block->target_shifted, -block->target_deviation,
+                    block->target_exponential * block->reciprocal, gamma);
+}
+
+// The curve at class c.
+LANES_INLINE curve class_curve(const pointwise_formula *term, const run *at, const softmax_block *block, int c) {
+    vf32 p = probability_of(block, c), n = block->lse - (f32_load(logits_of(at, c)) - block->largest);
+    vf32 miss = f32_select(block->exponential[c] < 1, 1 - p, block->rest * block->reciprocal);
+    return curve_at(term, n, miss, p, f32_splat(term->class_gamma ? term->class_gamma[c] : term->gamma));
 }
 
 // ----------------------------------------------------------------------------------------------------- totals ----
 
-LANES_INLINE void total_product(const block_labels *labels, int c, vf32 p, u64x16 quanta, softmax_sums *sums) {
+LANES_INLINE void total_product(const block_labels *labels, int c, vf32 p, u64x16 quanta, softmax_class *sums) {
     if (labels->uniform) {
         if (labels->one != c) return;
-        sums->product[c] += quanta;
+        sums->product += quanta;
     } else {
         vi32 here = labels->each == c;
         if (!i32_any(here)) return;
-        sums->count[c] -= here;
-        exact_add(&sums->product[c], block_tree(f32_keep(here, p)), PROBABILITY_ANCHOR);
+        sums->count -= here;
+        exact_add(&sums->product, block_tree(f32_keep(here, p)), PROBABILITY_ANCHOR);
     }
-    sums->product_blocks[c]++;
+    sums->product_blocks++;
 }
 
-LANES_INLINE void total_region(softmax_kind kind, const block_labels *labels, const softmax_block *block,
+LANES_INLINE void total_dense_product(softmax_kind kind, const run *at, const block_labels *labels, int c, vf32 p,
+                                      softmax_class *sums) {
+    vf32 g = dense_target(at, labels, c);
+    exact_add(&sums->product, block_tree(p * g), PROBABILITY_ANCHOR);
+    sums->product_blocks++;
+    if (at->target == CLOSS_DENSE_U8) {
+        sums->count -= g > 0;
+        return;
+    }
+    exact_add(&sums->target, block_tree(g), PROBABILITY_ANCHOR);
+    if (kind.squares) exact_add(&sums->target_square, block_tree(g * g), PROBABILITY_ANCHOR);
+}
+
+LANES_INLINE void total_region(softmax_kind kind, const run *at, const block_labels *labels, const softmax_block *block,
                                softmax_sums *sums) {
     for (int c = 0; c < kind.classes; c++) {
         vf32 p = probability_of(block, c);
         u64x16 quanta = exact_quanta(block_tree(p), PROBABILITY_ANCHOR);
-        sums->probability[c] += quanta;
-        total_product(labels, c, p, quanta, sums);
-        if (kind.squares) exact_add(&sums->square[c], block_tree(p * p), PROBABILITY_ANCHOR);
+        sums->of[c].probability += quanta;
+        if (kind.soft)
+            total_dense_product(kind, at, labels, c, p, &sums->of[c]);
+        else
+            total_product(labels, c, p, quanta, &sums->of[c]);
+        if (kind.squares) exact_add(&sums->of[c].square, block_tree(p * p), PROBABILITY_ANCHOR);
     }
 }
 
+// Of blocks that are not uniform: those are counted as blocks.
 LANES_INLINE void count_labels(int classes, const block_labels *labels, softmax_sums *sums) {
-    for (int c = 0; c < classes; c++) sums->count[c] -= labels->each == c;
+    if (labels->uniform) return;
+    for (int c = 0; c < classes; c++) sums->of[c].count -= labels->each == c;
 }
 
-// A cross-entropy term's loss, without the voxel weight.
-LANES_INLINE vf32 cross_entropy_loss(const pointwise_formula *term, softmax_kind kind, const run *at,
-                                     const block_labels *labels, const softmax_block *block) {
-    vf32 nll = block->lse - block->target_shifted;
-    if (term->plain) return nll;
-    vf32 loss = by_label(labels, term->target_factor, kind.classes) * nll;
-    // Logits of -3e38 are a way to rule classes out; unsmoothed, their infinite share must not enter.
-    if (term->smoothing == 0) return loss;
-    vf32 unused = {0}, largest = largest_logit((softmax_kind){.classes = kind.classes}, at, &unused), shifted_sum = {0};
+// U of a cross entropy with label smoothing. Logits of -3e38 are a way to rule classes out: unsmoothed, their infinite
+// share must not enter, and this is not called.
+LANES_INLINE vf32 smooth_loss(const pointwise_formula *term, softmax_kind kind, const run *at,
+                              const softmax_block *block) {
+    vf32 shifted_sum = {0};
     for (int c = 0; c < kind.classes; c++)
-        shifted_sum = f32_fma(f32_splat(term->class_weight[c]), f32_load(logits_of(at, c)) - largest, shifted_sum);
-    vf32 smooth = f32_fma(f32_splat(term->class_weight_sum), block->lse, -shifted_sum);
-    return f32_fma(f32_splat(term->smoothing), smooth, loss);
+        shifted_sum =
+            f32_fma(f32_splat(term->class_weight[c]), f32_load(logits_of(at, c)) - block->largest, shifted_sum);
+    return f32_fma(f32_splat(term->class_weight_sum), block->lse, -shifted_sum);
 }
 
-LANES_INLINE void total_cross_entropy_weight(const pointwise_formula *term, int k, int classes,
-                                             const block_labels *labels, vf32 weight, softmax_sums *sums) {
-    vf32 own = term->plain ? weight : by_label(labels, term->class_weight, classes) * weight;
-    add_limited(&sums->weight[k], own, &sums->beyond);
+LANES_INLINE vf32 dense_loss(const pointwise_formula *term, softmax_kind kind, const run *at,
+                             const block_labels *labels, const softmax_block *block) {
+    vf32 loss = {0};
+    for (int c = 0; c < kind.classes; c++) {
+        vf32 g = dense_target(at, labels, c);
+        vf32 added = f32_fma(term->target_factor[c] * g, class_curve(term, at, block, c).value, loss);
+        loss = f32_select(g > 0, added, loss);
+    }
+    return loss;
 }
 
-LANES_INLINE void total_cross_entropy(const formula *f, softmax_kind kind, const run *at, const block_labels *labels,
-                                      const softmax_block *block, softmax_sums *sums) {
+LANES_INLINE vf32 per_channel_loss(const pointwise_formula *term, softmax_kind kind, const run *at,
+                                   const block_labels *labels) {
+    vf32 loss = {0};
+    for (int c = 0; c < kind.classes; c++) {
+        channel_values x = sigmoid_of(f32_load(logits_of(at, c)), target_of(kind, at, labels, c));
+        run channel = {.channel = c};
+        vf32 own = pointwise_loss(0, term, &channel, &x);
+        loss = term->has_class_weights ? f32_fma(f32_splat(term->class_weight[c]), own, loss) : loss + own;
+    }
+    return loss;
+}
+
+// A term's loss, without the voxel weight.
+LANES_INLINE vf32 softmax_loss(const pointwise_formula *term, softmax_kind kind, const run *at,
+                               const block_labels *labels, const softmax_block *block) {
+    if (kind.plain) return block->lse - block->target_shifted;
+    if (term->per_channel) return per_channel_loss(term, kind, at, labels);
+    vf32 loss;
+    if (kind.soft) {
+        loss = dense_loss(term, kind, at, labels, block);
+    } else {
+        loss = label_curve(term, kind, labels, block).value;
+        if (!term->plain) loss = by_label(labels, term->target_factor, kind.classes) * loss;
+    }
+    if (term->smoothing == 0) return loss;
+    return f32_fma(f32_splat(term->smoothing), smooth_loss(term, kind, at, block), loss);
+}
+
+// A term's weight. Without voxel weights, those of labels and of per-channel terms come from counts.
+LANES_INLINE void total_softmax_weight(const formula *f, const pointwise_formula *term, int k, int soft, const run *at,
+                                       const block_labels *labels, vf32 weight, softmax_sums *sums) {
+    if (!at->weights && (!soft || term->per_channel)) return;
+    vf32 own = f32_splat(1);
+    if (term->per_channel) {
+        own = f32_splat(term->class_weight_sum);
+    } else if (soft) {
+        own = f32_splat(0);
+        for (int c = 0; c < f->classes; c++)
+            own = f32_fma(f32_splat(term->class_weight[c]), dense_target(at, labels, c), own);
+    } else if (term->has_class_weights) {
+        own = by_label(labels, term->class_weight, f->classes);
+    }
+    add_limited(&sums->weight[k], own * weight, &sums->beyond);
+}
+
+LANES_INLINE void total_pointwise(const formula *f, softmax_kind kind, const run *at, const block_labels *labels,
+                                  const softmax_block *block, softmax_sums *sums) {
     for (int k = 0; k < f->pointwise_count; k++) {
         const pointwise_formula *term = &f->pointwise[k];
-        vf32 loss = cross_entropy_loss(term, kind, at, labels, block) * block->weight;
+        vf32 loss = softmax_loss(term, kind, at, labels, block) * block->weight;
         add_limited(&sums->loss[k], f32_keep(labels->valid, loss), &sums->beyond);
-        if (at->weights) total_cross_entropy_weight(term, k, kind.classes, labels, block->weight, sums);
+        if (!kind.plain) total_softmax_weight(f, term, k, kind.soft, at, labels, block->weight, sums);
     }
 }
 
 // --------------------------------------------------------------------------------------------------- gradient ----
 
-// A cross-entropy term's derivative by the logit of class c, without its coefficient and voxel weight.
-LANES_INLINE vf32 cross_entropy_slope(const pointwise_formula *term, int classes, const block_labels *labels, int c,
-                                      vf32 p, vf32 deviation) {
-    if (term->plain) return deviation;
-    vf32 slope = by_label(labels, term->target_factor, classes) * deviation;
-    vf32 smooth = f32_fma(f32_splat(term->class_weight_sum), p, f32_splat(-term->class_weight[c]));
-    return f32_fma(f32_splat(term->smoothing), smooth, slope);
+// The smoothing of all terms together (arithmetic 4.3).
+typedef struct smoothing {
+    float all;        // M
+    const float *own; // M_c
+} smoothing;
+
+static inline smoothing gather_smoothing(const formula *f, const run_coefficients *k, float *own) {
+    smoothing s = {0, own};
+    for (int c = 0; c < f->classes; c++) own[c] = 0;
+    for (int i = 0; i < f->pointwise_count; i++) {
+        const pointwise_formula *term = &f->pointwise[i];
+        if (term->smoothing == 0) continue;
+        s.all = one_fma(k->pointwise[i], term->smoothing * term->class_weight_sum, s.all);
+        for (int c = 0; c < f->classes; c++)
+            own[c] = one_fma(k->pointwise[i], term->smoothing * term->class_weight[c], own[c]);
+    }
+    return s;
+}
+
+// K v of a term.
+LANES_INLINE vf32 voxel_factor(const run_coefficients *k, int i, const block_labels *labels,
+                               const softmax_block *block) {
+    return f32_keep(labels->valid, k->pointwise[i] * block->weight);
+}
+
+// S: what all pointwise terms together make of the label's likelihood.
+LANES_INLINE vf32 label_share(const formula *f, softmax_kind kind, const run_coefficients *k,
+                              const block_labels *labels, const softmax_block *block) {
+    vf32 share = {0};
+    for (int i = 0; i < f->pointwise_count; i++) {
+        const pointwise_formula *term = &f->pointwise[i];
+        if (!kind.plain && term->per_channel) continue;
+        vf32 slope = f32_splat(1);
+        if (!kind.plain && !term->plain) {
+            slope = label_curve(term, kind, labels, block).slope;
+            slope = by_label(labels, term->target_factor, kind.classes) * slope;
+        }
+        share = f32_fma(voxel_factor(k, i, labels, block), slope, share);
+    }
+    return share;
+}
+
+// S_c of dense targets; gives back their sum, T, and that of the classes whose exponential is below 1, O.
+LANES_INLINE vf32 dense_shares(const formula *f, softmax_kind kind, const run *at, const run_coefficients *k,
+                               const block_labels *labels, softmax_block *block, vf32 *others) {
+    vf32 sum = {0};
+    *others = f32_splat(0);
+    for (int c = 0; c < kind.classes; c++) {
+        vf32 g = dense_target(at, labels, c), share = {0};
+        for (int i = 0; i < f->pointwise_count; i++) {
+            const pointwise_formula *term = &f->pointwise[i];
+            if (term->per_channel) continue;
+            vf32 slope = (term->target_factor[c] * g) * class_curve(term, at, block, c).slope;
+            share = f32_fma(voxel_factor(k, i, labels, block), slope, share);
+        }
+        block->share[c] = f32_keep(g > 0, share);
+        sum += block->share[c];
+        *others += f32_keep(block->exponential[c] < 1, block->share[c]);
+    }
+    return sum;
+}
+
+// An exponent makes a confident class's share so large that the others' would be lost in a difference.
+LANES_INLINE vf32 dense_slope(const softmax_block *block, int c, vf32 p, vf32 sum, vf32 others) {
+    vf32 confident = f32_fma(-sum, block->rest * block->reciprocal, others);
+    vi32 top = (block->exponential[c] == 1) & (block->reciprocal > 0.5f);
+    return f32_select(top, confident, f32_fma(sum, p, -block->share[c]));
+}
+
+LANES_INLINE vf32 per_channel_slope(const formula *f, softmax_kind kind, const run *at, const run_coefficients *k,
+                                    const block_labels *labels, const softmax_block *block, int c, vf32 slope) {
+    channel_values x = sigmoid_of(f32_load(logits_of(at, c)), target_of(kind, at, labels, c));
+    run channel = {.channel = c};
+    for (int i = 0; i < f->pointwise_count; i++) {
+        const pointwise_formula *term = &f->pointwise[i];
+        if (!term->per_channel) continue;
+        vf32 own = pointwise_slope(0, term, &channel, &x);
+        if (term->has_class_weights) own = f32_splat(term->class_weight[c]) * own;
+        slope = f32_fma(voxel_factor(k, i, labels, block), own, slope);
+    }
+    return slope;
 }
 
 // q_c
-LANES_INLINE vf32 region_slope(softmax_kind kind, const run_coefficients *k, const block_labels *labels, int c,
-                               vf32 p) {
-    vf32 picked = by_class(labels, c, k->target[c] + k->constant[c], k->constant[c]);
+LANES_INLINE vf32 region_slope(softmax_kind kind, const run *at, const run_coefficients *k, const block_labels *labels,
+                               int c, vf32 p) {
+    vf32 picked;
+    if (kind.soft)
+        picked = f32_fma(f32_splat(k->target[c]), dense_target(at, labels, c), f32_splat(k->constant[c]));
+    else
+        picked = by_class(labels, c, k->target[c] + k->constant[c], k->constant[c]);
     return kind.squares ? f32_fma(f32_splat(k->probability[c]), p, picked) : picked;
 }
 
 // `top` and `dot`: relative to the most probable class nothing cancels where the network is sure.
-LANES_INLINE vf32 region_dot(softmax_kind kind, const run_coefficients *k, const block_labels *labels,
+LANES_INLINE vf32 region_dot(softmax_kind kind, const run *at, const run_coefficients *k, const block_labels *labels,
                              const softmax_block *block, vf32 *top) {
     *top = f32_splat(0);
     for (int c = 0; c < kind.classes; c++) {
-        vf32 slope = region_slope(kind, k, labels, c, probability_of(block, c));
+        vf32 slope = region_slope(kind, at, k, labels, c, probability_of(block, c));
         *top = f32_select(block->exponential[c] < 1, *top, slope);
     }
     vf32 dot = {0};
     for (int c = 0; c < kind.classes; c++) {
         vf32 p = probability_of(block, c);
-        dot = f32_fma(p, region_slope(kind, k, labels, c, p) - *top, dot);
+        dot = f32_fma(p, region_slope(kind, at, k, labels, c, p) - *top, dot);
     }
     return dot;
 }
 
 LANES_INLINE void write_gradient(const formula *f, softmax_kind kind, const run *at, const run_coefficients *k,
-                                 const block_labels *labels, const softmax_block *block) {
-    vf32 top, dot, target_deviation, factor[CLOSS_MAX_TERMS];
-    if (kind.wants & WANTS_REGION) dot = region_dot(kind, k, labels, block, &top);
-    if (kind.wants & WANTS_CROSS_ENTROPY) {
-        target_deviation = f32_select(block->target_exponential < 1, block->target_exponential * block->reciprocal - 1,
-                                      -block->rest * block->reciprocal);
-        for (int i = 0; i < f->pointwise_count; i++)
-            factor[i] = f32_keep(labels->valid, k->pointwise[i] * block->weight);
-    }
+                                 const smoothing *smooth, const block_labels *labels, softmax_block *block) {
+    vf32 top, dot, share, others;
+    int pointwise = kind.wants & WANTS_POINTWISE, classwise = pointwise && (kind.plain || f->classwise);
+    if (kind.wants & WANTS_REGION) dot = region_dot(kind, at, k, labels, block, &top);
+    if (classwise)
+        share =
+            kind.soft ? dense_shares(f, kind, at, k, labels, block, &others) : label_share(f, kind, k, labels, block);
     for (int c = 0; c < kind.classes; c++) {
         vf32 p = probability_of(block, c);
         vf32 slope = {0};
-        if (kind.wants & WANTS_CROSS_ENTROPY) {
-            vf32 deviation = f32_select(of_class(labels, c), target_deviation, p);
-            for (int i = 0; i < f->pointwise_count; i++)
-                slope = f32_fma(factor[i], cross_entropy_slope(&f->pointwise[i], kind.classes, labels, c, p, deviation),
-                                slope);
+        if (pointwise) {
+            if (classwise && kind.soft)
+                slope = dense_slope(block, c, p, share, others);
+            else if (classwise)
+                slope = share * pick_by_class(labels, c, block->target_deviation, p);
+            if (!kind.plain && f->smooths)
+                slope = f32_fma(block->weight, f32_fma(f32_splat(smooth->all), p, f32_splat(-smooth->own[c])), slope);
+            if (!kind.plain && f->per_channel) slope = per_channel_slope(f, kind, at, k, labels, block, c, slope);
         }
-        if (kind.wants & WANTS_REGION) slope = f32_fma(p, (region_slope(kind, k, labels, c, p) - top) - dot, slope);
+        if (kind.wants & WANTS_REGION) slope = f32_fma(p, (region_slope(kind, at, k, labels, c, p) - top) - dot, slope);
         store_gradient(at->gradient + c * at->class_stride, slope, at->store);
     }
 }
@@ -249,68 +423,76 @@ LANES_INLINE void write_gradient(const formula *f, softmax_kind kind, const run 
 // ------------------------------------------------------------------------------------------------------ walks ----
 
 LANES_INLINE void softmax_one_block(const formula *f, softmax_kind kind, const run *at, const run_coefficients *k,
-                                    const block_labels *labels, softmax_block *block, softmax_sums *sums) {
-    exponentiate(kind, at, labels, block, &sums->not_finite);
+                                    const smoothing *smooth, const block_labels *labels, softmax_block *block,
+                                    softmax_sums *sums) {
+    exponentiate(f, kind, at, labels, block, &sums->not_finite);
     if (kind.mode & MODE_TOTALS) {
         if (kind.wants & WANTS_REGION)
-            total_region(kind, labels, block, sums);
-        else if (f->counts)
+            total_region(kind, at, labels, block, sums);
+        else if (f->counts && !kind.soft)
             count_labels(kind.classes, labels, sums);
-        if (kind.wants & WANTS_CROSS_ENTROPY) total_cross_entropy(f, kind, at, labels, block, sums);
+        if (kind.wants & WANTS_POINTWISE) total_pointwise(f, kind, at, labels, block, sums);
         sums->blocks++;
     }
-    if (kind.mode & MODE_GRADIENT) write_gradient(f, kind, at, k, labels, block);
+    if (kind.mode & MODE_GRADIENT) write_gradient(f, kind, at, k, smooth, labels, block);
 }
 
 // Any run.
 LANES_INLINE void softmax_blocks(const formula *f, softmax_kind kind, const run *whole, const run_coefficients *k,
-                                 softmax_sums *sums) {
-    softmax_block block;
+                                 const smoothing *smooth, softmax_sums *sums) {
+    if (whole->voxels == 0) return;
+    vf32 exponentials[kind.classes], shares[kind.soft ? kind.classes : 1];
+    softmax_block block = {.exponential = exponentials, .share = shares};
     FOR_EACH_BLOCK(whole, at, kind.classes, {
-        block_labels labels = mixed_labels(decode_labels(f, &at, kind.classes, &sums->bad));
+        block_labels labels = kind.soft ? check_dense_targets(f, &at, &sums->bad)
+                                        : mixed_labels(decode_labels(f, &at, kind.classes, &sums->bad));
         sums->valid -= labels.valid;
-        if (kind.wants & WANTS_CROSS_ENTROPY || at.weights)
-            block.weight = decode_weights(&at, labels.valid, &sums->bad);
-        softmax_one_block(f, kind, &at, k, &labels, &block, sums);
+        if (kind.wants & WANTS_POINTWISE || at.weights) block.weight = decode_weights(&at, labels.valid, &sums->bad);
+        softmax_one_block(f, kind, &at, k, smooth, &labels, &block, sums);
     });
 }
 
-// The formula of one plain cross entropy (if there is a cross entropy at all) with its choices as constants.
+// The formula of one plain cross entropy (if there is a pointwise term at all) with its choices as constants.
 LANES_INLINE formula plain_formula(const formula *f, softmax_kind kind) {
-    formula plain = {.counts = f->region, .pointwise_count = kind.wants & WANTS_CROSS_ENTROPY ? 1 : 0};
+    formula plain = {
+        .classes = kind.classes, .counts = f->region, .pointwise_count = kind.wants & WANTS_POINTWISE ? 1 : 0};
     plain.pointwise[0] = (pointwise_formula){.kind = CLOSS_CROSS_ENTROPY, .plain = 1};
     return plain;
 }
 
 // A block of one label, the most common; of several; and, the least common, of some that do not count.
 LANES_INLINE void simple_softmax_block(const formula *f, softmax_kind kind, const run *at, vu8 each, vu8 ignored,
-                                       const run_coefficients *k, softmax_block *block, softmax_sums *sums) {
+                                       const run_coefficients *k, const smoothing *smooth, softmax_block *block,
+                                       softmax_sums *sums) {
     if (byte_bits(ignored)) {
         vi32 counted = ~(__builtin_convertvector(ignored, vi32) != 0);
         block_labels labels = mixed_labels(i32_select(counted, __builtin_convertvector(each, vi32), i32_splat(-1)));
         if (kind.mode & MODE_TOTALS) sums->valid += ~counted; // the others are taken to count
         block->weight = f32_keep(counted, f32_splat(1));
-        softmax_one_block(f, kind, at, k, &labels, block, sums);
+        softmax_one_block(f, kind, at, k, smooth, &labels, block, sums);
         return;
     }
     block->weight = f32_splat(1);
     if (__builtin_reduce_and(each == each[0]) && each[0] < kind.classes) {
         block_labels labels = uniform_labels(each[0]);
-        if (kind.mode & MODE_TOTALS) sums->uniform_blocks[labels.one]++;
-        softmax_one_block(f, kind, at, k, &labels, block, sums);
+        if (kind.mode & MODE_TOTALS) sums->of[labels.one].uniform_blocks++;
+        softmax_one_block(f, kind, at, k, smooth, &labels, block, sums);
     } else {
         block_labels labels = {.each = __builtin_convertvector(each, vi32), .valid = i32_splat(-1)};
-        softmax_one_block(f, kind, at, k, &labels, block, sums);
+        softmax_one_block(f, kind, at, k, smooth, &labels, block, sums);
     }
 }
 
 // The whole blocks of a simple run; gives back how many voxels that was.
 LANES_INLINE int64_t simple_softmax_blocks(const formula *f, softmax_kind kind, const run *whole,
-                                           const run_coefficients *k, softmax_sums *sums) {
-    const formula plain = plain_formula(f, kind);
+                                           const run_coefficients *k, const smoothing *smooth, softmax_sums *sums) {
+    formula plain;
+    if (kind.plain) plain = plain_formula(f, kind);
+    const formula *own = kind.plain ? &plain : f;
     const int ignores = f->has_ignore_index && f->ignore_index == (uint8_t)f->ignore_index;
     const uint8_t ignore = (uint8_t)f->ignore_index;
-    softmax_block block;
+    vf32 few[FEW_CLASSES], many[kind.classes > FEW_CLASSES ? kind.classes : 1];
+    softmax_block block = {.exponential = kind.classes > FEW_CLASSES ? many : few};
     int64_t offset = 0;
     for (; offset + BLOCK_VOXELS <= whole->voxels; offset += BLOCK_VOXELS) {
         run at = simple_block(whole, offset);
@@ -318,7 +500,7 @@ LANES_INLINE int64_t simple_softmax_blocks(const formula *f, softmax_kind kind, 
         if (ignores) ignored = (vu8)(each == ignore);
         if (kind.mode & MODE_TOTALS)
             sums->largest_label = __builtin_elementwise_max(each & ~ignored, sums->largest_label);
-        simple_softmax_block(&plain, kind, &at, each, ignored, k, &block, sums);
+        simple_softmax_block(own, kind, &at, each, ignored, k, smooth, &block, sums);
     }
     if (kind.mode & MODE_TOTALS) {
         sums->valid += (int32_t)(offset / BLOCK_VOXELS);
@@ -327,45 +509,51 @@ LANES_INLINE int64_t simple_softmax_blocks(const formula *f, softmax_kind kind, 
     return offset;
 }
 
-// Whether the walk for simple runs knows all that the formula asks for.
+// Whether the copies for plain losses know all that the formula asks for.
 LANES_INLINE int is_plain(const formula *f) {
-    return !f->squares && (f->pointwise_count == 0 || (f->pointwise_count == 1 && f->pointwise[0].plain));
+    const pointwise_formula *term = &f->pointwise[0];
+    if (f->squares || f->pointwise_count > 1) return 0;
+    return f->pointwise_count == 0 || (term->kind == CLOSS_CROSS_ENTROPY && term->plain);
 }
 
-// Simple runs have copies of the walk with the class count fixed, where the compiler makes the most of it.
+// Simple runs of plain losses have copies of the walk with the class count fixed, where the compiler makes the most of
+// it. Other losses have one for simple runs.
 LANES_INLINE int64_t simple_by_classes(const formula *f, int wants, int mode, const run *whole,
-                                       const run_coefficients *k, softmax_sums *sums) {
-    if (!is_plain(f) || !is_simple(whole)) return 0;
+                                       const run_coefficients *k, const smoothing *smooth, softmax_sums *sums) {
+    if (!is_simple(whole) || whole->target != CLOSS_LABELS_U8 || whole->voxels < BLOCK_VOXELS) return 0;
+    if (!is_plain(f))
+        return simple_softmax_blocks(f, (softmax_kind){f->classes, wants, mode, f->squares, 0, 0}, whole, k, smooth,
+                                     sums);
     switch (f->classes) {
-    case 2: return simple_softmax_blocks(f, (softmax_kind){2, wants, mode, 0}, whole, k, sums);
-    case 3: return simple_softmax_blocks(f, (softmax_kind){3, wants, mode, 0}, whole, k, sums);
-    case 4: return simple_softmax_blocks(f, (softmax_kind){4, wants, mode, 0}, whole, k, sums);
-    default: return simple_softmax_blocks(f, (softmax_kind){f->classes, wants, mode, 0}, whole, k, sums);
+    case 2: return simple_softmax_blocks(f, (softmax_kind){2, wants, mode, 0, 1, 0}, whole, k, smooth, sums);
+    case 3: return simple_softmax_blocks(f, (softmax_kind){3, wants, mode, 0, 1, 0}, whole, k, smooth, sums);
+    case 4: return simple_softmax_blocks(f, (softmax_kind){4, wants, mode, 0, 1, 0}, whole, k, smooth, sums);
+    default: return simple_softmax_blocks(f, (softmax_kind){f->classes, wants, mode, 0, 1, 0}, whole, k, smooth, sums);
     }
 }
 
 LANES_INLINE void softmax_by_classes(const formula *f, int wants, int mode, const run *whole, const run_coefficients *k,
-                                     softmax_sums *sums) {
-    run rest = run_from(whole, simple_by_classes(f, wants, mode, whole, k, sums));
-    softmax_blocks(f, (softmax_kind){f->classes, wants, mode, f->squares}, &rest, k, sums);
+                                     const smoothing *smooth, softmax_sums *sums) {
+    run rest = run_from(whole, simple_by_classes(f, wants, mode, whole, k, smooth, sums));
+    if (target_is_dense(whole->target))
+        softmax_blocks(f, (softmax_kind){f->classes, wants, mode, f->squares, 0, 1}, &rest, k, smooth, sums);
+    else
+        softmax_blocks(f, (softmax_kind){f->classes, wants, mode, f->squares, 0, 0}, &rest, k, smooth, sums);
 }
 
 LANES_INLINE void softmax_by_families(const formula *f, int mode, const run *whole, const run_coefficients *k,
-                                      softmax_sums *sums) {
+                                      const smoothing *smooth, softmax_sums *sums) {
     if (!f->pointwise_count)
-        softmax_by_classes(f, WANTS_REGION, mode, whole, k, sums);
+        softmax_by_classes(f, WANTS_REGION, mode, whole, k, smooth, sums);
     else if (!f->region)
-        softmax_by_classes(f, WANTS_CROSS_ENTROPY, mode, whole, k, sums);
+        softmax_by_classes(f, WANTS_POINTWISE, mode, whole, k, smooth, sums);
     else
-        softmax_by_classes(f, WANTS_REGION | WANTS_CROSS_ENTROPY, mode, whole, k, sums);
+        softmax_by_classes(f, WANTS_REGION | WANTS_POINTWISE, mode, whole, k, smooth, sums);
 }
 
-static void clear_softmax_sums(const formula *f, softmax_sums *sums) {
-    for (int c = 0; c < f->classes; c++) {
-        sums->product[c] = sums->probability[c] = sums->square[c] = (u64x16){0};
-        sums->product_blocks[c] = sums->uniform_blocks[c] = 0;
-        sums->count[c] = (vi32){0};
-    }
+static void clear_softmax_sums(const formula *f, softmax_class *classes, softmax_sums *sums) {
+    memset(classes, 0, (size_t)f->classes * sizeof *classes);
+    sums->of = classes;
     for (int k = 0; k < f->pointwise_count; k++) sums->loss[k] = sums->weight[k] = (u64x16){0};
     sums->valid = sums->bad = (vi32){0};
     sums->beyond = (i32x16){0};
@@ -377,39 +565,51 @@ static void clear_softmax_sums(const formula *f, softmax_sums *sums) {
 static fault finish_softmax_sums(const formula *f, const run *whole, const softmax_sums *sums, run_sums *out) {
     if (i32_any(sums->bad | ~(sums->not_finite == 0)) || any_beyond(sums->beyond)) return FAULT_FOUND;
     int64_t blocks = sums->blocks;
+    int soft = out->soft = target_is_dense(whole->target);
     out->valid = count_total(sums->valid);
     for (int k = 0; k < f->pointwise_count; k++) {
         out->loss[k] = exact_total(sums->loss[k], LOSS_ANCHOR, blocks);
-        if (whole->weights) out->weight[k] = exact_total(sums->weight[k], LOSS_ANCHOR, blocks);
+        if (whole->weights || (soft && !f->pointwise[k].per_channel))
+            out->weight[k] = exact_total(sums->weight[k], LOSS_ANCHOR, blocks);
     }
     for (int c = 0; c < f->classes; c++) {
         class_sums *s = &out->classes[c];
-        if (f->counts) s->count = count_total(sums->count[c]) + sums->uniform_blocks[c] * BLOCK_VOXELS;
+        const softmax_class *from = &sums->of[c];
+        s->count = count_total(from->count) + from->uniform_blocks * BLOCK_VOXELS;
         if (!f->region) continue;
-        s->product = exact_total(sums->product[c], PROBABILITY_ANCHOR, sums->product_blocks[c]);
-        s->probability = exact_total(sums->probability[c], PROBABILITY_ANCHOR, blocks);
-        s->square = f->squares ? exact_total(sums->square[c], PROBABILITY_ANCHOR, blocks) : 0;
+        s->product = exact_total(from->product, PROBABILITY_ANCHOR, from->product_blocks);
+        s->probability = exact_total(from->probability, PROBABILITY_ANCHOR, blocks);
+        s->square = f->squares ? exact_total(from->square, PROBABILITY_ANCHOR, blocks) : 0;
+        if (whole->target != CLOSS_DENSE_F32) continue;
+        s->target = exact_total(from->target, PROBABILITY_ANCHOR, blocks);
+        s->target_square = f->squares ? exact_total(from->target_square, PROBABILITY_ANCHOR, blocks) : 0;
     }
     return FAULT_NONE;
 }
 
 static fault softmax_totals(const formula *f, const run *whole, run_sums *out) {
+    softmax_class classes[f->classes];
     softmax_sums sums;
-    clear_softmax_sums(f, &sums);
-    softmax_by_families(f, MODE_TOTALS, whole, 0, &sums);
+    clear_softmax_sums(f, classes, &sums);
+    softmax_by_families(f, MODE_TOTALS, whole, 0, 0, &sums);
     return finish_softmax_sums(f, whole, &sums, out);
 }
 
 static void softmax_gradient(const formula *f, const run *whole, const run_coefficients *k) {
+    float own[f->classes];
+    smoothing smooth = gather_smoothing(f, k, own);
     softmax_sums unused;
     unused.bad = unused.valid = (vi32){0};
-    softmax_by_families(f, MODE_GRADIENT, whole, k, &unused);
+    softmax_by_families(f, MODE_GRADIENT, whole, k, &smooth, &unused);
 }
 
 static fault softmax_totals_and_gradient(const formula *f, const run *whole, const run_coefficients *k, run_sums *out) {
+    softmax_class classes[f->classes];
+    float own[f->classes];
+    smoothing smooth = gather_smoothing(f, k, own);
     softmax_sums sums;
-    clear_softmax_sums(f, &sums);
-    softmax_by_classes(f, WANTS_CROSS_ENTROPY, MODE_TOTALS | MODE_GRADIENT, whole, k, &sums);
+    clear_softmax_sums(f, classes, &sums);
+    softmax_by_classes(f, WANTS_POINTWISE, MODE_TOTALS | MODE_GRADIENT, whole, k, &smooth, &sums);
     return finish_softmax_sums(f, whole, &sums, out);
 }
 

@@ -35,18 +35,20 @@ LANES_INLINE vf32 survey_weights(const run *at, vi32 valid, survey_state *state)
 }
 
 LANES_INLINE void survey_softmax_block(const formula *f, const run *at, softmax_sums *sums, survey_state *state) {
-    block_labels labels = mixed_labels(decode_labels(f, at, f->classes, &state->bad));
+    int soft = target_is_dense(at->target);
+    block_labels labels =
+        soft ? check_dense_targets(f, at, &state->bad) : mixed_labels(decode_labels(f, at, f->classes, &state->bad));
     sums->valid -= labels.valid;
-    if (f->counts) count_labels(f->classes, &labels, sums);
-    if (!at->weights) return;
-    vf32 weight = survey_weights(at, labels.valid, state);
+    if (f->counts && !soft) count_labels(f->classes, &labels, sums);
+    vf32 weight = at->weights ? survey_weights(at, labels.valid, state) : f32_keep(labels.valid, f32_splat(1));
     for (int k = 0; k < f->pointwise_count; k++)
-        total_cross_entropy_weight(&f->pointwise[k], k, f->classes, &labels, weight, sums);
+        total_softmax_weight(f, &f->pointwise[k], k, soft, at, &labels, weight, sums);
 }
 
 static fault survey_softmax(const formula *f, const run *whole, int with_logits, survey_state *state, run_sums *out) {
+    softmax_class classes[f->classes];
     softmax_sums sums;
-    clear_softmax_sums(f, &sums);
+    clear_softmax_sums(f, classes, &sums);
     FOR_EACH_BLOCK(whole, at, f->classes, {
         survey_softmax_block(f, &at, &sums, state);
         if (with_logits) survey_logits(f, &at, f->classes, state);

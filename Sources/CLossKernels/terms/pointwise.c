@@ -22,6 +22,12 @@ static int64_t quanta_of(float weight) {
 
 // The weight of a run without voxel weights, from counts.
 static __int128 counted_weight(const closs_plan *plan, const pointwise_formula *term, const run_sums *sums) {
+    if (term->per_channel) {
+        __int128 all = 0;
+        for (int64_t c = 0; c < plan->shape.classes; c++)
+            all += quanta_of(term->has_class_weights ? term->class_weight[c] : 1);
+        return all * sums->valid;
+    }
     if (!term->has_class_weights) return wide_from_count(sums->valid, LOSS_QUANTUM);
     __int128 weight = 0;
     for (int64_t c = 0; c < plan->shape.classes; c++)
@@ -33,8 +39,9 @@ void pointwise_add(const closs_plan *plan, int64_t row, int with_weights, const 
     for (int k = 0; k < plan->formula.pointwise_count; k++) {
         int64_t *words = words_of(plan, totals, k, row);
         wide_add_shared(words, sums->loss[k]);
-        wide_add_shared(words + 2,
-                        with_weights ? sums->weight[k] : counted_weight(plan, &plan->formula.pointwise[k], sums));
+        const pointwise_formula *term = &plan->formula.pointwise[k];
+        int summed = with_weights || (sums->soft && !term->per_channel);
+        wide_add_shared(words + 2, summed ? sums->weight[k] : counted_weight(plan, term, sums));
     }
     wide_add_shared(totals + plan->totals.valid, sums->valid);
 }
@@ -67,9 +74,11 @@ static void divisor_of(const closs_term *term, closs_divisor *divisor, double *v
 }
 
 // The factors of a term's rows, which wait for the finish; NULL: all 1.
-static const float *row_weights(const closs_term *term) {
+static const float *row_weights(const closs_plan *plan, size_t i) {
+    const closs_term *term = &plan->terms[i];
+    if (plan->formula.activation == CLOSS_SOFTMAX) return 0; // there they are the voxels' own
     switch (term->kind) {
-    case CLOSS_CROSS_ENTROPY: return 0; // its weights are the voxels' own
+    case CLOSS_CROSS_ENTROPY: return 0;
     case CLOSS_FOCAL: return term->of.focal.class_weights;
     case CLOSS_BINARY_CROSS_ENTROPY: return term->of.binary_cross_entropy.class_weights;
     case CLOSS_LINEAR_MAP: return term->of.linear_map.class_weights;
@@ -79,7 +88,7 @@ static const float *row_weights(const closs_term *term) {
 
 // A sum over the rows of one of their totals: exact where no row has a factor.
 static double sum_of_rows(const closs_plan *plan, size_t term, const int64_t *totals, int word) {
-    const float *weights = row_weights(&plan->terms[term]);
+    const float *weights = row_weights(plan, term);
     __int128 exact = 0;
     double weighted = 0;
     for (int64_t row = 0; row < plan_rows_per_sample(plan); row++) {
@@ -92,12 +101,16 @@ static double sum_of_rows(const closs_plan *plan, size_t term, const int64_t *to
 
 static double divide_by(const closs_plan *plan, size_t term, const int64_t *totals) {
     closs_divisor divisor;
-    double constant, scale = plan->formula.pointwise[plan->pointwise_index[term]].weight_scale;
+    const pointwise_formula *f = &plan->formula.pointwise[plan->pointwise_index[term]];
+    double constant, scale = f->weight_scale;
+    // A per-channel term of a softmax has as many values at a voxel as there are classes.
+    int64_t values = f->per_channel ? plan->shape.classes : 1;
     divisor_of(&plan->terms[term], &divisor, &constant);
     switch (divisor) {
     case CLOSS_DIVIDE_BY_WEIGHT: return sum_of_rows(plan, term, totals, 2); // scaled like the loss
-    case CLOSS_DIVIDE_BY_VALID: return wide_double(wide_value(totals + plan->totals.valid), COUNT_QUANTUM) / scale;
-    case CLOSS_DIVIDE_BY_ALL: return (double)plan_values(plan) / scale;
+    case CLOSS_DIVIDE_BY_VALID:
+        return wide_double(wide_value(totals + plan->totals.valid) * values, COUNT_QUANTUM) / scale;
+    case CLOSS_DIVIDE_BY_ALL: return (double)(plan_values(plan) * values) / scale;
     default: return constant / scale;
     }
 }
@@ -109,7 +122,7 @@ size_t pointwise_coefficient(const closs_plan *plan, int k, int64_t row) {
 double pointwise_finish(const closs_plan *plan, size_t term, const int64_t *totals, int64_t *coefficients,
                         double *per_class) {
     int k = plan->pointwise_index[term];
-    const float *weights = row_weights(&plan->terms[term]);
+    const float *weights = row_weights(plan, term);
     double loss = sum_of_rows(plan, term, totals, 0), divisor = divide_by(plan, term, totals);
     for (int64_t row = 0; row < plan_rows_per_sample(plan); row++) {
         double weight = weights ? weights[row] : 1;
@@ -129,7 +142,8 @@ int pointwise_divisors_known(const closs_plan *plan, const closs_batch *batch) {
         closs_divisor divisor;
         double constant;
         divisor_of(&plan->terms[i], &divisor, &constant);
-        int weighted = batch->weights || plan->formula.pointwise[plan->pointwise_index[i]].has_class_weights;
+        int dense = plan->formula.activation == CLOSS_SOFTMAX && target_is_dense(batch->target);
+        int weighted = batch->weights || dense || plan->formula.pointwise[plan->pointwise_index[i]].has_class_weights;
         if (divisor == CLOSS_DIVIDE_BY_WEIGHT && (weighted || !all_count)) return 0;
         if (divisor == CLOSS_DIVIDE_BY_VALID && !all_count) return 0;
     }
@@ -140,17 +154,27 @@ void pointwise_add_known(const closs_plan *plan, int64_t *totals) {
     int64_t rows = plan_rows_per_sample(plan), values = plan->shape.samples * plan->shape.voxels;
     for (int64_t row = 0; row < rows; row++) {
         run_sums sums = {.valid = values};
-        for (int k = 0; k < plan->formula.pointwise_count; k++)
-            wide_add_shared(words_of(plan, totals, k, row) + 2, wide_from_count(values, LOSS_QUANTUM));
+        for (int k = 0; k < plan->formula.pointwise_count; k++) {
+            const pointwise_formula *term = &plan->formula.pointwise[k];
+            wide_add_shared(words_of(plan, totals, k, row) + 2, term->per_channel
+                                                                    ? counted_weight(plan, term, &sums)
+                                                                    : wide_from_count(values, LOSS_QUANTUM));
+        }
         wide_add_shared(totals + plan->totals.valid, sums.valid);
     }
 }
 
-// The largest factor that a term puts before a negative log-likelihood.
+// The largest factor that a term puts before a negative log-likelihood, of a voxel's all values.
 static double largest_factor(const closs_plan *plan, const pointwise_formula *term) {
     double largest = 1;
-    if (term->kind == CLOSS_FOCAL || is_error(term->kind) || term->plain) return largest;
-    const float *factors = term->kind == CLOSS_CROSS_ENTROPY ? term->target_factor : term->positive_weight;
+    if (is_error(term->kind)) return largest;
+    if (term->per_channel) largest = 2.0 * term->class_weight_sum + 1;
+    if (term->plain || (term->kind == CLOSS_FOCAL && (!term->target_factor || term->per_channel))) return largest;
+    const float *factors = term->kind == CLOSS_BINARY_CROSS_ENTROPY ? term->positive_weight : term->target_factor;
+    if (term->per_channel) {
+        for (int64_t c = 0; c < plan->shape.classes; c++) largest += 2.0 * factors[c];
+        return largest;
+    }
     for (int64_t c = 0; c < plan->shape.classes; c++)
         if (factors[c] > largest) largest = factors[c];
     return largest + (double)term->smoothing * term->class_weight_sum;
@@ -160,7 +184,10 @@ double pointwise_loss_bound(const closs_plan *plan, float largest_logit, float l
     double log_likelihood = plan->formula.activation == CLOSS_PROBABILITIES ? 100 : 2.0 * largest_logit + 8;
     double bound = 0;
     for (int k = 0; k < plan->formula.pointwise_count; k++) {
-        double factor = largest_factor(plan, &plan->formula.pointwise[k]);
+        const pointwise_formula *term = &plan->formula.pointwise[k];
+        double factor = largest_factor(plan, term);
+        // The power of an exponent above 1 is not worth a bound: every loss will be looked at.
+        if (term->has_exponent && term->exponent > 1) factor = 0x1p100;
         if (factor > bound) bound = factor;
     }
     double likely = bound * log_likelihood;

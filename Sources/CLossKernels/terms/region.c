@@ -24,8 +24,8 @@ void region_add(const closs_plan *plan, int64_t sample, int64_t first_class, int
         wide_add_shared(words, s->product);
         wide_add_shared(words + 2, s->probability);
         if (plan->formula.squares) wide_add_shared(words + 4, s->square);
-        wide_add_shared(words + 6, soft ? sums->target : labels);
-        if (plan->formula.squares) wide_add_shared(words + 8, soft ? sums->target_square : labels);
+        wide_add_shared(words + 6, soft ? s->target : labels);
+        if (plan->formula.squares) wide_add_shared(words + 8, soft ? s->target_square : labels);
     }
 }
 

@@ -34,8 +34,9 @@ def bce(weight=1.0, positive_weights=None, divisor="all", class_weights=None, sm
                 class_weights=class_weights, label_smoothing=smoothing)
 
 
-def focal(gamma, alpha=None, divisor="all", weight=1.0, class_weights=None):
-    return dict(kind="focal", weight=weight, gamma=gamma, alpha=alpha, divisor=divisor, class_weights=class_weights)
+def focal(gamma, alpha=None, divisor="all", weight=1.0, **more):
+    """`more`: class_weights, class_gammas, per_channel, the last two inside a softmax."""
+    return dict(kind="focal", weight=weight, gamma=gamma, alpha=alpha, divisor=divisor, **more)
 
 
 def dice(nr=0.0, dr=0.0, scope="sample", squared=False, background=True, class_weights=None, weight=1.0):
@@ -105,6 +106,7 @@ softmax("pytorch/ce_weight_ignore_smoothing", "softmax", ce(class_weights=W4, sm
         ignore=255)
 softmax("pytorch/ce_sum", "softmax_many", ce(divisor=1))
 softmax("pytorch/ce_none_volume", "volume", ce(divisor=1), note="output summed")
+softmax("pytorch/ce_soft_targets", "softmax_soft", ce(divisor="valid"), target="targets_soft", kind="floats")
 sigmoid("pytorch/bce_logits_mean", "binary", bce())
 sigmoid("pytorch/bce_logits_pos_weight", "multilabel", bce(positive_weights=[1, 3, 0.25]))
 sigmoid("pytorch/bce_logits_soft_none", "multilabel", bce(divisor=1), target="targets_soft", kind="floats",
@@ -122,6 +124,11 @@ softmax("kornia/dice_macro", "softmax_many", dice(0, 1e-8, class_weights=[1] * 7
         note="the original's mean is over present classes: the absent class 7 has weight 0, scale 11/10")
 softmax("kornia/dice_all_background", "softmax_background", dice(0, 1e-8, class_weights=[1, 0, 0]), scale=3.0,
         note="the original's mean is over present classes: only class 0 has a weight, scale 3")
+softmax("kornia/focal_mean", "softmax", focal(2, 0.25, 1768), note="2 * 4 * 221 values; class 0 has 1 - alpha")
+softmax("kornia/focal_gamma05", "softmax", focal(0.5, None, 1))
+softmax("kornia/focal_none", "volume", focal(3.7, 0.25, 1), note="output summed")
+softmax("kornia/focal_weight_ignore", "softmax", focal(1, None, 1768, class_weights=W4), target="labels_ignore",
+        ignore=255)
 sigmoid("kornia/binary_focal", "binary", focal(2, 0.25), kind="bytes")
 sigmoid("kornia/binary_focal_pos_weight_ignore", "binary", focal(3.7, 0.4), target="targets_ignore", ignore=255,
         scale=1.25, note="positives 0.25 * 2, negatives 0.75: 1.25 times alpha 0.4; ignored values count in the mean")
@@ -143,6 +150,9 @@ sigmoid("smp/focal_multiclass", "softmax", focal(2), target="labels")
 sigmoid("smp/focal_multiclass_ignore_weights", "softmax", focal(1, None, "weight"), classes=1, samples=8,
         target="derived/softmax_one_hot_ignore", kind="bytes", ignore=255, weights="derived/softmax_smp_weights",
         note="channels taken as samples, class weights as voxel weights, their sum as the divisor")
+softmax("smp/focal_multiclass", "softmax", focal(2, per_channel=True), suffix="/softmax")
+softmax("smp/focal_multiclass_ignore_weights", "softmax", focal(1, None, "weight", class_weights=W4, per_channel=True),
+        target="labels_ignore", ignore=255, suffix="/softmax")
 sigmoid("smp/focal_multilabel_gamma05", "multilabel_distinct", focal(0.5))
 sigmoid("smp/soft_bce_smooth", "binary", bce(smoothing=0.1))
 sigmoid("smp/soft_bce_pos_weight_ignore", "binary", bce(positive_weights=[3]), target="targets_ignore", ignore=255)
@@ -222,6 +232,17 @@ softmax("monai/dice_ce_weight_smoothing", "softmax",
 sigmoid("monai/dice_ce_binary", "binary", [dice(S, S), bce(positive_weights=[3])])
 softmax("monai/dice_ce_volume_sum", "volume", [dice(S, S, "batch", weight=3), ce(divisor=1)],
         note="reduction sum: Dice summed over 3 classes, cross entropy over the pixels")
+softmax("monai/dice_soft_target_product", "softmax_soft", dice(S, S), target="targets_soft", kind="floats")
+softmax("monai/dice_ce_soft_targets", "softmax_soft", [dice(S, S), ce(divisor="valid")], target="targets_soft",
+        kind="floats")
+softmax("monai/dice_focal_softmax", "softmax", [dice(S, S), focal(2, per_channel=True)])
+softmax("monai/dice_focal_nobg_weight", "softmax",
+        [dice(S, S, background=False, class_weights=[1, 1, 2, 0.5]),
+         focal(3.7, None, 1326, class_weights=[0, 1, 2, 0.5], per_channel=True)],
+        note="442 pixels of 3 foreground classes")
+softmax("monai/focal_softmax", "softmax", focal(2, 0.25, 1768), note="2 * 4 * 221 values")
+softmax("monai/focal_softmax_gamma05", "softmax_distinct", focal(0.5, None, 1768), note="2 * 4 * 221 values")
+softmax("monai/focal_softmax_none_ignore", "softmax", focal(2, None, "valid"), target="labels_ignore", ignore=255)
 sigmoid("monai/focal_sigmoid", "binary", focal(2, 0.25))
 sigmoid("monai/focal_sigmoid_gamma0", "binary", focal(0))
 sigmoid("monai/focal_sigmoid_gamma05", "binary", focal(0.5))
@@ -259,14 +280,9 @@ for level, factor in [(0, 2 / 3), (1, 1 / 3)]:
 LATER = "later family option: "
 LEFT_OUT = {
     "pytorch/ce_all_ignored": "the value is NaN by design; ours is 0 by definition, tested on its own",
-    "pytorch/ce_soft_targets": LATER + "dense targets with softmax",
     "kornia/dice_micro": LATER + "Dice over all classes together",
     "kornia/dice_micro_weight": LATER + "Dice over all classes together, weights in both sums",
     "kornia/dice_macro_weight_ignore": LATER + "mean over the classes present in each sample, weights normalised",
-    "kornia/focal_mean": LATER + "softmax focal",
-    "kornia/focal_gamma05": LATER + "softmax focal",
-    "kornia/focal_none": LATER + "softmax focal",
-    "kornia/focal_weight_ignore": LATER + "softmax focal",
     "smp/dice_binary_log_smooth": LATER + "log-Dice",
     "smp/dice_binary_all_background": LATER + "absent classes count as 0 (ours is 1 with a zero gradient)",
     "smp/dice_multiclass_log_classes": LATER + "log-Dice",
@@ -300,16 +316,9 @@ LEFT_OUT = {
     "monai/dice_multilabel_jaccard_squared": LATER + "Jaccard",
     "monai/dice_soft_label_softmax": LATER + "dense targets with softmax, L1 form of Dice",
     "monai/dice_soft_label_sigmoid": LATER + "L1 form of Dice",
-    "monai/dice_soft_target_product": LATER + "dense targets with softmax",
-    "monai/dice_ce_soft_targets": LATER + "dense targets with softmax",
-    "monai/dice_focal_softmax": LATER + "softmax Dice and sigmoid focal on one input",
-    "monai/dice_focal_nobg_weight": LATER + "softmax Dice and sigmoid focal on one input",
     "monai/focal_sigmoid_gamma1": LATER + "an alpha for each class, on positives only",
     "monai/focal_sigmoid_soft_targets": LATER + "MONAI's modulating factor, another function of soft targets",
-    "monai/focal_softmax": LATER + "softmax focal",
-    "monai/focal_softmax_gamma05": LATER + "softmax focal",
-    "monai/focal_softmax_nobg": LATER + "softmax focal",
-    "monai/focal_softmax_none_ignore": LATER + "softmax focal",
+    "monai/focal_softmax_nobg": "drops channel 0 of the logits before the softmax: a softmax of the other channels",
     "nnunet/soft_dice_clip_tp": LATER + "clipped true positives",
 }
 
@@ -383,7 +392,22 @@ def evaluate(problem, arrays):
     value, gradient = 0.0, np.zeros_like(x)
     for term in problem["terms"]:
         kind, factor = term["kind"], term["weight"]
-        if kind == "cross_entropy":
+        own = dict(p=p, logp=logp) if activation == "softmax" else {}
+        if activation == "softmax" and term.get("per_channel"):
+            e = np.exp(-np.abs(x))
+            q = np.where(x >= 0, e, 1) / (1 + e)
+            p, n0, n1 = np.where(x >= 0, 1, e) / (1 + e), np.logaddexp(0, -x), np.logaddexp(0, x)
+        if activation == "softmax" and kind == "focal" and not term.get("per_channel"):
+            gamma = np.array(term.get("class_gammas") or [term["gamma"]] * c, float).reshape(1, c, 1)
+            a = np.array(term.get("class_weights") or [1] * c, float).reshape(1, c, 1)
+            alpha = 1 if term["alpha"] is None else np.where(np.arange(c) == 0, 1 - term["alpha"], term["alpha"])
+            d = divide(term["divisor"], (w * g * a).sum(), valid[:, 0])
+            others = np.where(np.eye(c, dtype=bool)[None, :, :, None], 0, p[:, None])  # u without cancellation
+            u, k = others.sum(axis=2), w * g * a * np.reshape(alpha, (1, -1, 1))
+            # u^(gamma - 1) goes to infinity where u p does not matter
+            b = k * (u ** gamma - gamma * np.where(u > 0, np.where(u > 0, u, 1) ** (gamma - 1), 0) * p * logp)
+            loss, t = (k * u ** gamma * -logp).sum() / d, (p * b.sum(axis=1, keepdims=True) - b) / d
+        elif kind == "cross_entropy":
             a = np.array(term["class_weights"] or [1] * c, float).reshape(1, c, 1)
             s = term["label_smoothing"]
             d = divide(term["divisor"], (w * g * a).sum(), valid[:, 0])
@@ -400,7 +424,7 @@ def evaluate(problem, arrays):
             gamma, alpha = term["gamma"], term["alpha"]
             b = 1 - g
             a = np.ones_like(g) if alpha is None else alpha * g + (1 - alpha) * b
-            f = np.array(term["class_weights"] or [1] * c, float).reshape(1, c, 1)
+            f = np.array(term.get("class_weights") or [1] * c, float).reshape(1, c, 1)
             d = divide(term["divisor"], (f * w).sum(), valid)
             u, m = g * q + b * p, g * n0 + b * n1
             loss = (f * w * a * u ** gamma * m).sum() / d
@@ -454,6 +478,7 @@ def evaluate(problem, arrays):
                     part[positive], part[hard] = -q[group].ravel()[positive], p[group].ravel()[hard]
                     t[group] = (part / d / len(groups)).reshape(t[group].shape)
             t = through(t)
+        p, logp = own.get("p", p), own.get("logp")
         value += factor * loss
         gradient += factor * t
     return value, gradient

@@ -114,7 +114,8 @@ private struct Entry: Decodable {
 private struct TermEntry: Decodable {
     let kind: String
     let weight: Double
-    let class_weights, positive_weights: [Float]?
+    let class_weights, positive_weights, class_gammas: [Float]?
+    let per_channel: Bool?
     let label_smoothing: Double?
     let divisor: DivisorEntry?
     let gamma, alpha: Double?
@@ -153,7 +154,8 @@ private struct TermEntry: Decodable {
             return Term(
                 .focal(
                     gamma: try needed(gamma, "gamma"), alpha: alpha, classWeights: class_weights,
-                    divisor: try needed(divisor, "divisor").value),
+                    divisor: try needed(divisor, "divisor").value, classGammas: class_gammas,
+                    perChannel: per_channel ?? false),
                 weight: weight)
         case "dice":
             return Term(

@@ -61,9 +61,9 @@ enum Subject: CaseIterable {
     case absentClass
     /// Everything is ignored.
     case allIgnored
-    /// Values in [0, 1] for each channel; not for softmax.
+    /// Values in [0, 1] for each channel; of a softmax, distributions.
     case soft
-    /// 0, 1 or the ignore index for each channel; not for softmax.
+    /// 0, 1 or the ignore index for each channel; of a softmax, one-hot.
     case bytes
 }
 
@@ -119,7 +119,6 @@ struct Generator {
 
         var target = Problem.Target.labels(labels)
         if subject == .soft || subject == .bytes {
-            precondition(activation != .softmax)
             var dense = [Float](repeating: 0, count: logits.count)
             for n in 0..<samples {
                 for c in 0..<classes {
@@ -129,15 +128,16 @@ struct Generator {
                         var value = hard
                         if subject == .soft {
                             value = random.chance(0.3) ? hard : hard * 0.5 + random.unit() * 0.5
-                        } else if ignoring && random.chance(0.15) {
+                        } else if ignoring && activation != .softmax && random.chance(0.15) {
                             value = Float(Self.ignoreIndex)
                         }
                         dense[(n * classes + c) * voxels + i] = value
                     }
                 }
             }
+            if activation == .softmax { normalize(&dense, samples, classes, voxels) }
             target = .dense(dense, byte: subject == .bytes)
-            if subject == .bytes && ignoring { ignoreIndex = Self.ignoreIndex }
+            if subject == .bytes && ignoring && activation != .softmax { ignoreIndex = Self.ignoreIndex }
         } else if subject == .allIgnored || ignoring {
             for at in labels.indices where subject == .allIgnored || random.chance(0.15) {
                 labels[at] = Int64(Self.ignoreIndex)
@@ -153,6 +153,17 @@ struct Generator {
         if weighted { problem.weights = labels.indices.map { _ in random.chance(0.2) ? 0 : random.unit() * 3 } }
         if terms.contains(where: \.takesMaps) { problem.maps = logits.map { _ in random.normal() * 3 } }
         return problem
+    }
+
+    /// Makes the targets of each voxel add up to 1, but for the rounding.
+    private func normalize(_ dense: inout [Float], _ samples: Int, _ classes: Int, _ voxels: Int) {
+        for n in 0..<samples {
+            for i in 0..<voxels {
+                let at = (0..<classes).map { (n * classes + $0) * voxels + i }
+                let sum = at.reduce(0) { $0 + dense[$1] }
+                if sum == 0 { dense[at[0]] = 1 } else { for k in at { dense[k] /= sum } }
+            }
+        }
     }
 
     private mutating func logit(_ isRight: Bool, _ flavour: Flavour, _ activation: Problem.Activation) -> Float {
@@ -207,15 +218,28 @@ struct Generator {
     }
 
     mutating func crossEntropy(_ classes: Int) -> Term.Kind {
-        .crossEntropy(
-            classWeights: classWeights(classes), labelSmoothing: random.element(of: [0, 0, 0.1, 1]),
-            divisor: divisor())
+        let smoothing = random.element(of: [0, 0, 0.1, 1])
+        return .crossEntropy(
+            classWeights: classWeights(classes), labelSmoothing: smoothing, divisor: divisor(),
+            exponent: smoothing == 0 ? random.element(of: [0, 1, 1, 1, 0.3, 0.75]) : 1)
     }
 
-    mutating func binaryCrossEntropy(_ classes: Int) -> Term.Kind {
+    mutating func binaryCrossEntropy(_ classes: Int, perChannel: Bool = false) -> Term.Kind {
         .binaryCrossEntropy(
             positiveWeights: classWeights(classes), classWeights: classWeights(classes),
-            labelSmoothing: random.element(of: [0, 0, 0, 0.1, 1]), divisor: divisor())
+            labelSmoothing: random.element(of: [0, 0, 0, 0.1, 1]), divisor: divisor(), perChannel: perChannel)
+    }
+
+    mutating func softmaxFocal(_ classes: Int) -> Term.Kind {
+        let perChannel = random.chance(0.4)
+        let hasGammas = !perChannel && random.chance(0.3)
+        let gammas: [Float] = (0..<classes).map { _ in random.element(of: [0, 0.5, 1, 2, 2.5]) }
+        guard case .focal(let gamma, let alpha, let weights, let divisor, _, _) = focal(classes) else {
+            preconditionFailure()
+        }
+        return .focal(
+            gamma: gamma, alpha: alpha, classWeights: weights, divisor: divisor,
+            classGammas: hasGammas ? gammas : nil, perChannel: perChannel)
     }
 
     mutating func focal(_ classes: Int) -> Term.Kind {
@@ -249,7 +273,12 @@ struct Generator {
         for _ in 0...random.below(5) {
             let kind: Term.Kind
             if activation == .softmax {
-                kind = random.chance(0.5) ? crossEntropy(classes) : dice(classes)
+                switch random.below(8) {
+                case 0...2: kind = crossEntropy(classes)
+                case 3, 4: kind = softmaxFocal(classes)
+                case 5: kind = random.chance(0.5) ? binaryCrossEntropy(classes, perChannel: true) : dice(classes)
+                default: kind = dice(classes)
+                }
             } else {
                 switch random.below(balancedAllowed ? 5 : 4) {
                 case 0: kind = binaryCrossEntropy(classes)
@@ -269,8 +298,7 @@ struct Generator {
     /// A problem of any kind, small enough to be looked at from every side.
     mutating func anything(flavour: Flavour? = nil) -> Problem {
         let activation = random.element(of: Problem.Activation.allCases)
-        let subjects: [Subject] = Subject.allCases.filter { activation != .softmax || ($0 != .soft && $0 != .bytes) }
-        let subject = random.element(of: subjects)
+        let subject = random.element(of: Subject.allCases)
         let weighted = random.chance(0.4)
         let classes = activation == .softmax ? 2 + random.below(6) : 1 + random.below(5)
         return problem(

@@ -45,14 +45,18 @@ enum Library {
 
     private static func loss(_ kind: SegLossReference.Term.Kind) -> Loss {
         switch kind {
-        case .crossEntropy(let classWeights, let labelSmoothing, let divisor):
-            .crossEntropy(classWeights: classWeights, labelSmoothing: labelSmoothing, divisor: translated(divisor))
-        case .binaryCrossEntropy(let positiveWeights, let classWeights, let labelSmoothing, let divisor):
-            .binaryCrossEntropy(
-                positiveWeights: positiveWeights, classWeights: classWeights, labelSmoothing: labelSmoothing,
+        case .crossEntropy(let classWeights, let labelSmoothing, let divisor, let exponent):
+            .crossEntropy(
+                classWeights: classWeights, labelSmoothing: labelSmoothing, exponent: exponent,
                 divisor: translated(divisor))
-        case .focal(let gamma, let alpha, let classWeights, let divisor):
-            .focal(gamma: gamma, alpha: alpha, classWeights: classWeights, divisor: translated(divisor))
+        case .binaryCrossEntropy(let positiveWeights, let classWeights, let smoothing, let divisor, let perChannel):
+            .binaryCrossEntropy(
+                positiveWeights: positiveWeights, classWeights: classWeights, labelSmoothing: smoothing,
+                perChannel: perChannel, divisor: translated(divisor))
+        case .focal(let gamma, let alpha, let classWeights, let divisor, let classGammas, let perChannel):
+            .focal(
+                gamma: gamma, alpha: alpha, classWeights: classWeights, classGammas: classGammas,
+                perChannel: perChannel, divisor: translated(divisor))
         case .dice(let numerator, let denominator, let squared, let scope, let excludeBackground, let classWeights):
             .dice(
                 smooth: .separate(numerator: numerator, denominator: denominator),

@@ -195,18 +195,31 @@ private struct Formulas {
     /// The term's value; adds its weight times its derivative to `gradient` where that is wanted.
     func add(_ term: Term, to gradient: inout [Double], wanted: Bool) -> Result {
         switch term.kind {
-        case .crossEntropy(let classWeights, let smoothing, let divisor):
-            precondition(activation == .softmax && labels != nil)
-            return crossEntropy(classWeights, smoothing, divisor, term.weight, &gradient, wanted)
+        case .crossEntropy(let classWeights, let smoothing, let divisor, let exponent):
+            let plain = exponent == 0 || exponent == 1
+            return classwise(
+                classFactors(classWeights), smoothing, divisor, { _ in 1 }, term.weight, &gradient, wanted
+            ) { _, n, _ in
+                let held = max(n, 0x1p-126)
+                return plain ? (n, 1, 0) : (pow(held, exponent), exponent * pow(held, exponent - 1), 0)
+            }
 
-        case .binaryCrossEntropy(let positive, let w, let s, let divisor):
+        case .focal(let gamma, let alpha, let w, let divisor, let classGammas, false) where activation == .softmax:
+            let balance: (Int) -> Double = { c in alpha.map { c == 0 ? 1 - $0 : $0 } ?? 1 }
+            return classwise(classFactors(w), 0, divisor, balance, term.weight, &gradient, wanted) { c, n, u in
+                let gamma = classGammas.map { Double($0[c]) } ?? gamma
+                let factor = gamma == 0 ? 1 : pow(u, gamma)
+                return (factor * n, factor, gamma == 0 || u == 0 ? 0 : gamma * pow(u, gamma - 1) * n)
+            }
+
+        case .binaryCrossEntropy(let positive, let w, let s, let divisor, _):
             let a = classFactors(positive)
             return pointwise(divisor, term.weight, &gradient, wanted, w) { c, target, b in
                 let g = target * (1 - s) + (1 - target) * s
                 return (a[c] * g * b.n0 + (1 - g) * b.n1, (1 - g) * b.p - a[c] * g * b.q)
             }
 
-        case .focal(let gamma, let alpha, let w, let divisor):
+        case .focal(let gamma, let alpha, let w, let divisor, _, _):
             return pointwise(divisor, term.weight, &gradient, wanted, w) { _, g, b in
                 let balance = alpha.map { $0 * g + (1 - $0) * (1 - g) } ?? 1
                 let u = g * b.q + (1 - g) * b.p
@@ -257,11 +270,15 @@ private struct Formulas {
         }
     }
 
-    func crossEntropy(
-        _ classWeights: [Float]?, _ e: Double, _ divisor: Term.Divisor,
-        _ factor: Double, _ gradient: inout [Double], _ wanted: Bool
+    /// A term of a softmax's classes: each target's share of a class counts with a weight, a balance that does not enter
+    /// the divisor, and a curve over the class's negative log-likelihood and the rest of its probability; the curve
+    /// gives its value and both derivatives. `e` of the target is spread evenly, without balance and curve.
+    func classwise(
+        _ w: [Double], _ e: Double, _ divisor: Term.Divisor, _ balance: (Int) -> Double,
+        _ factor: Double, _ gradient: inout [Double], _ wanted: Bool,
+        _ curve: (Int, Double, Double) -> (f: Double, byN: Double, byU: Double)
     ) -> Result {
-        let w = classFactors(classWeights)
+        precondition(activation == .softmax)
         let spread = e / Double(classes)
         var s = makeSoftmax()
         var loss = Sum()
@@ -270,11 +287,14 @@ private struct Formulas {
         for n in 0..<samples {
             for i in 0..<voxels where isValid(n, 0, i) {
                 softmax(n, i, &s)
-                let y = Int(labels![n * voxels + i])
-                var here = (1 - e) * w[y] * s.nll[y]
-                if e > 0 { for c in 0..<classes { here += spread * w[c] * s.nll[c] } }
-                loss.add(v(n, i) * here)
-                weight.add(v(n, i) * w[y])
+                var here = Sum()
+                for c in 0..<classes {
+                    let target = g(n, c, i)
+                    if target > 0 { here.add((1 - e) * w[c] * balance(c) * target * curve(c, s.nll[c], s.q[c]).f) }
+                    if e > 0 { here.add(spread * w[c] * s.nll[c]) }
+                    weight.add(v(n, i) * w[c] * target)
+                }
+                loss.add(v(n, i) * here.value)
                 valid += 1
             }
         }
@@ -283,16 +303,23 @@ private struct Formulas {
         let result = (loss.value / d, roundings(0x1p-32, rows: samples) / d)
         guard wanted else { return result }
 
+        var byLikelihood = [Double](repeating: 0, count: classes)
         for n in 0..<samples {
             for i in 0..<voxels where isValid(n, 0, i) {
                 softmax(n, i, &s)
-                let y = Int(labels![n * voxels + i])
                 let k = factor * v(n, i) / d
-                let share = (1 - e) * w[y]
+                for c in 0..<classes {
+                    byLikelihood[c] = spread * w[c]
+                    let target = g(n, c, i)
+                    guard target > 0 else { continue }
+                    // u changes with z_j as p times what n does.
+                    let (_, byN, byU) = curve(c, s.nll[c], s.q[c])
+                    byLikelihood[c] += (1 - e) * w[c] * balance(c) * target * (byN + byU * s.p[c])
+                }
                 for c in 0..<classes {
                     // d nll(j) / dz_c is p_c, less 1 where j is c.
-                    var slope = share * (c == y ? -s.q[c] : s.p[c])
-                    if e > 0 { for j in 0..<classes { slope += spread * w[j] * (c == j ? -s.q[c] : s.p[c]) } }
+                    var slope = 0.0
+                    for j in 0..<classes { slope += byLikelihood[j] * (c == j ? -s.q[c] : s.p[c]) }
                     gradient[index(n, c, i)] += k * slope
                 }
             }
@@ -305,7 +332,6 @@ private struct Formulas {
         _ divisor: Term.Divisor, _ factor: Double, _ gradient: inout [Double], _ wanted: Bool,
         _ classWeights: [Float]?, _ formula: (Int, Double, Binary) -> (loss: Double, slope: Double)
     ) -> Result {
-        precondition(activation != .softmax)
         let w = classFactors(classWeights)
         var loss = Sum()
         var weight = Sum()

@@ -44,7 +44,10 @@ enum Catalogue {
                 }
             }
         }
-        return fourClasses + otherClasses + [
+        let more = Kernel.softmaxMore.flatMap { kernel in
+            [512, 2048].map { side in Entry(kernel: kernel, source: .seeded(.street, BatchShape(1, 4, side, side))) }
+        }
+        return fourClasses + otherClasses + more + [
             checkedBeforeWriting(.softmaxCrossEntropy, .seeded(.street, BatchShape(1, 4, 2048, 2048)))
         ]
     }

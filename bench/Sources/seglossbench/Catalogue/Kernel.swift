@@ -38,6 +38,21 @@ extension Kernel {
         name: "softmax Dice + cross entropy", family: .softmax, loss: .dice() + .crossEntropy(), activation: .softmax,
         bytes: .twoSweeps, peers: "softmax Dice + cross entropy")
 
+    static let softmaxFocal = Kernel(
+        name: "softmax focal, gamma 2", family: .softmax, loss: .focal(gamma: 2, alpha: nil), activation: .softmax,
+        bytes: .oneSweep)
+
+    static let softmaxThree = Kernel(
+        name: "softmax Dice + cross entropy + focal", family: .softmax,
+        loss: .dice() + .crossEntropy() + .focal(gamma: 2, alpha: nil), activation: .softmax, bytes: .twoSweeps)
+
+    static let softmaxDiceChannelFocal = Kernel(
+        name: "softmax Dice + focal per channel", family: .softmax,
+        loss: .dice() + .focal(gamma: 2, alpha: nil, perChannel: true, divisor: .all), activation: .softmax,
+        bytes: .twoSweeps)
+
+    static let softmaxMore = [softmaxFocal, softmaxThree, softmaxDiceChannelFocal]
+
     static let sigmoidBCE = Kernel(
         name: "sigmoid BCE", family: .sigmoid, loss: .binaryCrossEntropy(), activation: .sigmoid,
         bytes: .oneSweep, peers: "sigmoid BCE")

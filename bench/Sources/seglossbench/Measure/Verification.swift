@@ -110,15 +110,15 @@ extension SegLossReference.Term.Kind {
         case .crossEntropy(let options):
             self = .crossEntropy(
                 classWeights: options.classWeights, labelSmoothing: options.labelSmoothing,
-                divisor: .init(options.divisor))
+                divisor: .init(options.divisor), exponent: options.exponent)
         case .binaryCrossEntropy(let options):
             self = .binaryCrossEntropy(
                 positiveWeights: options.positiveWeights, classWeights: options.classWeights,
-                labelSmoothing: options.labelSmoothing, divisor: .init(options.divisor))
+                labelSmoothing: options.labelSmoothing, divisor: .init(options.divisor), perChannel: options.perChannel)
         case .focal(let options):
             self = .focal(
                 gamma: options.gamma, alpha: options.alpha, classWeights: options.classWeights,
-                divisor: .init(options.divisor))
+                divisor: .init(options.divisor), classGammas: options.classGammas, perChannel: options.perChannel)
         case .dice(let options):
             let (numerator, denominator) = options.smooth.values
             self = .dice(
