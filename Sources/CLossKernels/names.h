@@ -7,8 +7,10 @@
 #define CLOSS_NAMES_H
 
 #define accepted                     closs_inner_accepted
+#define call_ranges                  closs_inner_call_ranges
 #define check_batch                  closs_inner_check_batch
 #define check_coefficients           closs_inner_check_coefficients
+#define check_disjoint               closs_inner_check_disjoint
 #define check_finish_overlap         closs_inner_check_finish_overlap
 #define check_result                 closs_inner_check_result
 #define check_spec                   closs_inner_check_spec
@@ -17,6 +19,10 @@
 #define combined_pass                closs_inner_combined_pass
 #define diagnose                     closs_inner_diagnose
 #define dice_finish                  closs_inner_dice_finish
+#define evaluation_check             closs_inner_evaluation_check
+#define evaluation_finish            closs_inner_evaluation_finish
+#define evaluation_prepare           closs_inner_evaluation_prepare
+#define evaluation_write             closs_inner_evaluation_write
 #define find_tie_ends                closs_inner_find_tie_ends
 #define gradient_pass                closs_inner_gradient_pass
 #define kernels_avx2                 closs_inner_kernels_avx2

@@ -1,6 +1,7 @@
 #include "api/check_batch.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "api/check_views.h"
 #include "api/scratch.h"
@@ -113,13 +114,6 @@ static closs_status check_buffers(const part *p, const call_memory *memory, clos
 
 // ---------------------------------------------------------------------------------------------------- overlap ----
 
-typedef struct memory_range {
-    const char *name;
-    const void *start;
-    size_t bytes;
-    int written;
-} memory_range;
-
 static int overlap(const memory_range *a, const memory_range *b) {
     uintptr_t x = (uintptr_t)a->start, y = (uintptr_t)b->start;
     return a->start && b->start && x < y + b->bytes && y < x + a->bytes;
@@ -139,7 +133,7 @@ static memory_range buffer_range(const char *name, const void *start, const buff
     return (memory_range){name, start, (size_t)b->span * b->bytes, written};
 }
 
-static closs_status check_disjoint(const memory_range *ranges, int count, closs_error *error) {
+closs_status check_disjoint(const memory_range *ranges, int count, closs_error *error) {
     for (int i = 0; i < count; i++)
         for (int j = i + 1; j < count; j++)
             if ((ranges[i].written || ranges[j].written) && overlap(&ranges[i], &ranges[j]))
@@ -159,7 +153,7 @@ static memory_range per_class_range(const closs_result *result) {
                           result ? result->per_class_count * sizeof(double) : 0, 1};
 }
 
-static closs_status check_overlap(const part *p, const call_memory *memory, closs_error *error) {
+int call_ranges(const part *p, const call_memory *memory, memory_range *listed) {
     const closs_batch *batch = p->batch;
     const closs_gradient_buffer *gradient = memory->gradient;
     const run_layout *l = &p->layout;
@@ -177,7 +171,14 @@ static closs_status check_overlap(const part *p, const call_memory *memory, clos
         per_class_range(memory->result),
         {"scratch", memory->scratch, memory->scratch_bytes, 1},
     };
-    return check_disjoint(ranges, sizeof ranges / sizeof *ranges, error);
+    _Static_assert(sizeof ranges <= CALL_RANGES * sizeof *ranges, "a call has no more ranges");
+    memcpy(listed, ranges, sizeof ranges);
+    return sizeof ranges / sizeof *ranges;
+}
+
+static closs_status check_overlap(const part *p, const call_memory *memory, closs_error *error) {
+    memory_range ranges[CALL_RANGES];
+    return check_disjoint(ranges, call_ranges(p, memory, ranges), error);
 }
 
 closs_status check_finish_overlap(const int64_t *totals, size_t totals_count, const int64_t *coefficients,

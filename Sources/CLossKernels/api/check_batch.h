@@ -18,6 +18,22 @@ typedef struct call_memory {
     int writes_totals;
 } call_memory;
 
+// A stretch of memory that a call reads or writes.
+typedef struct memory_range {
+    const char *name;
+    const void *start;
+    size_t bytes;
+    int written;
+} memory_range;
+
+enum { CALL_RANGES = 16 }; // at most, of one call
+
+// Lists the memory of a call that was checked; gives back the number of ranges.
+int call_ranges(const part *p, const call_memory *memory, memory_range *ranges);
+
+// Refuses ranges that overlap where one of them is written.
+closs_status check_disjoint(const memory_range *ranges, int count, closs_error *error);
+
 // Checks a batch and the memory of its call, and resolves which part it is.
 closs_status check_batch(const closs_plan *plan, const closs_batch *batch, int whole, const call_memory *memory,
                          part *resolved, closs_error *error);

@@ -172,5 +172,7 @@ closs_status check_views(part *p, const closs_gradient_buffer *gradient, closs_e
     p->staged = !is_plain(p, &l->logits, classes) || !is_plain(p, &l->targets, target_classes) ||
                 !is_plain(p, &l->mask, 1) || !is_plain(p, &l->weights, 1) || !is_plain(p, &l->maps, classes) ||
                 !is_plain(p, &l->gradient, classes);
+    int side_by_side = l->logits.channel == 1 || (gradient && l->gradient.channel == 1);
+    p->together = p->staged && side_by_side && plan_rows_per_sample(p->plan) > 1;
     return status;
 }

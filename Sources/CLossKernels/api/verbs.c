@@ -4,6 +4,7 @@
 
 #include "api/check_batch.h"
 #include "api/diagnose.h"
+#include "api/evaluation.h"
 #include "api/scratch.h"
 #include "driver/environment.h"
 #include "driver/passes.h"
@@ -216,22 +217,24 @@ closs_status closs_gradient(const closs_plan *plan, const int64_t *coefficients,
 // --------------------------------------------------------------------------------------------------- evaluate ----
 
 // Totals first, then the gradient.
-static closs_status evaluate_in_two_sweeps(const part *p, const closs_gradient_buffer *gradient, closs_result *result,
-                                           const scratch *s, closs_error *error) {
-    clear(s->totals, p->plan->totals.count);
-    sweep_fault found = accumulate_whole(p, !gradient, s->totals, s);
+static closs_status prepare_two_sweeps(evaluation *e, closs_error *error) {
+    const part *p = &e->part;
+    const closs_gradient_buffer *gradient = e->memory.gradient;
+    clear(e->scratch.totals, p->plan->totals.count);
+    sweep_fault found = accumulate_whole(p, !gradient, e->scratch.totals, &e->scratch);
     if (found.found) return diagnose(p, &found, error);
-    if (gradient) {
-        finish(p->plan, s->totals, 0, s->coefficients);
-        closs_status status = check_coefficient_range(p->plan, s->coefficients, gradient->scale, error);
-        if (status != CLOSS_OK) return status;
-        int64_t *losses = p->plan->balanced ? s->balanced_losses : 0;
-        if (losses) clear(losses, (size_t)p->samples * 2);
-        gradient_pass(p, s->coefficients, gradient, s->tie_ends, losses);
-        if (losses) selection_set_losses(p->plan, losses, s->totals);
-    }
-    finish(p->plan, s->totals, result, 0);
-    return accepted(error);
+    if (!gradient) return accepted(error);
+    finish(p->plan, e->scratch.totals, 0, e->scratch.coefficients);
+    return check_coefficient_range(p->plan, e->scratch.coefficients, gradient->scale, error);
+}
+
+static void write_two_sweeps(evaluation *e) {
+    const part *p = &e->part;
+    const scratch *s = &e->scratch;
+    int64_t *losses = p->plan->balanced ? s->balanced_losses : 0;
+    if (losses) clear(losses, (size_t)p->samples * 2);
+    gradient_pass(p, s->coefficients, e->memory.gradient, s->tie_ends, losses);
+    if (losses) selection_set_losses(p->plan, losses, s->totals);
 }
 
 // What the divisors are, and whether anything must be refused, before the first write.
@@ -253,31 +256,57 @@ static sweep_fault survey_for_one_sweep(const part *p, const closs_gradient_buff
 }
 
 // Value and gradient together: the divisors are found beforehand.
-static closs_status evaluate_in_one_sweep(const part *p, const closs_gradient_buffer *gradient, closs_result *result,
-                                          const scratch *s, closs_error *error) {
-    sweep_fault found = survey_for_one_sweep(p, gradient, s);
+static closs_status prepare_one_sweep(evaluation *e, closs_error *error) {
+    const part *p = &e->part;
+    const scratch *s = &e->scratch;
+    sweep_fault found = survey_for_one_sweep(p, e->memory.gradient, s);
     if (found.found) return diagnose(p, &found, error);
     finish(p->plan, s->totals, 0, s->coefficients);
-    closs_status status = check_coefficient_range(p->plan, s->coefficients, gradient->scale, error);
-    if (status != CLOSS_OK) return status;
-    clear(s->totals, p->plan->totals.count);
-    found = combined_pass(p, s->coefficients, gradient, s->totals);
-    if (found.found) return diagnose(p, &found, error);
-    finish(p->plan, s->totals, result, 0);
-    return accepted(error);
+    return check_coefficient_range(p->plan, s->coefficients, e->memory.gradient->scale, error);
 }
+
+static closs_status write_one_sweep(evaluation *e, closs_error *error) {
+    const part *p = &e->part;
+    clear(e->scratch.totals, p->plan->totals.count);
+    sweep_fault found = combined_pass(p, e->scratch.coefficients, e->memory.gradient, e->scratch.totals);
+    return found.found ? diagnose(p, &found, error) : accepted(error);
+}
+
+static int takes_one_sweep(const evaluation *e) { return e->memory.gradient && only_pointwise(e->part.plan); }
+
+closs_status evaluation_check(evaluation *e, const closs_plan *plan, const closs_batch *batch,
+                              const closs_gradient_buffer *gradient, closs_result *result, void *memory,
+                              size_t memory_bytes, closs_error *error) {
+    e->memory = (call_memory){.gradient = gradient, .result = result, .scratch = memory, .scratch_bytes = memory_bytes};
+    e->result = result;
+    closs_status status = check_batch(plan, batch, 1, &e->memory, &e->part, error);
+    if (status == CLOSS_OK) status = check_result(plan, result, error);
+    if (status == CLOSS_OK) e->scratch = scratch_in(plan, memory);
+    return status;
+}
+
+closs_status evaluation_prepare(evaluation *e, closs_error *error) {
+    return takes_one_sweep(e) ? prepare_one_sweep(e, error) : prepare_two_sweeps(e, error);
+}
+
+closs_status evaluation_write(evaluation *e, closs_error *error) {
+    if (takes_one_sweep(e)) return write_one_sweep(e, error);
+    if (e->memory.gradient) write_two_sweeps(e);
+    return CLOSS_OK;
+}
+
+void evaluation_finish(evaluation *e) { finish(e->part.plan, e->scratch.totals, e->result, 0); }
 
 NOT_INLINED static closs_status evaluate(const closs_plan *plan, const closs_batch *batch,
                                          const closs_gradient_buffer *gradient, closs_result *result, void *memory,
                                          size_t memory_bytes, closs_error *error) {
-    call_memory call = {.gradient = gradient, .result = result, .scratch = memory, .scratch_bytes = memory_bytes};
-    part p;
-    closs_status status = check_batch(plan, batch, 1, &call, &p, error);
-    if (status == CLOSS_OK) status = check_result(plan, result, error);
+    evaluation e;
+    closs_status status = evaluation_check(&e, plan, batch, gradient, result, memory, memory_bytes, error);
+    if (status == CLOSS_OK) status = evaluation_prepare(&e, error);
+    if (status == CLOSS_OK) status = evaluation_write(&e, error);
     if (status != CLOSS_OK) return status;
-    scratch s = scratch_in(plan, memory);
-    if (gradient && only_pointwise(plan)) return evaluate_in_one_sweep(&p, gradient, result, &s, error);
-    return evaluate_in_two_sweeps(&p, gradient, result, &s, error);
+    evaluation_finish(&e);
+    return accepted(error);
 }
 
 closs_status closs_evaluate(const closs_plan *plan, const closs_batch *batch, const closs_gradient_buffer *gradient,

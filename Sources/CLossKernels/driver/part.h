@@ -11,6 +11,7 @@ typedef struct part {
     int64_t voxels;    // of each sample, in this part
     run_layout layout; // of all buffers, those that lie as the kernels read them too
     int staged;        // some buffer does not
+    int together;      // ... and channels lie side by side, so that a sample's are best staged together
 } part;
 
 // A part's rows are those of its samples; row 0 is its first sample's first. These say what a row is of.

@@ -24,6 +24,27 @@ static sweep sweep_of(const part *p, int sees, sweep_body *body, void *context) 
                    .context = context};
 }
 
+// The sweep of channels that are staged together: its rows are samples.
+static sweep together_sweep_of(const part *p, int sees, sweep_body *body, void *context) {
+    sweep s = sweep_of(p, sees, body, context);
+    s.rows = p->samples;
+    return s;
+}
+
+static run together_run(const part *p, int64_t sample, int64_t first, int64_t voxels, void *gradient,
+                        gradient_store store) {
+    run at = part_run(p, sample * p->plan->shape.classes, first, voxels, gradient, store);
+    at.channels = (int)p->plan->shape.classes;
+    return at;
+}
+
+// Where a fault is, channel by channel, the way in which it is looked for otherwise.
+static part apart(const part *p) {
+    part same = *p;
+    same.together = 0;
+    return same;
+}
+
 // ----------------------------------------------------------------------------------------------------- totals ----
 
 typedef struct totals_context {
@@ -50,7 +71,40 @@ static fault totals_run(void *context, int thread, int64_t row, int64_t first, i
     return found;
 }
 
+// The sums of all channels of a stretch.
+static void add_sums_together(const part *p, int64_t sample, const run_sums *sums, int64_t *totals) {
+    int64_t channels = p->plan->shape.classes;
+    for (int64_t c = 0; c < channels; c++) add_sums(p, sample * channels + c, &sums[c], totals);
+}
+
+static void point_to(class_sums *classes, run_sums *sums, int64_t channels) {
+    for (int64_t c = 0; c < channels; c++) sums[c].classes = &classes[c];
+}
+
+static fault totals_together(void *context, int thread, int64_t sample, int64_t first, int64_t voxels) {
+    (void)thread;
+    const totals_context *c = context;
+    const closs_plan *plan = c->part->plan;
+    class_sums classes[plan->shape.classes];
+    run_sums sums[plan->shape.classes];
+    point_to(classes, sums, plan->shape.classes);
+    run at = together_run(c->part, sample, first, voxels, 0, STORE_PLAIN);
+    fault found = plan->kernels->totals(&plan->formula, &at, sums);
+    if (found == FAULT_NONE) add_sums_together(c->part, sample, sums, c->totals);
+    return found;
+}
+
+static sweep_fault totals_pass_together(const part *p, int64_t *totals) {
+    totals_context context = {p, totals};
+    sweep s = together_sweep_of(p, SEES_EVERYTHING, totals_together, &context);
+    sweep_fault found = run_sweep(&s);
+    if (!found.found) return found;
+    part same = apart(p);
+    return totals_pass(&same, totals);
+}
+
 sweep_fault totals_pass(const part *p, int64_t *totals) {
+    if (p->together) return totals_pass_together(p, totals);
     totals_context context = {p, totals};
     sweep s = sweep_of(p, SEES_EVERYTHING, totals_run, &context);
     return run_sweep(&s);
@@ -71,6 +125,20 @@ static void raise_to(uint32_t *largest, uint32_t bits) {
     }
 }
 
+static void raise_found(survey_context *c, const run_survey *found) {
+    uint32_t weight_bits;
+    memcpy(&weight_bits, &found->largest_weight, sizeof weight_bits);
+    raise_to(&c->largest_logit, found->largest_logit_bits);
+    raise_to(&c->largest_weight, weight_bits);
+    raise_to(&c->largest_map, found->largest_map_bits);
+}
+
+static void add_surveyed(const survey_context *c, int64_t row, run_sums *sums) {
+    if (!c->totals) return;
+    memset(sums->loss, 0, sizeof sums->loss);
+    pointwise_add(c->part->plan, row_channel(c->part, row), c->part->batch->weights != 0, sums, c->totals);
+}
+
 static fault survey_row(void *context, int thread, int64_t row, int64_t first, int64_t voxels) {
     (void)thread;
     survey_context *c = context;
@@ -80,22 +148,39 @@ static fault survey_row(void *context, int thread, int64_t row, int64_t first, i
     run at = part_run(c->part, row, first, voxels, 0, STORE_PLAIN);
     fault outcome = c->part->plan->kernels->survey(&c->part->plan->formula, &at, c->with_logits, &found, &sums);
     if (outcome != FAULT_NONE) return outcome;
-    uint32_t weight_bits;
-    memcpy(&weight_bits, &found.largest_weight, sizeof weight_bits);
-    raise_to(&c->largest_logit, found.largest_logit_bits);
-    raise_to(&c->largest_weight, weight_bits);
-    raise_to(&c->largest_map, found.largest_map_bits);
-    if (c->totals) {
-        memset(sums.loss, 0, sizeof sums.loss);
-        pointwise_add(c->part->plan, row_channel(c->part, row), c->part->batch->weights != 0, &sums, c->totals);
-    }
+    raise_found(c, &found);
+    add_surveyed(c, row, &sums);
+    return FAULT_NONE;
+}
+
+static fault survey_together(void *context, int thread, int64_t sample, int64_t first, int64_t voxels) {
+    (void)thread;
+    survey_context *c = context;
+    const closs_plan *plan = c->part->plan;
+    const int64_t channels = plan->shape.classes;
+    class_sums classes[channels];
+    run_sums sums[channels];
+    run_survey found;
+    point_to(classes, sums, channels);
+    run at = together_run(c->part, sample, first, voxels, 0, STORE_PLAIN);
+    fault outcome = plan->kernels->survey(&plan->formula, &at, c->with_logits, &found, sums);
+    if (outcome != FAULT_NONE) return outcome;
+    raise_found(c, &found);
+    for (int64_t channel = 0; channel < channels; channel++)
+        add_surveyed(c, sample * channels + channel, &sums[channel]);
     return FAULT_NONE;
 }
 
 sweep_fault survey_pass(const part *p, int with_logits, int64_t *totals, survey_found *found) {
     survey_context context = {p, with_logits, totals, 0, 0, 0};
-    sweep s = sweep_of(p, SEES_TARGETS | SEES_WEIGHTS | (with_logits ? SEES_INPUT : 0), survey_row, &context);
+    int sees = SEES_TARGETS | SEES_WEIGHTS | (with_logits ? SEES_INPUT : 0);
+    sweep s =
+        p->together ? together_sweep_of(p, sees, survey_together, &context) : sweep_of(p, sees, survey_row, &context);
     sweep_fault fault = run_sweep(&s);
+    if (fault.found && p->together) {
+        part same = apart(p);
+        return survey_pass(&same, with_logits, totals, found);
+    }
     memcpy(&found->largest_logit, &context.largest_logit, sizeof(float));
     memcpy(&found->largest_weight, &context.largest_weight, sizeof(float));
     memcpy(&found->largest_map, &context.largest_map, sizeof(float));
@@ -167,11 +252,40 @@ static fault gradient_run(void *context, int thread, int64_t row, int64_t first,
     return found;
 }
 
+static fault gradient_together(void *context, int thread, int64_t sample, int64_t first, int64_t voxels) {
+    (void)thread;
+    const gradient_context *c = context;
+    const closs_plan *plan = c->part->plan;
+    const int64_t channels = plan->shape.classes;
+    float scaled[channels][REGION_COEFFICIENTS];
+    run_coefficients k[channels];
+    for (int64_t channel = 0; channel < channels; channel++)
+        scale_coefficients(c, sample * channels + channel, first, scaled[channel], &k[channel]);
+    run at = together_run(c->part, sample, first, voxels, c->gradient->values, c->store);
+    if (!c->totals) {
+        __int128 loss = 0;
+        plan->kernels->gradient(&plan->formula, &at, k, c->balanced_losses ? &loss : 0);
+        if (c->balanced_losses) wide_add_shared(c->balanced_losses + sample * WIDE_WORDS, loss);
+        return FAULT_NONE;
+    }
+    class_sums classes[channels];
+    run_sums sums[channels];
+    point_to(classes, sums, channels);
+    fault found = plan->kernels->totals_and_gradient(&plan->formula, &at, k, sums);
+    if (found == FAULT_NONE) add_sums_together(c->part, sample, sums, c->totals);
+    return found;
+}
+
+static sweep gradient_sweep(const part *p, int sees, gradient_context *context) {
+    return p->together ? together_sweep_of(p, sees, gradient_together, context)
+                       : sweep_of(p, sees, gradient_run, context);
+}
+
 void gradient_pass(const part *p, const int64_t *coefficients, const closs_gradient_buffer *gradient, int64_t *tie_ends,
                    int64_t *balanced_losses) {
     find_tie_ends(p, coefficients, tie_ends);
     gradient_context context = {p, coefficients, gradient, store_of(p, gradient), tie_ends, balanced_losses, 0};
-    sweep s = sweep_of(p, 0, gradient_run, &context);
+    sweep s = gradient_sweep(p, 0, &context);
     s.backwards = 1;
     run_sweep(&s);
 }
@@ -179,6 +293,9 @@ void gradient_pass(const part *p, const int64_t *coefficients, const closs_gradi
 sweep_fault combined_pass(const part *p, const int64_t *coefficients, const closs_gradient_buffer *gradient,
                           int64_t *totals) {
     gradient_context context = {p, coefficients, gradient, store_of(p, gradient), 0, 0, totals};
-    sweep s = sweep_of(p, SEES_EVERYTHING, gradient_run, &context);
-    return run_sweep(&s);
+    sweep s = gradient_sweep(p, SEES_EVERYTHING, &context);
+    sweep_fault found = run_sweep(&s);
+    if (!found.found || !p->together) return found;
+    part same = apart(p);
+    return gradient->values == p->batch->logits ? found : totals_pass(&same, totals);
 }

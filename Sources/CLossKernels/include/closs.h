@@ -418,6 +418,27 @@ CLOSS_API closs_status closs_evaluate(const closs_plan *plan, const closs_batch 
                                       const closs_gradient_buffer *gradient, closs_result *result, void *scratch,
                                       size_t scratch_bytes, closs_error *error);
 
+/* One of the scales of a network that is supervised at several (deep supervision): a plan of its own shape, its batch,
+ * and its share in the loss. Targets are often every second, fourth, ... label of one map: see closs_view. */
+typedef struct closs_scale {
+    const closs_plan *plan;
+    const closs_batch *batch;
+    const closs_gradient_buffer *gradient; /* NULL: not wanted */
+    double weight;                         /* w, finite: the gradient's scale is multiplied by it, then rounded */
+    closs_result *result;                  /* of this scale, without its weight */
+} closs_scale;
+
+enum { CLOSS_MAX_SCALES = 16 };
+
+/* Bytes of scratch that closs_evaluate_scales needs: the sum of the plans'. 0 where a plan is NULL. */
+CLOSS_API size_t closs_scales_scratch_bytes(const closs_scale *scales, size_t count);
+
+/* The sum over the scales, in order, of weight * value, and all gradients. Everything is checked before anything is
+ * written, as far as closs_evaluate does: a scale that is refused leaves those before it untouched too. The error's
+ * message begins with the scale's number where one is at fault. */
+CLOSS_API closs_status closs_evaluate_scales(const closs_scale *scales, size_t count, double *value, void *scratch,
+                                             size_t scratch_bytes, closs_error *error);
+
 /* Adds a part's sums to `totals` (all words 0 at first). A stage above 0 reads the merged words of the stages before
  * it, and every part must be accumulated in it again. Buffers may be larger than the plan asks for. */
 CLOSS_API closs_status closs_accumulate(const closs_plan *plan, int stage, const closs_batch *part, int64_t *totals,

@@ -158,6 +158,7 @@ typedef struct run {
     int64_t voxels;
     const run_layout *layout; // NULL: as kernels read it, one float after another
     int64_t first;
+    int channels; // with a layout, of a kernel that goes by channel: not 0: so many from channel 0 on, together
 } run;
 
 // The gradient's coefficients as a run's kernel uses them (arithmetic 4, 5.4, 7.2), the caller's scale in them.
@@ -228,6 +229,8 @@ typedef struct selection_sums {
 // The kernels of one instruction set.
 typedef struct kernels {
     closs_isa isa;
+    // The first four take several channels together, whose sums, coefficients and findings are arrays then (losses and
+    // findings of all are one).
     fault (*totals)(const formula *, const run *, run_sums *);
     // `balanced_loss`: gets the loss of the values that the balanced term takes; NULL: not wanted.
     void (*gradient)(const formula *, const run *, const run_coefficients *, __int128 *balanced_loss);

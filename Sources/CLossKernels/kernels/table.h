@@ -36,12 +36,43 @@ static void add_piece(int classes, const run_sums *piece, run_sums *out) {
     add_words(piece->classes, out->classes, (size_t)classes * sizeof *piece->classes);
 }
 
+// One of the channels that were staged together.
+static run channel_of(const run *piece, int channel) {
+    run one = *piece;
+    int64_t offset = channel * piece->class_stride;
+    one.channel = channel;
+    one.channels = 0;
+    one.logits += offset;
+    if (target_is_dense(one.target))
+        one.targets = (const char *)one.targets + (size_t)offset * target_bytes(one.target);
+    if (one.maps) one.maps += offset;
+    if (one.gradient) one.gradient += offset;
+    return one;
+}
+
 static fault plain_totals(const formula *f, const run *whole, run_sums *out) {
     return f->activation == CLOSS_SOFTMAX ? softmax_totals(f, whole, out) : channel_totals(f, whole, out);
 }
 
+static fault totals_of_channels(const formula *f, const run *whole, run_sums *out) {
+    const int channels = whole->channels;
+    for (int c = 0; c < channels; c++) clear_sums(1, &out[c]);
+    FOR_EACH_PIECE(whole, piece, channels, piece_voxels(channels), {
+        for (int c = 0; c < channels; c++) {
+            class_sums each;
+            run_sums sums = {.classes = &each};
+            run one = channel_of(&piece, c);
+            clear_sums(1, &sums);
+            if (plain_totals(f, &one, &sums) != FAULT_NONE) return FAULT_FOUND;
+            add_piece(1, &sums, &out[c]);
+        }
+    });
+    return FAULT_NONE;
+}
+
 static fault totals(const formula *f, const run *whole, run_sums *out) {
     if (!whole->layout) return plain_totals(f, whole, out);
+    if (whole->channels) return totals_of_channels(f, whole, out);
     const int classes = run_classes(f);
     clear_sums(classes, out);
     FOR_EACH_PIECE(whole, piece, classes, piece_voxels(classes), {
@@ -66,9 +97,29 @@ static void plain_gradient(const formula *f, const run *whole, const run_coeffic
         channel_gradients(f, whole, k, balanced_loss);
 }
 
+static __int128 gradient_of_channels(const formula *f, const run *whole, const run_coefficients *k, int with_losses) {
+    const int channels = whole->channels;
+    run_coefficients here[channels];
+    __int128 sum = 0;
+    memcpy(here, k, sizeof here);
+    FOR_EACH_PIECE(whole, piece, channels, piece_voxels(channels), {
+        for (int c = 0; c < channels; c++) {
+            __int128 loss = 0;
+            run one = channel_of(&piece, c);
+            plain_gradient(f, &one, &here[c], with_losses ? &loss : 0);
+            sum += loss;
+            here[c].tie_end -= piece.voxels;
+        }
+    });
+    return sum;
+}
+
 static void gradient(const formula *f, const run *whole, const run_coefficients *k, __int128 *balanced_loss) {
     if (!whole->layout) {
         plain_gradient(f, whole, k, balanced_loss);
+    } else if (whole->channels) {
+        __int128 sum = gradient_of_channels(f, whole, k, balanced_loss != 0);
+        if (balanced_loss) *balanced_loss = sum;
     } else {
         const int classes = run_classes(f);
         run_coefficients here = *k; // ties are counted from the piece's first voxel
@@ -89,10 +140,30 @@ static fault plain_totals_and_gradient(const formula *f, const run *whole, const
                                           : channel_totals_and_gradient(f, whole, k, out);
 }
 
+static fault totals_and_gradient_of_channels(const formula *f, const run *whole, const run_coefficients *k,
+                                             run_sums *out) {
+    const int channels = whole->channels;
+    fault found = FAULT_NONE;
+    for (int c = 0; c < channels; c++) clear_sums(1, &out[c]);
+    FOR_EACH_PIECE(whole, piece, channels, piece_voxels(channels), {
+        for (int c = 0; c < channels; c++) {
+            class_sums each;
+            run_sums sums = {.classes = &each};
+            run one = channel_of(&piece, c);
+            clear_sums(1, &sums);
+            if (plain_totals_and_gradient(f, &one, &k[c], &sums) != FAULT_NONE) found = FAULT_FOUND;
+            add_piece(1, &sums, &out[c]);
+        }
+    });
+    return found;
+}
+
 static fault totals_and_gradient(const formula *f, const run *whole, const run_coefficients *k, run_sums *out) {
     fault found = FAULT_NONE;
     if (!whole->layout) {
         found = plain_totals_and_gradient(f, whole, k, out);
+    } else if (whole->channels) {
+        found = totals_and_gradient_of_channels(f, whole, k, out);
     } else {
         const int classes = run_classes(f);
         clear_sums(classes, out);
@@ -108,12 +179,38 @@ static fault totals_and_gradient(const formula *f, const run *whole, const run_c
     return found;
 }
 
+static void keep_larger(const run_survey *found, run_survey *all) {
+    if (found->largest_logit_bits > all->largest_logit_bits) all->largest_logit_bits = found->largest_logit_bits;
+    if (found->largest_map_bits > all->largest_map_bits) all->largest_map_bits = found->largest_map_bits;
+    if (found->largest_weight > all->largest_weight) all->largest_weight = found->largest_weight;
+}
+
+static fault survey(const formula *f, const run *whole, int with_logits, run_survey *found, run_sums *out) {
+    if (!whole->channels) return survey_run(f, whole, with_logits, found, out);
+    const int channels = whole->channels;
+    *found = (run_survey){0};
+    for (int c = 0; c < channels; c++) clear_sums(1, &out[c]);
+    FOR_EACH_PIECE(whole, piece, channels, piece_voxels(channels), {
+        for (int c = 0; c < channels; c++) {
+            class_sums each;
+            run_sums sums = {.classes = &each};
+            run one = channel_of(&piece, c);
+            run_survey here;
+            clear_sums(1, &sums);
+            if (survey_run(f, &one, with_logits, &here, &sums) != FAULT_NONE) return FAULT_FOUND;
+            keep_larger(&here, found);
+            add_piece(1, &sums, &out[c]);
+        }
+    });
+    return FAULT_NONE;
+}
+
 #define KERNELS(name, set)                                                                                             \
     const kernels name = {set,                                                                                         \
                           totals,                                                                                      \
                           gradient,                                                                                    \
                           totals_and_gradient,                                                                         \
-                          survey_run,                                                                                  \
+                          survey,                                                                                      \
                           selection_start,                                                                             \
                           selection_count,                                                                             \
                           selection_above,                                                                             \
