@@ -15,7 +15,7 @@ struct Resolved {
     }
 
     /// The batch with types and views.
-    fileprivate func batch(_ batch: closs_batch, _ format: LogitFormat) -> closs_batch {
+    func batch(_ batch: closs_batch, _ format: LogitFormat) -> closs_batch {
         var batch = unsafe batch
         unsafe batch.logits_type = format.code
         unsafe batch.extents = closs_extents(planes: Int64(planes), rows: Int64(rows), columns: Int64(columns))
@@ -125,7 +125,7 @@ extension Plan {
 }
 
 extension closs_gradient_buffer {
-    fileprivate init<G: Logit>(_ values: UnsafeMutableBufferPointer<G>, _ write: Write, _ view: View) {
+    init<G: Logit>(_ values: UnsafeMutableBufferPointer<G>, _ write: Write, _ view: View) {
         unsafe self.init(values, write)
         unsafe type = G.logitFormat.code
         unsafe self.view = view.code

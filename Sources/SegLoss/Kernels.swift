@@ -10,6 +10,8 @@ internal import CLossKernels
 /// brings memory of its own (closs.h, THREADS).
 @safe final class Plan: @unchecked Sendable {
     private let pointer: OpaquePointer
+    /// The plan itself.
+    var handle: OpaquePointer { unsafe pointer }
     /// How often a batch must be accumulated.
     let stageCount: Int
     /// Words of the plan's totals.
@@ -311,7 +313,7 @@ extension Part {
 
 extension Workspace {
     /// Runs `body` with a result that points to the numbers, with the scratch memory and the coefficients.
-    fileprivate mutating func withMemory(
+    mutating func withMemory(
         _ result: inout closs_result,
         _ body: (
             _ result: UnsafeMutablePointer<closs_result>, _ scratch: UnsafeMutableRawBufferPointer,
@@ -390,7 +392,7 @@ private func withPointers<Element>(
 extension UnsafeBufferPointer {
     /// The first element's address. An empty buffer has one too, never to be read: to the C library NULL means that
     /// there is no buffer, and a buffer of the wrong size is to be refused as that.
-    fileprivate var start: UnsafePointer<Element> {
+    var start: UnsafePointer<Element> {
         unsafe baseAddress ?? UnsafePointer(bitPattern: MemoryLayout<Element>.alignment)!
     }
 }
@@ -553,7 +555,7 @@ extension Write.Mode {
 }
 
 extension TargetFormat {
-    fileprivate var code: closs_target {
+    var code: closs_target {
         switch self {
         case .labels(.uint8): CLOSS_LABELS_U8
         case .labels(.uint16): CLOSS_LABELS_U16
