@@ -118,6 +118,7 @@ public struct DeepSupervision: Sendable {
     /// The view of a full-size label map, mask or weight map that a scale has, and where it begins.
     public func labels(ofScale scale: Int) -> (view: View, start: Int) {
         let step = steps[scale]
+        if step == [1, 1, 1] { return (.contiguous, 0) }
         let full = View.labels(evaluators[0].shape)
         let view = full.every(planes: step[0], rows: step[1], columns: step[2])
         guard sampling == .center else { return (view, 0) }
@@ -180,7 +181,7 @@ extension DeepSupervision {
     private mutating func evaluate<Z: Logit, L: Label, G: Logit>(
         _ logits: [[Z]], _ labels: [L], _ gradients: inout [[G]]?, _ write: Write
     ) throws(LossError) -> ScalesEvaluation {
-        let views = evaluators.indices.map { labels(ofScale: $0) }
+        let views = evaluators.indices.map { self.labels(ofScale: $0) }
         let value = try evaluateScales(
             evaluators, weights, views, logits, labels, &gradients, write, &workspaces, &scratch)
         let scales = evaluators.indices.map { scale in

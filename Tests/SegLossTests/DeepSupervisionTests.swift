@@ -76,8 +76,6 @@ final class DeepSupervisionTests: XCTestCase {
         XCTAssertEqual(cases.count, 2)
         let weights = [2.0 / 3, 1.0 / 3]
         XCTAssertEqual(DeepSupervision.nnUNetWeights(3), weights + [0])
-        var calls: [(Problem, [Float])] = []
-        for golden in cases { calls.append((golden.problem, golden.problem.logits)) }
         try withScales(cases.map(\.problem), weights) { value, gradients in
             var expected = 0.0
             for (scale, golden) in cases.enumerated() {
@@ -140,7 +138,7 @@ final class DeepSupervisionTests: XCTestCase {
     }
 
     private func refused(
-        _ calls: [RawCall], _ weights: [Double] = [1, 0.5], short: Int = 0, _ status: closs_status, _ words: String...,
+        _ calls: [RawCall], weights: [Double] = [1, 0.5], short: Int = 0, _ status: closs_status, _ words: String...,
         line: UInt = #line
     ) {
         let before = calls.map { call in (0..<call.gradient.count).map { call.gradientValues![$0] } }
@@ -163,8 +161,8 @@ final class DeepSupervisionTests: XCTestCase {
             let labels = pair(terms)
             UnsafeMutableRawPointer(mutating: labels[1].batch.targets!).storeBytes(of: 7, toByteOffset: 3, as: UInt8.self)
             refused(labels, CLOSS_BAD_LABEL, "scale 1: labels[3] is 7")
-            refused(pair(terms), [.nan, 1], CLOSS_BAD_OPTION, "scale 0", "weight")
-            refused(pair(terms), [1, 1e300], CLOSS_BAD_OPTION, "scale 1", "scale is not finite")
+            refused(pair(terms), weights: [.nan, 1], CLOSS_BAD_OPTION, "scale 0", "weight")
+            refused(pair(terms), weights: [1, 1e300], CLOSS_BAD_OPTION, "scale 1", "scale is not finite")
             refused(pair(terms), short: 1, CLOSS_TOO_SMALL, "scratch")
             let counts = pair(terms)
             counts[1].batch.logits_count -= 1
@@ -178,12 +176,12 @@ final class DeepSupervisionTests: XCTestCase {
         }
         XCTAssertNotNil(try? Self.evaluate(pair(), [1, 0.5]).get())
         var error = closs_error()
-        var value = 1.5
-        XCTAssertEqual(closs_evaluate_scales(nil, 1, &value, &value, 8, &error), CLOSS_NULL_POINTER)
+        var value = 1.5, room = 0.0
+        XCTAssertEqual(closs_evaluate_scales(nil, 1, &value, &room, 8, &error), CLOSS_NULL_POINTER)
         let none = [closs_scale](repeating: closs_scale(), count: 17)
-        XCTAssertEqual(closs_evaluate_scales(none, 0, &value, &value, 8, &error), CLOSS_WRONG_SIZE)
-        XCTAssertEqual(closs_evaluate_scales(none, 17, &value, &value, 8, &error), CLOSS_WRONG_SIZE)
-        XCTAssertEqual(closs_evaluate_scales(none, 2, &value, &value, 8, &error), CLOSS_NULL_POINTER)
+        XCTAssertEqual(closs_evaluate_scales(none, 0, &value, &room, 8, &error), CLOSS_WRONG_SIZE)
+        XCTAssertEqual(closs_evaluate_scales(none, 17, &value, &room, 8, &error), CLOSS_WRONG_SIZE)
+        XCTAssertEqual(closs_evaluate_scales(none, 2, &value, &room, 8, &error), CLOSS_NULL_POINTER)
         XCTAssertEqual(value, 1.5)
     }
 
@@ -217,6 +215,7 @@ final class DeepSupervisionTests: XCTestCase {
         let logits = [[Float](repeating: 0, count: 128), [Float](repeating: 0, count: 32)]
         XCTAssertThrowsError(try good.evaluate(logits: [logits[0]], labels: labels))
         XCTAssertThrowsError(try good.evaluate(logits: logits, labels: [UInt8](labels.dropLast(12))))
+        XCTAssertThrowsError(try good.evaluate(logits: logits, labels: labels + [0]))
         var one = [logits[0]]
         XCTAssertThrowsError(try good.evaluate(logits: logits, labels: labels, gradients: &one))
         XCTAssertEqual(one, [logits[0]])
