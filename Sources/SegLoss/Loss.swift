@@ -56,11 +56,11 @@ extension Loss {
     ///
     ///     sum_i v_i [ (1-e) w[y_i] nll_i(y_i)^x + e/C sum_c w_c nll_i(c) ] / divisor,    nll_i(c) = -log p_i(c)
     ///
-    /// The formula of PyTorch's `CrossEntropyLoss`, whose `reduction="mean"` is the divisor ``Divisor/weight``. With dense
-    /// targets, which must add up to 1 at every valid voxel within 0.001, `sum_c g_ic w_c nll_i(c)^x` stands in place of
-    /// `w[y_i] nll_i(y_i)^x`: PyTorch's class probabilities, whose mean is ``Divisor/valid``. The exponent makes the
-    /// cross-entropy half of the exponential logarithmic loss: Wong et al., "3D Segmentation with Exponential Logarithmic
-    /// Loss for Highly Unbalanced Object Sizes" (2018). For ``Activation/softmax``.
+    /// The formula of PyTorch's `CrossEntropyLoss`, whose `reduction="mean"` is the divisor ``Divisor/weight``. With
+    /// dense targets, which must add up to 1 at every valid voxel within 0.001, `sum_c g_ic w_c nll_i(c)^x` stands in
+    /// place of `w[y_i] nll_i(y_i)^x`: PyTorch's class probabilities, whose mean is ``Divisor/valid``. The exponent
+    /// makes the cross-entropy half of the exponential logarithmic loss: Wong et al., "3D Segmentation with Exponential
+    /// Logarithmic Loss for Highly Unbalanced Object Sizes" (2018). For ``Activation/softmax``.
     ///
     /// - Parameters:
     ///   - classWeights: `w`, one for each class, each at least 0 and not all 0; `nil`: all 1.

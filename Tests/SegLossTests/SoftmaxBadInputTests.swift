@@ -2,7 +2,8 @@ import SegLoss
 import SegLossReference
 import XCTest
 
-/// What is refused of the terms of a softmax and of its dense targets, and that a refused call leaves the gradient alone.
+/// What is refused of the terms of a softmax and of its dense targets, and that a refused call leaves the gradient
+/// alone.
 final class SoftmaxBadInputTests: XCTestCase {
     private let shape = Shape.flat(samples: 2, classes: 3, voxels: 70)
 

@@ -23,6 +23,7 @@ typedef struct softmax_kind {
     int squares; // of probabilities are totalled
     int plain;   // the one pointwise term that there may be is a plain cross entropy
     int soft;    // targets are dense
+    int extras;  // there may be label smoothing, or terms per channel
 } softmax_kind;
 
 // What the classes of a block have in common.
@@ -243,8 +244,8 @@ LANES_INLINE vf32 per_channel_loss(const pointwise_formula *term, softmax_kind k
 // A term's loss, without the voxel weight.
 LANES_INLINE vf32 softmax_loss(const pointwise_formula *term, softmax_kind kind, const run *at,
                                const block_labels *labels, const softmax_block *block) {
-    if (kind.plain) return block->lse - block->target_shifted;
-    if (term->per_channel) return per_channel_loss(term, kind, at, labels);
+    if (kind.plain || (!kind.extras && term->plain)) return block->lse - block->target_shifted;
+    if (kind.extras && term->per_channel) return per_channel_loss(term, kind, at, labels);
     vf32 loss;
     if (kind.soft) {
         loss = dense_loss(term, kind, at, labels, block);
@@ -252,7 +253,7 @@ LANES_INLINE vf32 softmax_loss(const pointwise_formula *term, softmax_kind kind,
         loss = label_curve(term, kind, labels, block).value;
         if (!term->plain) loss = by_label(labels, term->target_factor, kind.classes) * loss;
     }
-    if (term->smoothing == 0) return loss;
+    if (!kind.extras || term->smoothing == 0) return loss;
     return f32_fma(f32_splat(term->smoothing), smooth_loss(term, kind, at, block), loss);
 }
 
@@ -279,7 +280,7 @@ LANES_INLINE void total_pointwise(const formula *f, softmax_kind kind, const run
         const pointwise_formula *term = &f->pointwise[k];
         vf32 loss = softmax_loss(term, kind, at, labels, block) * block->weight;
         add_limited(&sums->loss[k], f32_keep(labels->valid, loss), &sums->beyond);
-        if (!kind.plain) total_softmax_weight(f, term, k, kind.soft, at, labels, block->weight, sums);
+        if (!kind.plain || at->weights) total_softmax_weight(f, term, k, kind.soft, at, labels, block->weight, sums);
     }
 }
 
@@ -316,7 +317,7 @@ LANES_INLINE vf32 label_share(const formula *f, softmax_kind kind, const run_coe
     vf32 share = {0};
     for (int i = 0; i < f->pointwise_count; i++) {
         const pointwise_formula *term = &f->pointwise[i];
-        if (!kind.plain && term->per_channel) continue;
+        if (kind.extras && term->per_channel) continue;
         vf32 slope = f32_splat(1);
         if (!kind.plain && !term->plain) {
             slope = label_curve(term, kind, labels, block).slope;
@@ -398,7 +399,7 @@ LANES_INLINE vf32 region_dot(softmax_kind kind, const run *at, const run_coeffic
 LANES_INLINE void write_gradient(const formula *f, softmax_kind kind, const run *at, const run_coefficients *k,
                                  const smoothing *smooth, const block_labels *labels, softmax_block *block) {
     vf32 top, dot, share, others;
-    int pointwise = kind.wants & WANTS_POINTWISE, classwise = pointwise && (kind.plain || f->classwise);
+    int pointwise = kind.wants & WANTS_POINTWISE, classwise = pointwise && (!kind.extras || f->classwise);
     if (kind.wants & WANTS_REGION) dot = region_dot(kind, at, k, labels, block, &top);
     if (classwise)
         share =
@@ -411,9 +412,9 @@ LANES_INLINE void write_gradient(const formula *f, softmax_kind kind, const run 
                 slope = dense_slope(block, c, p, share, others);
             else if (classwise)
                 slope = share * pick_by_class(labels, c, block->target_deviation, p);
-            if (!kind.plain && f->smooths)
+            if (kind.extras && f->smooths)
                 slope = f32_fma(block->weight, f32_fma(f32_splat(smooth->all), p, f32_splat(-smooth->own[c])), slope);
-            if (!kind.plain && f->per_channel) slope = per_channel_slope(f, kind, at, k, labels, block, c, slope);
+            if (kind.extras && f->per_channel) slope = per_channel_slope(f, kind, at, k, labels, block, c, slope);
         }
         if (kind.wants & WANTS_REGION) slope = f32_fma(p, (region_slope(kind, at, k, labels, c, p) - top) - dot, slope);
         store_gradient(at->gradient + c * at->class_stride, slope, at->store);
@@ -437,27 +438,30 @@ LANES_INLINE void softmax_one_block(const formula *f, softmax_kind kind, const r
     if (kind.mode & MODE_GRADIENT) write_gradient(f, kind, at, k, smooth, labels, block);
 }
 
-// Any run.
-LANES_INLINE void softmax_blocks(const formula *f, softmax_kind kind, const run *whole, const run_coefficients *k,
-                                 const smoothing *smooth, softmax_sums *sums) {
-    if (whole->voxels == 0) return;
-    vf32 exponentials[kind.classes], shares[kind.soft ? kind.classes : 1];
-    softmax_block block = {.exponential = exponentials, .share = shares};
-    FOR_EACH_BLOCK(whole, at, kind.classes, {
-        block_labels labels = kind.soft ? check_dense_targets(f, &at, &sums->bad)
-                                        : mixed_labels(decode_labels(f, &at, kind.classes, &sums->bad));
-        sums->valid -= labels.valid;
-        if (kind.wants & WANTS_POINTWISE || at.weights) block.weight = decode_weights(&at, labels.valid, &sums->bad);
-        softmax_one_block(f, kind, &at, k, smooth, &labels, &block, sums);
-    });
-}
-
 // The formula of one plain cross entropy (if there is a pointwise term at all) with its choices as constants.
 LANES_INLINE formula plain_formula(const formula *f, softmax_kind kind) {
     formula plain = {
         .classes = kind.classes, .counts = f->region, .pointwise_count = kind.wants & WANTS_POINTWISE ? 1 : 0};
     plain.pointwise[0] = (pointwise_formula){.kind = CLOSS_CROSS_ENTROPY, .plain = 1};
     return plain;
+}
+
+// Any run.
+LANES_INLINE void softmax_blocks(const formula *f, softmax_kind kind, const run *whole, const run_coefficients *k,
+                                 const smoothing *smooth, softmax_sums *sums) {
+    if (whole->voxels == 0) return;
+    vf32 exponentials[kind.classes], shares[kind.soft ? kind.classes : 1];
+    softmax_block block = {.exponential = exponentials, .share = shares};
+    formula plain;
+    if (kind.plain) plain = plain_formula(f, kind);
+    const formula *own = kind.plain ? &plain : f;
+    FOR_EACH_BLOCK(whole, at, kind.classes, {
+        block_labels labels = kind.soft ? check_dense_targets(f, &at, &sums->bad)
+                                        : mixed_labels(decode_labels(f, &at, kind.classes, &sums->bad));
+        sums->valid -= labels.valid;
+        if (kind.wants & WANTS_POINTWISE || at.weights) block.weight = decode_weights(&at, labels.valid, &sums->bad);
+        softmax_one_block(own, kind, &at, k, smooth, &labels, &block, sums);
+    });
 }
 
 // A block of one label, the most common; of several; and, the least common, of some that do not count.
@@ -512,33 +516,46 @@ LANES_INLINE int64_t simple_softmax_blocks(const formula *f, softmax_kind kind, 
 // Whether the copies for plain losses know all that the formula asks for.
 LANES_INLINE int is_plain(const formula *f) {
     const pointwise_formula *term = &f->pointwise[0];
-    if (f->squares || f->pointwise_count > 1) return 0;
-    return f->pointwise_count == 0 || (term->kind == CLOSS_CROSS_ENTROPY && term->plain);
+    return f->pointwise_count == 0 || (f->pointwise_count == 1 && term->kind == CLOSS_CROSS_ENTROPY && term->plain);
 }
 
+LANES_INLINE int has_extras(const formula *f) { return f->smooths || f->per_channel; }
+
 // Simple runs of plain losses have copies of the walk with the class count fixed, where the compiler makes the most of
-// it. Other losses have one for simple runs.
+// it. Other losses without extras have one for simple runs.
 LANES_INLINE int64_t simple_by_classes(const formula *f, int wants, int mode, const run *whole,
                                        const run_coefficients *k, const smoothing *smooth, softmax_sums *sums) {
     if (!is_simple(whole) || whole->target != CLOSS_LABELS_U8 || whole->voxels < BLOCK_VOXELS) return 0;
-    if (!is_plain(f))
-        return simple_softmax_blocks(f, (softmax_kind){f->classes, wants, mode, f->squares, 0, 0}, whole, k, smooth,
-                                     sums);
+    softmax_kind kind = {.classes = f->classes, .wants = wants, .mode = mode};
+    if (!is_plain(f) || f->squares) {
+        kind.squares = f->squares;
+        return has_extras(f) ? 0 : simple_softmax_blocks(f, kind, whole, k, smooth, sums);
+    }
+    kind.plain = 1;
     switch (f->classes) {
-    case 2: return simple_softmax_blocks(f, (softmax_kind){2, wants, mode, 0, 1, 0}, whole, k, smooth, sums);
-    case 3: return simple_softmax_blocks(f, (softmax_kind){3, wants, mode, 0, 1, 0}, whole, k, smooth, sums);
-    case 4: return simple_softmax_blocks(f, (softmax_kind){4, wants, mode, 0, 1, 0}, whole, k, smooth, sums);
-    default: return simple_softmax_blocks(f, (softmax_kind){f->classes, wants, mode, 0, 1, 0}, whole, k, smooth, sums);
+    case 2: kind.classes = 2; return simple_softmax_blocks(f, kind, whole, k, smooth, sums);
+    case 3: kind.classes = 3; return simple_softmax_blocks(f, kind, whole, k, smooth, sums);
+    case 4: kind.classes = 4; return simple_softmax_blocks(f, kind, whole, k, smooth, sums);
+    default: return simple_softmax_blocks(f, kind, whole, k, smooth, sums);
     }
 }
 
 LANES_INLINE void softmax_by_classes(const formula *f, int wants, int mode, const run *whole, const run_coefficients *k,
                                      const smoothing *smooth, softmax_sums *sums) {
     run rest = run_from(whole, simple_by_classes(f, wants, mode, whole, k, smooth, sums));
-    if (target_is_dense(whole->target))
-        softmax_blocks(f, (softmax_kind){f->classes, wants, mode, f->squares, 0, 1}, &rest, k, smooth, sums);
-    else
-        softmax_blocks(f, (softmax_kind){f->classes, wants, mode, f->squares, 0, 0}, &rest, k, smooth, sums);
+    softmax_kind kind = {.classes = f->classes, .wants = wants, .mode = mode, .squares = f->squares};
+    if (target_is_dense(whole->target)) {
+        kind.soft = kind.extras = 1;
+        softmax_blocks(f, kind, &rest, k, smooth, sums);
+    } else if (has_extras(f)) {
+        kind.extras = 1;
+        softmax_blocks(f, kind, &rest, k, smooth, sums);
+    } else if (is_plain(f)) {
+        kind.plain = 1;
+        softmax_blocks(f, kind, &rest, k, smooth, sums);
+    } else {
+        softmax_blocks(f, kind, &rest, k, smooth, sums);
+    }
 }
 
 LANES_INLINE void softmax_by_families(const formula *f, int mode, const run *whole, const run_coefficients *k,
