@@ -7,6 +7,8 @@
 #define CLOSS_NAMES_H
 
 #define accepted                     closs_inner_accepted
+#define binarization_gradient_pass   closs_inner_binarization_gradient_pass
+#define binarization_totals_pass     closs_inner_binarization_totals_pass
 #define call_ranges                  closs_inner_call_ranges
 #define check_batch                  closs_inner_check_batch
 #define check_coefficients           closs_inner_check_coefficients

@@ -464,6 +464,100 @@ CLOSS_API closs_status closs_gradient(const closs_plan *plan, const int64_t *coe
                                       const closs_batch *part, const closs_gradient_buffer *gradient, void *scratch,
                                       size_t scratch_bytes, closs_error *error);
 
+/* ---------------------------------------------------------------------------------------------- binarization ---- */
+
+/* The loss of differentiable binarization (DBNet, Liao et al. 2020), of a probability map P and a threshold map T:
+ *
+ *     value = map_weight * main(P; gt, mask) + threshold_weight * L1(T; threshold map, threshold mask)
+ *             + binary_weight * Dice(B; gt, mask),          B = 1 / (1 + exp(-k (P - T))),
+ *
+ * main: balanced binary cross entropy over the batch (closs_balanced_binary_cross_entropy), or a Dice loss over the
+ *     batch;
+ * L1: sum |T - threshold map| / number of values, over the threshold mask (0 where it is empty), or smooth L1;
+ * Dice(X): 1 - 2 sum X gt / (sum X + sum gt + dice_epsilon) over the mask and the whole batch.
+ *
+ * DB's code has the weights 5, 10, 1, k 50, ratio 3 and both epsilons 1e-6; the paper 1, 10, 1. */
+typedef enum closs_binarization_main {
+    CLOSS_BINARIZATION_BALANCED = 0,
+    CLOSS_BINARIZATION_DICE = 1 /* DB's L1DiceLoss */
+} closs_binarization_main;
+
+typedef struct closs_binarization_spec {
+    int64_t samples, voxels;     /* each at least 1 */
+    closs_activation activation; /* CLOSS_PROBABILITIES, or CLOSS_SIGMOID: P and T are sigmoids of the inputs */
+    double map_weight, threshold_weight, binary_weight; /* finite */
+    double steepness;                                   /* k, > 0, a normal float */
+    closs_binarization_main main;
+    double negative_ratio;     /* >= 0 */
+    int64_t minimum_negatives; /* >= 0; where a batch has no text too (DB: 0; MMOCR calls it fallback_negative_num) */
+    double balance_epsilon;    /* >= 0 */
+    double dice_epsilon;       /* >= 0, of both Dice losses; a denominator of 0 gives a loss of 0 */
+    double smooth_l1_beta;     /* >= 0; 0: |T - threshold map|; else smooth L1 with this beta */
+    int threads;
+    closs_isa isa;
+} closs_binarization_spec;
+
+/* Made once, never changed, to be used from any number of threads. */
+typedef struct closs_binarization closs_binarization;
+
+CLOSS_API closs_status closs_binarization_create(const closs_binarization_spec *spec, closs_binarization **made,
+                                                 closs_error *error);
+
+/* Frees what was made; NULL is let pass. */
+CLOSS_API void closs_binarization_destroy(closs_binarization *binarization);
+
+/* Bytes of scratch that closs_binarization_evaluate needs; 0 for NULL. */
+CLOSS_API size_t closs_binarization_scratch_bytes(const closs_binarization *binarization);
+
+/* A map of the network's head: sample n begins at values[n * stride]. A stride of 0 stands for `voxels`; the channels
+ * of a [samples][channels][voxels] head are maps with the stride channels * voxels. count: elements from `values` on,
+ * at least (samples - 1) * stride + voxels. */
+typedef struct closs_map {
+    const float *values;
+    size_t count;
+    int64_t stride; /* 0, or at least voxels */
+} closs_map;
+
+typedef struct closs_map_gradient {
+    float *values;
+    size_t count;
+    int64_t stride;
+} closs_map_gradient;
+
+/* [samples][voxels] each, contiguous, but for the two maps. */
+typedef struct closs_binarization_batch {
+    closs_map map, threshold;
+    closs_target target; /* CLOSS_DENSE_U8 or CLOSS_DENSE_F32, 0 or 1 with a balanced main loss */
+    const void *targets;
+    size_t targets_count;
+    const uint8_t *mask; /* NULL: all are in */
+    size_t mask_count;
+    const float *threshold_map; /* in [0, 1] */
+    size_t threshold_map_count;
+    const uint8_t *threshold_mask; /* NULL: all are in */
+    size_t threshold_mask_count;
+} closs_binarization_batch;
+
+/* The gradients by both inputs; they may be channels of one buffer, but not the inputs' own. */
+typedef struct closs_binarization_gradient {
+    closs_map_gradient map, threshold;
+    closs_write write;
+    float scale;
+} closs_binarization_gradient;
+
+typedef struct closs_binarization_result {
+    double value;
+    double main, l1, dice; /* the three parts, without their weights */
+} closs_binarization_result;
+
+/* Value, parts and gradients of a whole batch; `gradient` NULL: the value only. A refused call writes nothing; the
+ * message begins with the map that is at fault. */
+CLOSS_API closs_status closs_binarization_evaluate(const closs_binarization *binarization,
+                                                   const closs_binarization_batch *batch,
+                                                   const closs_binarization_gradient *gradient,
+                                                   closs_binarization_result *result, void *scratch,
+                                                   size_t scratch_bytes, closs_error *error);
+
 #ifdef __cplusplus
 }
 #endif

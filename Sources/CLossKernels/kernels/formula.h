@@ -226,6 +226,23 @@ typedef struct selection_sums {
     int64_t above;          // how many are above the window
 } selection_sums;
 
+// A stretch of two maps, of one sample (arithmetic 10).
+typedef struct binarization_run {
+    const float *map, *threshold; // P and T
+    int logits;                   // not 0: the maps are sigmoids of these
+    float steepness;              // k
+    closs_target target;          // CLOSS_DENSE_U8 or CLOSS_DENSE_F32
+    const void *targets;
+    const uint8_t *mask;                      // or NULL
+    float *map_gradient, *threshold_gradient; // or NULL; added to
+    int64_t voxels;
+} binarization_run;
+
+// In quanta: I, B and G.
+typedef struct binarization_sums {
+    int64_t product, map, target;
+} binarization_sums;
+
 // The kernels of one instruction set.
 typedef struct kernels {
     closs_isa isa;
@@ -246,6 +263,8 @@ typedef struct kernels {
                                  uint32_t *histogram, selection_sums *);
     int64_t (*selection_ties)(const formula *, const run *, uint32_t threshold);
     int64_t (*negative_loss)(const formula *, uint32_t key); // in quanta
+    void (*binarization_totals)(const binarization_run *, binarization_sums *);
+    void (*binarization_gradient)(const binarization_run *, float target, float constant);
 } kernels;
 
 extern const kernels kernels_generic;

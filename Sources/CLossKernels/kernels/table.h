@@ -1,4 +1,5 @@
 // The table of one instruction set. Included once by each isa_*.c, after it has said what its instruction set has.
+#include "kernels/binarization.h"
 #include "kernels/channel.h"
 #include "kernels/select.h"
 #include "kernels/softmax.h"
@@ -217,4 +218,6 @@ static fault survey(const formula *f, const run *whole, int with_logits, run_sur
                           selection_targets,                                                                           \
                           selection_in_window,                                                                         \
                           selection_ties,                                                                              \
-                          negative_loss}
+                          negative_loss,                                                                               \
+                          binarization_totals,                                                                         \
+                          binarization_gradient}
