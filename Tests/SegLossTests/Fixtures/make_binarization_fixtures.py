@@ -9,7 +9,7 @@ import sys
 
 folder = pathlib.Path(sys.argv[1])
 inputs = json.loads((folder / "inputs.json").read_text())
-inputs = inputs.get("inputs", inputs)
+inputs = {name: entry["arrays"] for name, entry in inputs["inputs"].items()}
 cases = {case["name"]: case for case in json.loads((folder / "db.json").read_text())["cases"]}
 
 
