@@ -84,7 +84,9 @@ private struct Head {
     /// Both maps, and both gradients, as the channels of a buffer [samples][channels][voxels] each.
     func evaluate(
         isa: closs_isa = CLOSS_ISA_BEST, threads: Int32 = 0, channels: Int = 2, scale: Float = 1,
-        adding: Float? = nil, spoil: (inout closs_binarization_batch) -> Void = { _ in }
+        adding: Float? = nil, wantsGradient: Bool = true,
+        spoil: (inout closs_binarization_batch) -> Void = { _ in },
+        spoilGradient: (inout closs_binarization_gradient, closs_binarization_batch) -> Void = { _, _ in }
     ) -> Answer {
         var error = closs_error()
         var spec = self.spec
@@ -141,8 +143,12 @@ private struct Head {
                                         stride: Int64(stride))
                                     into.write = adding == nil ? CLOSS_OVERWRITE : CLOSS_ADD
                                     into.scale = scale
-                                    status = closs_binarization_evaluate(
-                                        made, &batch, &into, &answer.result, &scratch, scratch.count, &error)
+                                    spoilGradient(&into, batch)
+                                    withUnsafePointer(to: into) {
+                                        status = closs_binarization_evaluate(
+                                            made, &batch, wantsGradient ? $0 : nil, &answer.result, &scratch,
+                                            scratch.count, &error)
+                                    }
                                 }
                             }
                         }
@@ -195,6 +201,9 @@ final class BinarizationTests: XCTestCase {
                             expected, "seed \(seed), \(voxels) voxels, isa \(isa.rawValue), \(threads) threads")
                     }
                 }
+                let valueOnly = head.evaluate(wantsGradient: false)
+                XCTAssertEqual(valueOnly.result.value.bitPattern, expected.value.bitPattern, "seed \(seed)")
+                XCTAssert((valueOnly.map + valueOnly.threshold).allSatisfy { $0 == -7 })
                 let old = [Float](repeating: 0.3, count: head.P.count)
                 check(
                     head.evaluate(scale: -2, adding: 0.3), head.problem.evaluate(scale: -2, adding: (old, old)),
@@ -315,9 +324,17 @@ final class BinarizationTests: XCTestCase {
             XCTAssert((answer.map + answer.threshold).allSatisfy { $0 == -7 }, part)
             XCTAssertEqual(answer.result.value, 0)
         }
-        refused(CLOSS_NOT_FINITE, "map: ") { $0.P[5] = .nan }
+        refused(CLOSS_BAD_PROBABILITY, "map: ") { $0.P[5] = .nan }
         refused(CLOSS_BAD_PROBABILITY, "map: ") { $0.P[105] = 1.5 }
-        refused(CLOSS_NOT_FINITE, "threshold: ") { $0.T[150] = .infinity }
+        refused(CLOSS_BAD_PROBABILITY, "threshold: ") { $0.T[150] = .infinity }
+        refused(CLOSS_NOT_FINITE, "map: ") {
+            $0.logits = true
+            $0.P[5] = .nan
+        }
+        refused(CLOSS_NOT_FINITE, "threshold: ") {
+            $0.logits = true
+            $0.T[199] = -.infinity
+        }
         refused(CLOSS_BAD_PROBABILITY, "threshold: ") { $0.T[0] = -0.5 }
         refused(CLOSS_BAD_TARGET, "threshold: ") {
             $0.thresholdMap[7] = 1.5
@@ -354,6 +371,34 @@ final class BinarizationTests: XCTestCase {
         spoiled(CLOSS_WRONG_SIZE, "threshold: ") { $0.threshold_mask_count += 1 }
         spoiled(CLOSS_BAD_OPTION, "threshold.stride") { $0.threshold.stride = 99 }
         spoiled(CLOSS_BAD_OPTION, "target is") { $0.target = CLOSS_LABELS_U8 }
+
+        func meets(
+            _ status: closs_status, _ part: String,
+            _ spoil: (inout closs_binarization_gradient, closs_binarization_batch) -> Void
+        ) {
+            let answer = good.evaluate(spoilGradient: spoil)
+            XCTAssertEqual(answer.status, status, answer.message)
+            XCTAssert(answer.message.contains(part), answer.message)
+            XCTAssert((answer.map + answer.threshold).allSatisfy { $0 == -7 }, part)
+            XCTAssertEqual(answer.result.value, 0)
+        }
+        meets(CLOSS_OVERLAP, "gradient.map and map overlap") { gradient, batch in
+            gradient.map.values = UnsafeMutablePointer(mutating: batch.map.values)
+        }
+        meets(CLOSS_OVERLAP, "gradient.threshold and gradient.map overlap") { gradient, _ in
+            gradient.threshold.values -= 1
+        }
+        meets(CLOSS_OVERLAP, "gradient.threshold and threshold overlap") { gradient, batch in
+            gradient.threshold.values = UnsafeMutablePointer(mutating: batch.threshold.values)
+        }
+        // The mask of the other map.
+        meets(CLOSS_OVERLAP, "gradient.threshold and mask overlap") { gradient, batch in
+            gradient.threshold = closs_map_gradient(
+                values: UnsafeMutableRawPointer(mutating: batch.mask!).assumingMemoryBound(to: Float.self),
+                count: 300, stride: 200)
+        }
+        meets(CLOSS_NULL_POINTER, "gradient.map is NULL") { gradient, _ in gradient.map.values = nil }
+        meets(CLOSS_BAD_OPTION, "scale") { gradient, _ in gradient.scale = .nan }
     }
 }
 

@@ -176,23 +176,31 @@ static closs_gradient_buffer gradient_of(const closs_binarization_spec *spec, co
                                    .view = view_of(spec, rows)};
 }
 
+// A map's own range among those of its call: by its name, since another buffer may wrongly begin where a map does.
+static int is_range_of_map(const binarization_call *call, const memory_range *range) {
+    if (strcmp(range->name, "gradient") == 0) return 1;
+    int input = range->start == call->map_batch.logits || range->start == call->threshold_batch.logits;
+    return input && !range->written &&
+           (strcmp(range->name, "logits") == 0 || strcmp(range->name, "probabilities") == 0);
+}
+
 // What is written must meet nothing else; the maps' rows are looked at one by one, since channels of one buffer may lie
 // in each other's gaps.
 static closs_status check_meetings(const closs_binarization_spec *spec, const map_rows *rows, int count,
-                                   const binarization_call *call, closs_error *error) {
+                                   const closs_binarization_result *result, const binarization_call *call,
+                                   closs_error *error) {
     for (int i = 2; i < count; i++)
         for (int j = 0; j < i; j++)
             if (rows_meet(spec, &rows[i], &rows[j]))
                 return refuse(error, CLOSS_OVERLAP, -1, "%s and %s overlap", rows[i].name, rows[j].name);
     // The others lie in one piece: here the rows of a map are taken as the pieces that they are.
-    memory_range others[2 * CALL_RANGES];
+    memory_range others[2 * CALL_RANGES + 1];
     int listed = call_ranges(&call->map.part, &call->map.memory, others);
     listed += call_ranges(&call->threshold.part, &call->threshold.memory, others + listed);
+    others[listed++] = (memory_range){"result", result, sizeof *result, 1};
     int kept = 0;
     for (int i = 0; i < listed; i++) {
-        int is_map = 0;
-        for (int j = 0; j < count; j++) is_map |= others[i].start == (const void *)rows[j].values;
-        if (is_map) continue;
+        if (is_range_of_map(call, &others[i])) continue;
         for (int j = 0; j < count; j++) {
             for (int64_t n = 0; n < spec->samples; n++) {
                 const char *row = (const char *)(rows[j].values + n * rows[j].stride);
@@ -267,7 +275,7 @@ static closs_status check_call(const closs_binarization *b, const closs_binariza
                                          gradient ? &call->threshold_gradient : 0, &call->threshold_result,
                                          (char *)memory + bytes, memory_bytes - bytes, error),
                         error);
-    if (status == CLOSS_OK) status = check_meetings(spec, rows, count, call, error);
+    if (status == CLOSS_OK) status = check_meetings(spec, rows, count, result, call, error);
     call->maps = (binarization_maps){.first = {.map = rows[0].values,
                                                .threshold = rows[1].values,
                                                .logits = spec->activation == CLOSS_SIGMOID,
