@@ -60,7 +60,7 @@ int main(void) {
 
     /* The loss: Dice + 0.5 cross entropy. What is left out is 0, and 0 is the usual choice. */
     closs_term terms[2] = {
-        {.kind = CLOSS_DICE, .weight = 1, .of.dice = {.smooth_numerator = 1e-5, .smooth_denominator = 1e-5}},
+        {.kind = CLOSS_DICE, .weight = 1, .of.region = {.smooth_numerator = 1e-5, .smooth_denominator = 1e-5}},
         {.kind = CLOSS_CROSS_ENTROPY, .weight = 0.5, .of.cross_entropy = {.label_smoothing = 0.1}},
     };
     closs_spec spec = {

@@ -34,6 +34,8 @@ internal import CLossKernels
             throw LossError(kind: .badShape, message: "an extent is \(extent); expected 1 or more in \(shape.extents)")
         }
 
+        try loss.checkNamedClasses(of: shape)
+
         var created: OpaquePointer?
         try unsafe refusing { error in
             unsafe withSpec(loss, shape: shape, activation: activation, options: options) { spec in
@@ -441,7 +443,7 @@ private func withSpec(
 }
 
 /// One value for each class, or none.
-@unsafe private struct ClassArray {
+@unsafe struct ClassArray {
     let values: UnsafePointer<Float>?
     let count: Int
 }
@@ -473,14 +475,9 @@ extension closs_term {
                 class_weights: weights, class_weights_count: count,
                 class_gammas: arrays[1].values, class_gammas_count: arrays[1].count,
                 per_channel: options.perChannel ? 1 : 0)
-        case .dice(let options):
-            unsafe kind = CLOSS_DICE
-            unsafe of.dice = closs_dice(
-                smooth_numerator: options.smooth.values.numerator,
-                smooth_denominator: options.smooth.values.denominator,
-                denominator: options.denominator.code, scope: options.scope.code,
-                exclude_background: options.background == .excluded ? 1 : 0,
-                class_weights: weights, class_weights_count: count)
+        case .region(let options):
+            unsafe kind = options.formula.kind
+            unsafe of.region = closs_region(options, weights: arrays[0], exponents: arrays[1])
         case .balancedBinaryCrossEntropy(let options):
             unsafe kind = CLOSS_BALANCED_BINARY_CROSS_ENTROPY
             unsafe of.balanced_binary_cross_entropy = closs_balanced_binary_cross_entropy(
@@ -579,36 +576,6 @@ extension Divisor {
 
     fileprivate var value: Double {
         if case .constant(let value) = self { value } else { 1 }
-    }
-}
-
-extension Smooth {
-    fileprivate var values: (numerator: Double, denominator: Double) {
-        switch self {
-        case .none: (0, 0)
-        case .both(let value): (value, value)
-        case .numerator(let value): (value, 0)
-        case .denominator(let value): (0, value)
-        case .separate(let numerator, let denominator): (numerator, denominator)
-        }
-    }
-}
-
-extension Denominator {
-    fileprivate var code: closs_denominator {
-        switch self {
-        case .linear: CLOSS_LINEAR
-        case .squared: CLOSS_SQUARED
-        }
-    }
-}
-
-extension Scope {
-    fileprivate var code: closs_scope {
-        switch self {
-        case .sample: CLOSS_PER_SAMPLE
-        case .batch: CLOSS_PER_BATCH
-        }
     }
 }
 

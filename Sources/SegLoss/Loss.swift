@@ -146,37 +146,6 @@ extension Loss {
                     perChannel: perChannel, divisor: divisor)))
     }
 
-    /// Dice loss: one minus the overlap of prediction and target, of each class, then the mean of the classes.
-    ///
-    ///     mean_c w_c [ 1 - (2 I_c + numerator) / (U_c + denominator) ],
-    ///     I = sum_i p g,    U = sum_i p + sum_i g    or    sum_i p^2 + sum_i g^2
-    ///
-    /// The linear form with `smooth: .both(1e-5)` is MONAI's `DiceLoss`; the squared one is from Milletari et al.,
-    /// "V-Net" (2016). The mean divides by the number of classes that take part, whatever their weights. Where the
-    /// denominator is 0 the class counts as perfect: 0 with a zero gradient. Voxel weights do not enter. For every
-    /// ``Activation``.
-    ///
-    /// - Parameters:
-    ///   - smooth: What is added to numerator and denominator.
-    ///   - denominator: Whether `U` sums values or squares.
-    ///   - scope: Whether the sums are taken over each sample or over the batch.
-    ///   - background: Whether class 0 takes part. Leaving it out needs two classes or more.
-    ///   - classWeights: `w`, one for each class (the background's included), each at least 0 and not all 0 among those
-    ///     that take part; `nil`: all 1.
-    public static func dice(
-        smooth: Smooth = .both(1e-5),
-        denominator: Denominator = .linear,
-        scope: Scope = .sample,
-        background: Background = .included,
-        classWeights: [Float]? = nil
-    ) -> Loss {
-        Loss(
-            .dice(
-                .init(
-                    smooth: smooth, denominator: denominator, scope: scope, background: background,
-                    classWeights: classWeights)))
-    }
-
     /// Binary cross entropy over all positives and the hardest negatives.
     ///
     ///     [ sum over positives + sum over the k negatives of greatest loss ] / (positives + k + epsilon),

@@ -7,8 +7,8 @@ public enum Term: Sendable, Hashable {
     case binaryCrossEntropy(BinaryCrossEntropy)
     /// See ``Loss/focal(gamma:alpha:classWeights:classGammas:perChannel:divisor:)``.
     case focal(Focal)
-    /// See ``Loss/dice(smooth:denominator:scope:background:classWeights:)``.
-    case dice(Dice)
+    /// Dice, Jaccard, Tversky and their kin: see ``Region``.
+    case region(Region)
     /// See ``Loss/balancedBinaryCrossEntropy(negativeRatio:minimumNegatives:epsilon:scope:)``.
     case balancedBinaryCrossEntropy(BalancedBinaryCrossEntropy)
     /// See ``Loss/absoluteError(classWeights:divisor:)``.
@@ -62,20 +62,6 @@ public enum Term: Sendable, Hashable {
         public var divisor: Divisor
     }
 
-    /// The options of Dice loss.
-    public struct Dice: Sendable, Hashable {
-        /// What is added to numerator and denominator.
-        public var smooth: Smooth
-        /// Whether the denominator sums values or squares.
-        public var denominator: Denominator
-        /// Over what the sums are taken.
-        public var scope: Scope
-        /// Whether class 0 takes part.
-        public var background: Background
-        /// One weight for each class, the background's included; `nil`: all 1.
-        public var classWeights: [Float]?
-    }
-
     /// The options of balanced binary cross entropy.
     public struct BalancedBinaryCrossEntropy: Sendable, Hashable {
         /// How many negatives are taken for each positive, at least 0.
@@ -122,62 +108,24 @@ public enum Divisor: Sendable, Hashable {
     case constant(Double)
 }
 
-/// What a Dice term adds to its numerator and its denominator, each at least 0.
-public enum Smooth: Sendable, Hashable {
-    /// Nothing.
-    case none
-    /// The same to numerator and denominator.
-    case both(Double)
-    /// To the numerator only.
-    case numerator(Double)
-    /// To the denominator only.
-    case denominator(Double)
-    /// One value to the numerator, another to the denominator.
-    case separate(numerator: Double, denominator: Double)
-}
-
-/// What the denominator of a Dice term sums.
-public enum Denominator: Sendable, Hashable {
-    /// `sum p + sum g`.
-    case linear
-    /// `sum p^2 + sum g^2`, as in V-Net.
-    case squared
-}
-
-/// Over what a term's sums are taken before its formula is applied.
-public enum Scope: Sendable, Hashable {
-    /// The formula for each sample, then the mean of the samples.
-    case sample
-    /// The formula once, on sums over the batch.
-    case batch
-}
-
-/// Whether class 0 takes part in a term.
-public enum Background: Sendable, Hashable {
-    /// Class 0 is a class like the others.
-    case included
-    /// Class 0 takes no part. It still has its share in a softmax.
-    case excluded
-}
-
 extension Term {
-    /// The term's arrays by class, in the order in which the C library's struct has them.
+    /// The term's arrays with one number for each class, in the order in which its C struct names them.
     var arrays: [[Float]?] {
         switch self {
         case .crossEntropy(let options): [options.classWeights]
         case .binaryCrossEntropy(let options): [options.positiveWeights, options.classWeights]
-        case .dice(let options): [options.classWeights]
         case .focal(let options): [options.classWeights, options.classGammas]
-        case .balancedBinaryCrossEntropy: []
+        case .region(let options): [options.classWeights?.values, options.exponent.values]
         case .absoluteError(let options), .squaredError(let options), .linear(let options): [options.classWeights]
         case .smoothL1(let options): [options.classWeights]
+        case .balancedBinaryCrossEntropy: []
         }
     }
 
     /// Whether the term's value has parts that belong to single classes.
     var hasClassParts: Bool {
         switch self {
-        case .binaryCrossEntropy, .focal, .dice, .absoluteError, .smoothL1, .squaredError, .linear: true
+        case .binaryCrossEntropy, .focal, .region, .absoluteError, .smoothL1, .squaredError, .linear: true
         case .crossEntropy, .balancedBinaryCrossEntropy: false
         }
     }

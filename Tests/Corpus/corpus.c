@@ -231,7 +231,7 @@ static void draw_term(problem *p, random_numbers *r, closs_term *t, closs_term_k
         break;
     }
     case CLOSS_DICE: {
-        closs_dice *of = &t->of.dice;
+        closs_region *of = &t->of.region;
         of->smooth_numerator = one_in(r, 2) ? 0x1p-17 : 0;
         of->smooth_denominator = one_in(r, 2) ? 0x1p-17 : eighths;
         of->denominator = (closs_denominator)below(r, 2);

@@ -51,7 +51,7 @@ public struct Problem: Sendable {
 /// One term of a loss and its factor.
 public struct Term: Sendable {
     public enum Divisor: Sendable, Hashable { case weight, valid, all, constant(Double) }
-    public enum Scope: Sendable, Hashable { case sample, batch }
+    public enum Scope: Sendable, Hashable { case sample, batch, samplePooled, batchPooled }
 
     public enum Kind: Sendable {
         case crossEntropy(classWeights: [Float]?, labelSmoothing: Double, divisor: Divisor, exponent: Double = 1)
@@ -62,9 +62,7 @@ public struct Term: Sendable {
         case focal(
             gamma: Double, alpha: Double?, classWeights: [Float]? = nil, divisor: Divisor, classGammas: [Float]? = nil,
             perChannel: Bool = false)
-        case dice(
-            smoothNumerator: Double, smoothDenominator: Double, squared: Bool, scope: Scope,
-            excludeBackground: Bool, classWeights: [Float]?)
+        case region(Region)
         case balancedBinaryCrossEntropy(
             negativeRatio: Double, minimumNegatives: Int, epsilon: Double, scope: Scope)
         case absoluteError(classWeights: [Float]?, divisor: Divisor)
@@ -79,6 +77,66 @@ public struct Term: Sendable {
     public init(_ kind: Kind, weight: Double = 1) {
         self.kind = kind
         self.weight = weight
+    }
+}
+
+/// A region term (docs/arithmetic.md, 7.2), with the options of `closs_region`.
+public struct Region: Sendable {
+    public enum Formula: Sendable, CaseIterable { case dice, jaccard, tversky, generalizedDice, matthews }
+    public enum Value: Sendable, CaseIterable { case oneMinusScore, minusScore, minusLogScore, logCosh }
+    public enum Absent: Sendable, CaseIterable { case natural, zero, skipped, one }
+    public enum Weighting: Sendable { case multiplied, normalized, inside }
+    public enum VolumeWeighting: Sendable, CaseIterable { case uniform, simple, square }
+
+    public var formula: Formula
+    public var smoothNumerator = 0.0
+    public var smoothDenominator = 0.0
+    public var squared = false
+    public var scope = Term.Scope.sample
+    public var excludeBackground = false
+    public var classWeights: [Float]?
+    public var weighting = Weighting.multiplied
+    /// Which classes take part; `nil`: all.
+    public var classes: [Bool]?
+    /// The intersection is sum min(p, g).
+    public var minimum = false
+    public var value = Value.oneMinusScore
+    public var leastScore = 0.0
+    /// 0 and 1: none.
+    public var exponent = 0.0
+    public var exponentOfMean = false
+    public var classExponents: [Float]?
+    public var absent = Absent.natural
+    public var leastDenominator = 0.0
+    public var leastIntersection = 0.0
+    public var alpha = 0.0
+    public var beta = 0.0
+    public var smoothCounts = 0.0
+    public var volumeWeighting = VolumeWeighting.uniform
+    public var volumeOffset = 0.0
+    public var mostVolumeWeight = 0.0
+    /// Voxel weights enter the sums.
+    public var weighted = false
+
+    public init(_ formula: Formula) {
+        self.formula = formula
+    }
+}
+
+extension Term.Kind {
+    /// The commonest region term.
+    public static func dice(
+        smoothNumerator: Double, smoothDenominator: Double, squared: Bool, scope: Term.Scope,
+        excludeBackground: Bool, classWeights: [Float]?
+    ) -> Term.Kind {
+        var region = Region(.dice)
+        region.smoothNumerator = smoothNumerator
+        region.smoothDenominator = smoothDenominator
+        region.squared = squared
+        region.scope = scope
+        region.excludeBackground = excludeBackground
+        region.classWeights = classWeights
+        return .region(region)
     }
 }
 

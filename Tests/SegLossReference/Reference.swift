@@ -30,7 +30,7 @@ public enum Reference {
         // Totals.
         let all = problem.samples * problem.voxels
         var totals = pointwise.map { PointwiseTotals(channels: 1, all: $0.isPerChannel ? all * classes : all) }
-        var sums = [RegionSums](repeating: RegionSums(), count: problem.samples * classes)
+        var sums = [RegionSums](repeating: RegionSums(weighted: terms.regions.isWeighted), count: problem.samples * classes)
         var countOfLabel = [Int](repeating: 0, count: classes)
         for sample in 0..<problem.samples {
             // What each voxel adds to the sums; +0 where it is invalid.
@@ -39,6 +39,7 @@ public enum Reference {
             var weights = losses
             var p = [[Float]](repeating: zeros, count: classes)
             var targets = p
+            var regionWeights = zeros
             for voxel in 0..<problem.voxels where voxels.isValid(sample, 0, voxel) {
                 let y = set(sample, voxel)
                 let v = voxels.weight(sample, voxel)
@@ -61,6 +62,7 @@ public enum Reference {
                         p[c][voxel] = softmax.p[c]
                         targets[c][voxel] = g[c]
                     }
+                    regionWeights[voxel] = terms.regions.isWeighted ? v : 1
                 }
             }
             for (i, term) in pointwise.enumerated() {
@@ -71,7 +73,7 @@ public enum Reference {
             }
             if terms.hasRegion {
                 for c in 0..<classes {
-                    sums[sample * classes + c].addSample(p: p[c], g: targets[c])
+                    sums[sample * classes + c].addSample(p: p[c], g: targets[c], v: regionWeights)
                 }
             }
         }
@@ -94,14 +96,16 @@ public enum Reference {
                 totals[i], at: term.index, divisor: term.divisor, weightScale: term.scale)
             K.append(coefficient[0] * scale)
         }
-        finish.dice(terms.dices, sums: sums)
+        finish.regions(terms.regions, sums: sums)
         var outcome = finish.outcome()
         guard wantsGradient else {
             return outcome
         }
 
         // Gradient.
-        let regionCoefficients = finish.coefficients.map { $0.scaled(by: scale, hasSquares: terms.hasSquares) }
+        let regionCoefficients = finish.coefficients.map {
+            $0.scaled(by: scale, for: terms.regions, hardTargets: voxels.hasHardTargets)
+        }
         let isClasswise = pointwise.contains { !$0.isPerChannel }
         let smoothing = Smoothing(pointwise, coefficients: K, classes: classes)
         var gradient = [Float](repeating: 0, count: problem.logits.count)
@@ -159,7 +163,8 @@ public enum Reference {
                         let logit = problem.logits[voxels.index(sample, c, voxel)]
                         G = fma(K[i] * v, term.w[c] * term.channel(logit, target: g[c], c).t, G)
                     }
-                    gradient[voxels.index(sample, c, voxel)] = terms.hasRegion ? fma(softmax.p[c], (q[c] - top) - dot, G) : G
+                    let share = terms.regions.isWeighted ? softmax.p[c] * v : softmax.p[c]
+                    gradient[voxels.index(sample, c, voxel)] = terms.hasRegion ? fma(share, (q[c] - top) - dot, G) : G
                 }
             }
         }
@@ -178,7 +183,7 @@ public enum Reference {
         // Totals.
         var totals = [PointwiseTotals](
             repeating: PointwiseTotals(channels: channels, all: problem.logits.count), count: pointwise.count)
-        var sums = [RegionSums](repeating: RegionSums(), count: problem.samples * channels)
+        var sums = [RegionSums](repeating: RegionSums(weighted: terms.regions.isWeighted), count: problem.samples * channels)
         var rankedLosses = [Float](repeating: 0, count: terms.balanced == nil ? 0 : problem.logits.count)
         for sample in 0..<problem.samples {
             for channel in 0..<channels {
@@ -186,6 +191,7 @@ public enum Reference {
                 var p = [Float](repeating: 0, count: problem.voxels)
                 var g = p
                 var weights = p
+                var regionWeights = p
                 var losses = [[Float]](repeating: p, count: pointwise.count)
                 var valid = 0
                 for voxel in 0..<problem.voxels where voxels.isValid(sample, channel, voxel) {
@@ -197,6 +203,7 @@ public enum Reference {
                     p[voxel] = value.p
                     g[voxel] = target
                     weights[voxel] = v
+                    regionWeights[voxel] = terms.regions.isWeighted ? v : 1
                     for (i, term) in pointwise.enumerated() {
                         let map = voxels.map(index)
                         losses[i][voxel] = term.loss(value, target: target, channel: channel, map: map) * v
@@ -215,7 +222,7 @@ public enum Reference {
                     }
                 }
                 if terms.hasRegion {
-                    sums[sample * channels + channel].addSample(p: p, g: g)
+                    sums[sample * channels + channel].addSample(p: p, g: g, v: regionWeights)
                 }
             }
         }
@@ -228,7 +235,7 @@ public enum Reference {
                 totals[i], at: term.index, divisor: term.divisor, classWeights: term.classWeights)
             pointwiseCoefficients.append(coefficients.map { $0 * scale })
         }
-        finish.dice(terms.dices, sums: sums)
+        finish.regions(terms.regions, sums: sums)
         var selected: Selection.Finished?
         if let balanced = terms.balanced {
             selected = balanced.formula.finish(
@@ -242,7 +249,9 @@ public enum Reference {
         }
 
         // Gradient.
-        let regionCoefficients = finish.coefficients.map { $0.scaled(by: scale, hasSquares: terms.hasSquares) }
+        let regionCoefficients = finish.coefficients.map {
+            $0.scaled(by: scale, for: terms.regions, hardTargets: voxels.hasHardTargets)
+        }
         let hasPointwise = pointwise.contains { !$0.isError } || selected != nil
         let hasErrors = pointwise.contains { $0.isError }
         var gradient = [Float](repeating: 0, count: problem.logits.count)
@@ -268,7 +277,7 @@ public enum Reference {
                     }
 
                     // By p.
-                    var Z = terms.hasRegion ? region.derivative(p: p, g: g) : 0
+                    var Z = terms.hasRegion ? region.derivative(p: p, g: g) * (terms.regions.isWeighted ? v : 1) : 0
                     for (i, term) in pointwise.enumerated() where term.isError {
                         let k = pointwiseCoefficients[i][channel] * v
                         let t = term.derivative(value, target: g, channel: channel, map: voxels.map(index))
@@ -333,11 +342,6 @@ private struct Terms {
         }
     }
 
-    struct DiceTerm {
-        let index: Int
-        let formula: Dice
-    }
-
     struct BalancedTerm {
         let index: Int
         let formula: Selection
@@ -345,11 +349,10 @@ private struct Terms {
 
     var softmaxTerms: [SoftmaxTerm] = []
     var channelPointwise: [ChannelTerm] = []
-    var dices: [DiceTerm] = []
+    var regions = RegionTerms()
     var balanced: BalancedTerm?
 
-    var hasRegion: Bool { !dices.isEmpty }
-    var hasSquares: Bool { dices.contains { $0.formula.squared } }
+    var hasRegion: Bool { !regions.isEmpty }
 
     private mutating func addError(
         _ index: Int, _ formula: ProbabilityError.Formula, _ classWeights: [Float]?, _ divisor: Term.Divisor
@@ -378,13 +381,8 @@ private struct Terms {
                 let formula = Focal(gamma: gamma, alpha: alpha)
                 channelPointwise.append(
                     ChannelTerm(index: index, divisor: divisor, formula: .focal(formula), classWeights: classWeights))
-            case .dice(
-                let smoothNumerator, let smoothDenominator, let squared, let scope, let excludeBackground,
-                let classWeights):
-                let formula = Dice(
-                    smoothNumerator: smoothNumerator, smoothDenominator: smoothDenominator, squared: squared,
-                    scope: scope, excludeBackground: excludeBackground, classWeights: classWeights)
-                dices.append(DiceTerm(index: index, formula: formula))
+            case .region(let region):
+                regions.terms.append((index, term.weight, region))
             case .balancedBinaryCrossEntropy(let negativeRatio, let minimumNegatives, let epsilon, let scope):
                 precondition(!isSoftmax && balanced == nil && problem.weights == nil)
                 let formula = Selection(
@@ -435,15 +433,15 @@ private struct Finish {
         return coefficients
     }
 
-    /// Finishes the Dice terms.
-    mutating func dice(_ dices: [Terms.DiceTerm], sums: [RegionSums]) {
-        for dice in dices {
-            let (term, parts) = dice.formula.finish(
-                weight: problem.terms[dice.index].weight, sums: sums, samples: problem.samples,
-                classes: problem.classes, coefficients: &coefficients)
-            terms[dice.index] = term
+    /// Finishes the region terms.
+    mutating func regions(_ regions: RegionTerms, sums: [RegionSums]) {
+        for (index, weight, region) in regions.terms {
+            let (term, parts) = region.finish(
+                weight: weight, sums: sums, samples: problem.samples, classes: problem.classes,
+                coefficients: &coefficients)
+            terms[index] = term
             for c in 0..<problem.classes {
-                perClass[dice.index * problem.classes + c] = parts[c]
+                perClass[index * problem.classes + c] = parts[c]
             }
         }
     }

@@ -1,27 +1,43 @@
 /// The sums of one class in one sample, over the valid voxels (docs/arithmetic.md, 6.3).
 struct RegionSums {
     /// p g
-    var I = ExactTotal.ofProbabilities
+    var I: ExactTotal
     /// p
-    var P = ExactTotal.ofProbabilities
+    var P: ExactTotal
     /// p p
-    var S = ExactTotal.ofProbabilities
+    var S: ExactTotal
     /// g
-    var G = ExactTotal.ofProbabilities
+    var G: ExactTotal
     /// g g
-    var H = ExactTotal.ofProbabilities
+    var H: ExactTotal
+    /// The smaller of p and g.
+    var M: ExactTotal
+    /// 1
+    var V: ExactTotal
 
-    /// Adds one sample's probabilities and targets, both +0 where invalid.
-    mutating func addSample(p: [Float], g: [Float]) {
-        var products = [Float](repeating: 0, count: p.count)
-        P.addSample(p)
-        G.addSample(g)
-        RegionSums.multiply(p, g, into: &products)
-        I.addSample(products)
-        RegionSums.multiply(p, p, into: &products)
-        S.addSample(products)
-        RegionSums.multiply(g, g, into: &products)
-        H.addSample(products)
+    init(weighted: Bool) {
+        let none = weighted ? ExactTotal.ofLosses : ExactTotal.ofProbabilities
+        (I, P, S, G, H, M, V) = (none, none, none, none, none, none, none)
+    }
+
+    /// Adds one sample's probabilities, targets and weights, all +0 where invalid.
+    mutating func addSample(p: [Float], g: [Float], v: [Float]) {
+        var values = [Float](repeating: 0, count: p.count)
+        func add(_ total: inout ExactTotal, _ value: (_ p: Float, _ g: Float, _ v: Float) -> Float) {
+            var i = 0
+            while i < p.count {
+                values[i] = value(p[i], g[i], v[i])
+                i += 1
+            }
+            total.addSample(values)
+        }
+        add(&I) { p, g, v in (p * v) * g }
+        add(&P) { p, _, v in p * v }
+        add(&S) { p, _, v in (p * v) * p }
+        add(&G) { _, g, v in v * g }
+        add(&H) { _, g, v in (v * g) * g }
+        add(&M) { p, g, v in v * (p < g ? p : g) }
+        add(&V) { _, _, v in v }
     }
 
     mutating func add(_ other: RegionSums) {
@@ -30,27 +46,25 @@ struct RegionSums {
         S.add(other.S)
         G.add(other.G)
         H.add(other.H)
-    }
-
-    private static func multiply(_ a: [Float], _ b: [Float], into products: inout [Float]) {
-        var i = 0
-        while i < a.count {
-            products[i] = a[i] * b[i]
-            i += 1
-        }
+        M.add(other.M)
+        V.add(other.V)
     }
 }
 
-/// The derivative of the region terms by p of one class in one sample: Q p + A g + B.
+/// The derivative of the region terms by p of one class in one sample: Q p + M h + A g + B.
 struct RegionCoefficients {
     var A = 0.0
     var B = 0.0
     var Q = 0.0
+    var M = 0.0
 
-    /// Rounded to float, then scaled. `hasSquares`: some term of the loss has a squared denominator.
-    func scaled(by scale: Float, hasSquares: Bool) -> ScaledRegionCoefficients {
-        ScaledRegionCoefficients(
-            A: Float(A) * scale, B: Float(B) * scale, Q: Float(Q) * scale, hasSquares: hasSquares)
+    /// Rounded to float, then scaled.
+    func scaled(by scale: Float, for terms: RegionTerms, hardTargets: Bool) -> ScaledRegionCoefficients {
+        let A = Float(A) * scale
+        let M = Float(M) * scale
+        return ScaledRegionCoefficients(
+            A: hardTargets ? A + M : A, B: Float(B) * scale, Q: Float(Q) * scale, M: M, hasSquares: terms.hasSquares,
+            hasMinimum: terms.hasMinimum && !hardTargets)
     }
 }
 
@@ -58,69 +72,257 @@ struct ScaledRegionCoefficients {
     let A: Float
     let B: Float
     let Q: Float
+    let M: Float
     let hasSquares: Bool
+    let hasMinimum: Bool
 
     /// The derivative by p.
     func derivative(p: Float, g: Float) -> Float {
-        let linear = fma(A, g, B)
-        return hasSquares ? fma(Q, p, linear) : linear
+        var q = fma(A, g, B)
+        if hasMinimum {
+            let h: Float = p < g ? 1 : p > g ? 0 : 0.5
+            q = fma(M, h, q)
+        }
+        return hasSquares ? fma(Q, p, q) : q
     }
 }
 
-/// A Dice term (7.2).
-struct Dice {
-    let smoothNumerator: Double
-    let smoothDenominator: Double
-    let squared: Bool
-    let scope: Term.Scope
-    let excludeBackground: Bool
-    let classWeights: [Float]?
+/// The region terms of a loss, each with its place among all of its terms.
+struct RegionTerms {
+    var terms: [(index: Int, weight: Double, region: Region)] = []
 
+    var isEmpty: Bool { terms.isEmpty }
+    var hasSquares: Bool { terms.contains { $0.region.squared } }
+    var hasMinimum: Bool { terms.contains { $0.region.minimum } }
+    var isWeighted: Bool { terms.contains { $0.region.weighted } }
+}
+
+// MARK: - Scores
+
+/// The sums of a class, or of a pool of classes, as a formula takes them.
+private struct Sums {
+    var I = 0.0
+    var P = 0.0
+    var S = 0.0
+    var G = 0.0
+    var H = 0.0
+    var V = 0.0
+
+    mutating func add(_ other: Sums, times weight: Double) {
+        I += weight * other.I
+        P += weight * other.P
+        S += weight * other.S
+        G += weight * other.G
+        H += weight * other.H
+        V += weight * other.V
+    }
+}
+
+/// A value and its derivatives by I, P and S.
+private struct Derived {
+    var value = 0.0
+    var byI = 0.0
+    var byP = 0.0
+    var byS = 0.0
+}
+
+extension Region {
+    /// The score of 7.2.2.
+    private func score(_ s: Sums) -> Derived {
+        let P = squared ? s.S : s.P
+        let G = squared ? s.H : s.G
+        switch formula {
+        case .dice, .generalizedDice:
+            let extra = s.I < leastIntersection ? leastIntersection - s.I : 0
+            return quotient(
+                2 * (s.I + extra) + smoothNumerator, ((P + G) + 2 * extra) + smoothDenominator,
+                numByI: extra > 0 ? 0 : 2, denByI: extra > 0 ? -2 : 0, denByP: 1)
+        case .jaccard:
+            return quotient(
+                s.I + smoothNumerator, ((P + G) - s.I) + smoothDenominator, numByI: 1, denByI: -1, denByP: 1)
+        case .tversky:
+            let shared = (1 - alpha) - beta
+            return quotient(
+                s.I + smoothNumerator, (shared * s.I + (alpha * P + beta * G)) + smoothDenominator,
+                numByI: 1, denByI: shared, denByP: alpha)
+        case .matthews:
+            return matthews(s)
+        }
+    }
+
+    private func quotient(
+        _ num: Double, _ given: Double, numByI: Double, denByI: Double, denByP: Double
+    ) -> Derived {
+        let held = given < leastDenominator
+        let den = held ? leastDenominator : given
+        guard den > 0 else { return Derived(value: 1) }
+        let D = num / den
+        let shrink = held ? 0 : -(D / den)
+        let bySize = shrink * denByP
+        return Derived(
+            value: D, byI: numByI / den + shrink * denByI, byP: squared ? 0 : bySize, byS: squared ? bySize : 0)
+    }
+
+    private func matthews(_ s: Sums) -> Derived {
+        let e = smoothCounts
+        let TP = s.I + e
+        let FP = (s.P - s.I) + e
+        let FN = (s.G - s.I) + e
+        let TN = ((s.V - s.P) - (s.G - s.I)) + e
+        let predicted = TP + FP
+        let rejected = TN + FN
+        let square = (predicted * (TP + FN)) * ((TN + FP) * rejected)
+        let root = square > 0 ? square.squareRoot() : 0
+        let den = root + smoothDenominator
+        guard den > 0 else { return Derived() }
+        let D = ((TP * TN - FP * FN) + smoothNumerator) / den
+        let rootByP = root > 0 ? (root / 2) * (1 / predicted - 1 / rejected) : 0
+        return Derived(value: D, byI: ((TP + TN) + (FP + FN)) / den, byP: (-(TP + FN) - D * rootByP) / den)
+    }
+
+    /// What is made of a score (7.2.3), and the derivative of that.
+    private func loss(ofScore D: Double) -> (value: Double, slope: Double) {
+        switch value {
+        case .oneMinusScore: return (1 - D, -1)
+        case .minusScore: return (-D, -1)
+        case .minusLogScore:
+            let least = leastScore > Real.smallest ? leastScore : Real.smallest
+            return D < least ? (-Real.log(least), 0) : (-Real.log(D), -1 / D)
+        case .logCosh:
+            let x = 1 - D
+            let e = Real.exp(-2 * abs(x))
+            let tanh = (1 - e) / (1 + e)
+            return (Real.logCosh(abs(x)), x < 0 ? tanh : -tanh)
+        }
+    }
+
+    private func raised(_ loss: Double, to exponent: Double) -> (value: Double, slope: Double) {
+        if exponent == 0 || exponent == 1 {
+            return (loss, 1)
+        }
+        guard loss >= Real.smallest else { return (0, 0) }
+        let power = Real.power(loss, exponent)
+        return (power, exponent * (power / loss))
+    }
+
+    private func loss(_ sums: Sums, exponent: Double) -> Derived {
+        let D = score(sums)
+        let unraised = loss(ofScore: D.value)
+        let loss = raised(unraised.value, to: exponent)
+        let slope = loss.slope * unraised.slope
+        return Derived(value: loss.value, byI: slope * D.byI, byP: slope * D.byP, byS: slope * D.byS)
+    }
+
+    /// The loss where the sums are of an absent class and the term has a rule for that (7.2.4).
+    private func lossOfAbsent(_ sums: Sums) -> Derived? {
+        if absent == .natural || sums.G > 0 {
+            return nil
+        }
+        return Derived(value: absent == .one ? 1 : 0)
+    }
+
+    private func takesPart(_ c: Int) -> Bool {
+        (c > 0 || !excludeBackground) && (classes?[c] ?? true)
+    }
+
+    private func weight(_ c: Int) -> Double {
+        classWeights.map { Double($0[c]) } ?? 1
+    }
+
+    private var isPooled: Bool { scope == .samplePooled || scope == .batchPooled }
+    private var isOfBatch: Bool { scope == .batch || scope == .batchPooled }
+}
+
+// MARK: - Finish
+
+extension Region {
     /// The term and its parts from the sums, [samples][classes]; adds its derivatives to `coefficients`.
     func finish(
-        weight: Double, sums: [RegionSums], samples: Int, classes: Int, coefficients: inout [RegionCoefficients]
+        weight factor: Double, sums: [RegionSums], samples: Int, classes: Int, coefficients: inout [RegionCoefficients]
     ) -> (term: Double, perClass: [Double]) {
-        let firstClass = excludeBackground ? 1 : 0
-        let K = classes - firstClass
-        let S = scope == .batch ? 1 : samples
+        let step = isOfBatch ? samples : 1
+        let groups = Double(samples / step)
         var term = 0.0
         var perClass = [Double](repeating: 0, count: classes)
-
-        for sample in 0..<S {
-            for c in firstClass..<classes {
-                var sum = sums[sample * classes + c]
-                if scope == .batch {
-                    for other in 1..<max(samples, 1) {
-                        sum.add(sums[other * classes + c])
-                    }
+        for first in stride(from: 0, to: samples, by: step) {
+            var ofClasses: [Sums] = []
+            for c in 0..<classes {
+                var sum = sums[first * classes + c]
+                for other in (first + 1)..<max(first + step, first + 1) {
+                    sum.add(sums[other * classes + c])
                 }
-                let w = classWeights.map { Double($0[c]) } ?? 1
-                let num = 2 * sum.I.value + smoothNumerator
-                let U = squared ? sum.S.value + sum.H.value : sum.P.value + sum.G.value
-                let den = U + smoothDenominator
-                let loss = den > 0 ? 1 - num / den : 0
-                term += w * loss
-                perClass[c] += loss
-
-                if den > 0 {
-                    let f = (weight * w) / Double(S * K)
-                    let touched = scope == .batch ? 0..<samples : sample..<(sample + 1)
-                    for each in touched {
-                        coefficients[each * classes + c].A += -(f * 2) / den
-                        if squared {
-                            coefficients[each * classes + c].Q += (f * 2) * ((num / den) / den)
-                        } else {
-                            coefficients[each * classes + c].B += f * ((num / den) / den)
-                        }
+                ofClasses.append(
+                    Sums(
+                        I: minimum ? sum.M.value : sum.I.value, P: sum.P.value, S: sum.S.value, G: sum.G.value,
+                        H: sum.H.value, V: sum.V.value))
+            }
+            let (value, derivatives) =
+                isPooled
+                ? pool(ofClasses, factor: factor / groups)
+                : mean(ofClasses, factor: factor, groups: groups, perClass: &perClass)
+            term += value
+            for sample in first..<(first + step) {
+                for c in 0..<classes {
+                    let (derived, factor) = derivatives[c]
+                    if minimum {
+                        coefficients[sample * classes + c].M += factor * derived.byI
+                    } else {
+                        coefficients[sample * classes + c].A += factor * derived.byI
                     }
+                    coefficients[sample * classes + c].B += factor * derived.byP
+                    coefficients[sample * classes + c].Q += factor * (2 * derived.byS)
                 }
             }
         }
+        return (term / groups, perClass.map { $0 / groups })
+    }
 
-        term = term / Double(S * K)
-        for c in 0..<classes {
-            perClass[c] = perClass[c] / Double(S)
+    /// Each class by itself, then their mean (7.2.5). The derivatives come with their factors.
+    private func mean(
+        _ sums: [Sums], factor: Double, groups: Double, perClass: inout [Double]
+    ) -> (Double, [(Derived, Double)]) {
+        var losses = [Derived](repeating: Derived(), count: sums.count)
+        var sum = 0.0
+        var divisor = 0.0
+        for c in sums.indices where takesPart(c) {
+            if let ofAbsent = lossOfAbsent(sums[c]) {
+                if absent == .skipped {
+                    continue
+                }
+                losses[c] = ofAbsent
+            } else {
+                let exponent = classExponents.map { Double($0[c]) } ?? (exponentOfMean ? 0 : exponent)
+                losses[c] = loss(sums[c], exponent: exponent)
+            }
+            sum += weight(c) * losses[c].value
+            divisor += weighting == .normalized ? weight(c) : 1
+            perClass[c] += losses[c].value
         }
-        return (term, perClass)
+        guard divisor > 0 else { return (0, losses.map { _ in (Derived(), 0) }) }
+        let mean = raised(sum / divisor, to: exponentOfMean ? exponent : 0)
+        let common = (factor * mean.slope) / (groups * divisor)
+        return (mean.value, losses.indices.map { (losses[$0], common * weight($0)) })
+    }
+
+    /// All classes together, as if they were one (7.2.6).
+    private func pool(_ sums: [Sums], factor: Double) -> (Double, [(Derived, Double)]) {
+        var weights = sums.indices.map { takesPart($0) ? volumeWeight(sums[$0].G) : 0 }
+        let largest = weights.filter(\.isFinite).reduce(0) { $1 > $0 ? $1 : $0 }
+        weights = weights.indices.map { (weights[$0].isFinite ? weights[$0] : largest) * weight($0) }
+        guard largest > 0 else { return (0, sums.map { _ in (Derived(), 0) }) }
+        var pooled = Sums()
+        for c in sums.indices {
+            pooled.add(sums[c], times: weights[c])
+        }
+        let loss = lossOfAbsent(pooled) ?? loss(pooled, exponent: exponent)
+        return (loss.value, weights.map { (loss, factor * $0) })
+    }
+
+    private func volumeWeight(_ G: Double) -> Double {
+        if volumeWeighting == .uniform {
+            return 1
+        }
+        let weight = 1 / ((volumeWeighting == .square ? G * G : G) + volumeOffset)
+        return mostVolumeWeight > 0 && weight > mostVolumeWeight ? mostVolumeWeight : weight
     }
 }

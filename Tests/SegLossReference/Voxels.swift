@@ -36,6 +36,7 @@ struct Voxels {
         case .labels(let values):
             precondition(values.count == voxelCount)
             hasLabels = true
+            hasHardTargets = true
             labels = values
             dense = []
             denseMayBeIgnored = false
@@ -43,6 +44,7 @@ struct Voxels {
             precondition(values.count == valueCount)
             precondition(problem.activation != .softmax || problem.ignoreIndex == nil)
             hasLabels = false
+            hasHardTargets = byte
             labels = []
             dense = values
             denseMayBeIgnored = byte && problem.ignoreIndex != nil
@@ -58,6 +60,9 @@ struct Voxels {
 
     var hasWeights: Bool { weights != nil }
     var isDense: Bool { !hasLabels }
+
+    /// Labels, or bytes of 0 and 1.
+    let hasHardTargets: Bool
 
     /// The index of a value in [samples][classes][voxels].
     func index(_ sample: Int, _ channel: Int, _ voxel: Int) -> Int {

@@ -303,7 +303,7 @@ final class BadCallTests: XCTestCase {
         refused(spec { $0.shape.voxels = .max }, CLOSS_BAD_SHAPE, "too large")
 
         for raw in [UInt32(2), 77, .max] {
-            let scope = closs_scope(rawValue: raw)
+            let scope = closs_scope(rawValue: raw + (raw == 2 ? 2 : 0))
             let denominator = closs_denominator(rawValue: raw)
             refused(
                 closs_spec(CLOSS_SIGMOID, [.focal(), .dice { $0.scope = scope }]), CLOSS_BAD_OPTION, index: 1, "scope")

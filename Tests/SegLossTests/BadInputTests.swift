@@ -142,21 +142,21 @@ final class BadInputTests: XCTestCase {
             let weights: [Float] = [1, 1, bad]
             refused(.crossEntropy(classWeights: weights), "class_weights[2]", activation: .softmax)
             refused(.binaryCrossEntropy(positiveWeights: weights), "positive_weights[2]")
-            refused(.dice(classWeights: weights), "class_weights[2]")
+            refused(.dice(classWeights: .multiplied(weights)), "class_weights[2]")
         }
         refused(.crossEntropy(classWeights: [0, 0, 0]), "class_weights", activation: .softmax)
         refused(.dice(classWeights: [0, 0, 0]), "class_weights")
-        refused(.dice(background: .excluded, classWeights: [1, 0, 0]), "class_weights")
+        refused(.dice(classes: .foreground, classWeights: [1, 0, 0]), "class_weights")
         accepted(.binaryCrossEntropy(positiveWeights: [0, 0, 0]))
         accepted(.dice(classWeights: [Float(524_288).nextDown, 0, 0]))
         for weights in [[1, 1], [1, 1, 1, 1], []] as [[Float]] {
             let count = "\(weights.count)"
             refused(.crossEntropy(classWeights: weights), count, "3", activation: .softmax, kind: .wrongSize)
             refused(.binaryCrossEntropy(positiveWeights: weights), count, "3", kind: .wrongSize)
-            refused(.dice(classWeights: weights), count, "3", kind: .wrongSize)
+            refused(.dice(classWeights: .multiplied(weights)), count, "3", kind: .wrongSize)
         }
         refuse(
-            .badOption, index: 0, ["exclude_background"], .dice(background: .excluded),
+            .badOption, index: 0, ["exclude_background"], .dice(classes: .foreground),
             shape: .flat(samples: 1, classes: 1, voxels: 4))
     }
 
@@ -930,7 +930,7 @@ final class BadInputTests: XCTestCase {
     ) {
         let isOneSweep = problem.terms.allSatisfy { term in
             switch term.kind {
-            case .dice, .balancedBinaryCrossEntropy: false
+            case .region, .balancedBinaryCrossEntropy: false
             default: true
             }
         }

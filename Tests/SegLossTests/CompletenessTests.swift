@@ -38,8 +38,24 @@ final class CompletenessTests: XCTestCase {
             kind: "CLOSS_FOCAL", reference: "focal", file: "Pointwise.swift", computes: "gamma", golden: "focal",
             goldenCases: 5, documentation: "Focal", arithmetic: "5.2 Focal", bench: ".focal("),
         Row(
-            kind: "CLOSS_DICE", reference: "dice", file: "Region.swift", computes: "denominator", golden: "dice",
-            goldenCases: 20, documentation: "Dice", arithmetic: "7.2 Dice", bench: ".dice("),
+            kind: "CLOSS_DICE", reference: "region", file: "Region.swift", computes: "case .dice", golden: "dice",
+            goldenCases: 20, documentation: "Dice", arithmetic: "    Dice      e = ", bench: ".dice("),
+        Row(
+            kind: "CLOSS_JACCARD", reference: "region", file: "Region.swift", computes: "case .jaccard",
+            golden: "jaccard", goldenCases: 5, documentation: "Jaccard", arithmetic: "    Jaccard   num",
+            bench: ".jaccard("),
+        Row(
+            kind: "CLOSS_TVERSKY", reference: "region", file: "Region.swift", computes: "case .tversky",
+            golden: "tversky", goldenCases: 5, documentation: "Tversky", arithmetic: "    Tversky   s =",
+            bench: ".tversky("),
+        Row(
+            kind: "CLOSS_GENERALIZED_DICE", reference: "region", file: "Region.swift", computes: ".generalizedDice",
+            golden: "generalized_dice", goldenCases: 4, documentation: "Generalized Dice",
+            arithmetic: "7.2.6 Pooled", bench: ".generalizedDice("),
+        Row(
+            kind: "CLOSS_MATTHEWS", reference: "region", file: "Region.swift", computes: "matthews(",
+            golden: "matthews", goldenCases: 2, documentation: "Matthews", arithmetic: "    Matthews  TP",
+            bench: ".matthews("),
         Row(
             kind: "CLOSS_BALANCED_BINARY_CROSS_ENTROPY", reference: "balancedBinaryCrossEntropy",
             file: "Selection.swift", computes: "minimumNegatives", golden: "balanced_binary_cross_entropy",
@@ -124,10 +140,12 @@ final class CompletenessTests: XCTestCase {
 
     /// The facade names every kind too.
     func testFacade() throws {
-        let kernels = try text("Sources/SegLoss/Kernels.swift")
-        let loss = try text("Sources/SegLoss/Loss.swift")
+        let kernels = try text("Sources/SegLoss/Kernels.swift") + text("Sources/SegLoss/Kernels+Region.swift")
+        let loss = try text("Sources/SegLoss/Loss.swift") + text("Sources/SegLoss/Loss+Region.swift")
         for row in Self.rows {
-            XCTAssertTrue(kernels.contains("kind = \(row.kind)\n"), "Kernels.swift has no \(row.kind)")
+            XCTAssertTrue(
+                kernels.contains("kind = \(row.kind)\n") || kernels.contains(": \(row.kind)\n"),
+                "Kernels.swift has no \(row.kind)")
             XCTAssertTrue(loss.contains("public static func \(row.reference)("), "Loss has no \(row.reference)")
         }
     }
@@ -146,12 +164,17 @@ final class CompletenessTests: XCTestCase {
         try String(contentsOf: Self.root.appending(path: path), encoding: .utf8)
     }
 
+    private static let names: [Region.Formula: String] = [
+        .dice: "dice", .jaccard: "jaccard", .tversky: "tversky", .generalizedDice: "generalized_dice",
+        .matthews: "matthews",
+    ]
+
     private func name(_ kind: SegLossReference.Term.Kind) -> String {
         switch kind {
         case .crossEntropy: "cross_entropy"
         case .binaryCrossEntropy: "binary_cross_entropy"
         case .focal: "focal"
-        case .dice: "dice"
+        case .region(let region): Self.names[region.formula]!
         case .balancedBinaryCrossEntropy: "balanced_binary_cross_entropy"
         case .absoluteError: "absolute_error"
         case .smoothL1: "smooth_l1"

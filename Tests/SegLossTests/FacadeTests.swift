@@ -27,9 +27,9 @@ final class FacadeTests: XCTestCase {
         var edited = literal
         edited.terms[1].weight = 0.25
         XCTAssertEqual(edited, a + 0.25 * b)
-        guard case .dice(var options) = edited.terms[0].term else { return XCTFail("not a Dice term") }
+        guard case .region(var options) = edited.terms[0].term else { return XCTFail("not a Dice term") }
         options.denominator = .squared
-        edited.terms[0].term = .dice(options)
+        edited.terms[0].term = .region(options)
         XCTAssertEqual(edited, .dice(denominator: .squared) + 0.25 * b)
         XCTAssertEqual(Loss(terms: a.terms + c.terms), a + c)
     }
@@ -106,7 +106,7 @@ final class FacadeTests: XCTestCase {
 
     func testResults() throws {
         let problem = small(.softmax)
-        let loss = 2 * Loss.dice(background: .excluded) + 0.5 * .crossEntropy()
+        let loss = 2 * Loss.dice(classes: .foreground) + 0.5 * .crossEntropy()
         var evaluator = try Evaluator(
             loss, shape: .flat(samples: 2, classes: 3, voxels: 100), activation: .softmax)
         let evaluation = try Batch(problem).evaluate(&evaluator)

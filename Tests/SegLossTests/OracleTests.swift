@@ -197,9 +197,10 @@ final class OracleTests: XCTestCase {
         for (index, term) in problem.terms.enumerated() {
             var bound = 1e-6 * magnitude(problem, index, exact.terms[index])
             if !floors.areNone {
-                if case .dice(_, _, _, _, let exclude, let weights) = term.kind {
-                    let used = weights.map { $0.dropFirst(exclude ? 1 : 0).map(Double.init) } ?? [1]
-                    bound = max(bound, 0x1p-22 * used.reduce(0, +) / Double(used.count))
+                if case .region(let region) = term.kind {
+                    let used = region.classWeights.map { $0.dropFirst(region.excludeBackground ? 1 : 0).map(Double.init) }
+                    let mean = used.map { $0.reduce(0, +) / Double($0.count) } ?? 1
+                    bound = max(bound, 0x1p-22 * mean)
                     isResolved = isResolved && exact.resolutions[index] <= 1e-7
                 }
                 bound += exact.resolutions[index]
@@ -260,13 +261,13 @@ extension OracleTests.Floors {
 
 extension SegLossReference.Term {
     var isDice: Bool {
-        if case .dice = kind { true } else { false }
+        if case .region = kind { true } else { false }
     }
 
     var isCrossEntropy: Bool {
         switch kind {
         case .crossEntropy, .binaryCrossEntropy, .balancedBinaryCrossEntropy: true
-        case .focal, .dice, .absoluteError, .smoothL1, .squaredError, .linear: false
+        case .focal, .region, .absoluteError, .smoothL1, .squaredError, .linear: false
         }
     }
 

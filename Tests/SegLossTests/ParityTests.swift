@@ -107,6 +107,7 @@ final class ParityTests: XCTestCase {
     func testRandomProblems() {
         let seed = testSeed(104)
         var generator = Generator(seed: seed)
+        generator.takesAnyRegion = true
         for round in 0..<Self.rounds {
             let problem = generator.anything()
             var configuration = Configuration()
@@ -161,6 +162,7 @@ final class ParityTests: XCTestCase {
     func testParts() {
         let seed = testSeed(105)
         var generator = Generator(seed: seed)
+        generator.takesAnyRegion = true
         for round in 0..<Self.rounds {
             let problem = generator.anything()
             let wholeSamples = problem.terms.contains {
@@ -180,6 +182,7 @@ final class ParityTests: XCTestCase {
     func testWaysToWrite() {
         let seed = testSeed(106)
         var generator = Generator(seed: seed)
+        generator.takesAnyRegion = true
         for round in 0..<Self.rounds {
             let problem = generator.anything()
             let expected = Reference.evaluate(problem)

@@ -111,7 +111,7 @@ final class RefusalTests: XCTestCase {
         var dice = closs_term()
         dice.kind = CLOSS_DICE
         dice.weight = 1
-        dice.of.dice.smooth_denominator = 1
+        dice.of.region.smooth_denominator = 1
         withUnsafePointer(to: dice) { terms in
             var spec = closs_spec()
             spec.shape = closs_shape(samples: 1, classes: 2, voxels: 10)

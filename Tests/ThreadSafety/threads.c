@@ -36,7 +36,7 @@ static const scene SCENES[] = {
     {"softmax Dice + cross entropy",
      CLOSS_SOFTMAX,
      3,
-     {{.kind = CLOSS_DICE, .weight = 1, .of.dice = {.smooth_denominator = 1}},
+     {{.kind = CLOSS_DICE, .weight = 1, .of.region = {.smooth_denominator = 1}},
       {.kind = CLOSS_CROSS_ENTROPY, .weight = 0.5}},
      2},
     {"softmax cross entropy", CLOSS_SOFTMAX, 3, {{.kind = CLOSS_CROSS_ENTROPY, .weight = 1}}, 1},

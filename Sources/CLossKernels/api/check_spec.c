@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "kernels/formula.h"
+#include "terms/overlap.h"
 
 static const float WEIGHT_LIMIT = 0x1p+19f;
 
@@ -25,8 +26,7 @@ static closs_status check_shape(const closs_spec *spec, closs_error *error) {
     return CLOSS_OK;
 }
 
-static closs_status check_number(double value, double least, double most, int64_t term, const char *name,
-                                 closs_error *error) {
+closs_status check_number(double value, double least, double most, int64_t term, const char *name, closs_error *error) {
     if (value >= least && value <= most && isfinite(value)) return CLOSS_OK;
     if (isfinite(most))
         return refuse(error, CLOSS_BAD_OPTION, term, "terms[%lld].%s is %g: expected %g to %g", (long long)term, name,
@@ -35,9 +35,8 @@ static closs_status check_number(double value, double least, double most, int64_
                   (long long)term, name, value, least);
 }
 
-// `first` is the first class that takes part: the weights from there on may not all be 0.
-static closs_status check_weights(const float *weights, size_t count, int64_t classes, int64_t first, int64_t term,
-                                  const char *name, int all_zero_allowed, closs_error *error) {
+closs_status check_weights(const float *weights, size_t count, int64_t classes, int64_t first, int64_t term,
+                           const char *name, int all_zero_allowed, closs_error *error) {
     if (!weights && count == 0) return CLOSS_OK;
     if (!weights)
         return refuse(error, CLOSS_NULL_POINTER, term, "terms[%lld].%s is NULL, but its count is %zu", (long long)term,
@@ -73,8 +72,8 @@ static closs_status check_divisor(closs_divisor divisor, double value, int64_t t
 
 static closs_status check_scope(closs_scope scope, int64_t term, closs_error *error) {
     if ((unsigned)scope <= CLOSS_PER_BATCH) return CLOSS_OK;
-    return refuse(error, CLOSS_BAD_OPTION, term, "terms[%lld].scope is %d: expected a closs_scope", (long long)term,
-                  (int)scope);
+    return refuse(error, CLOSS_BAD_OPTION, term,
+                  "terms[%lld].scope is %d: expected CLOSS_PER_SAMPLE or CLOSS_PER_BATCH", (long long)term, (int)scope);
 }
 
 static closs_status check_cross_entropy(const closs_spec *spec, int64_t i, closs_error *error) {
@@ -171,22 +170,6 @@ static closs_status check_linear_map(const closs_spec *spec, int64_t i, closs_er
     return status == CLOSS_OK ? check_divisor(t->divisor, t->divisor_value, i, error) : status;
 }
 
-static closs_status check_dice(const closs_spec *spec, int64_t i, closs_error *error) {
-    const closs_dice *t = &spec->terms[i].of.dice;
-    closs_status status = check_number(t->smooth_numerator, 0, INFINITY, i, "smooth_numerator", error);
-    if (status == CLOSS_OK) status = check_number(t->smooth_denominator, 0, INFINITY, i, "smooth_denominator", error);
-    if (status == CLOSS_OK) status = check_scope(t->scope, i, error);
-    if (status == CLOSS_OK && (unsigned)t->denominator > CLOSS_SQUARED)
-        status = refuse(error, CLOSS_BAD_OPTION, i, "terms[%lld].denominator is %d: expected a closs_denominator",
-                        (long long)i, (int)t->denominator);
-    if (status == CLOSS_OK && t->exclude_background && spec->shape.classes < 2)
-        status = refuse(error, CLOSS_BAD_OPTION, i,
-                        "terms[%lld].exclude_background leaves no class: expected 2 classes or more", (long long)i);
-    if (status != CLOSS_OK) return status;
-    return check_weights(t->class_weights, t->class_weights_count, spec->shape.classes, t->exclude_background ? 1 : 0,
-                         i, "class_weights", 0, error);
-}
-
 static closs_status check_balanced(const closs_spec *spec, int64_t i, closs_error *error) {
     const closs_balanced_binary_cross_entropy *t = &spec->terms[i].of.balanced_binary_cross_entropy;
     closs_status status = needs_channels(spec, i, "balanced binary cross entropy", error);
@@ -210,16 +193,17 @@ static closs_status check_balanced(const closs_spec *spec, int64_t i, closs_erro
 static closs_status check_term(const closs_spec *spec, int64_t i, closs_error *error) {
     if (!isfinite(spec->terms[i].weight))
         return refuse(error, CLOSS_BAD_OPTION, i, "terms[%lld].weight is not finite", (long long)i);
+    if (is_region(spec->terms[i].kind)) return check_region(spec, i, error);
     switch (spec->terms[i].kind) {
     case CLOSS_CROSS_ENTROPY: return check_cross_entropy(spec, i, error);
     case CLOSS_BINARY_CROSS_ENTROPY: return check_binary(spec, i, error);
     case CLOSS_FOCAL: return check_focal(spec, i, error);
-    case CLOSS_DICE: return check_dice(spec, i, error);
     case CLOSS_BALANCED_BINARY_CROSS_ENTROPY: return check_balanced(spec, i, error);
     case CLOSS_ABSOLUTE_ERROR:
     case CLOSS_SMOOTH_L1:
     case CLOSS_SQUARED_ERROR: return check_error(spec, i, error);
     case CLOSS_LINEAR_MAP: return check_linear_map(spec, i, error);
+    default: break;
     }
     return refuse(error, CLOSS_BAD_TERM, i, "terms[%lld].kind is %d: expected a closs_term_kind", (long long)i,
                   (int)spec->terms[i].kind);

@@ -6,4 +6,13 @@
 
 closs_status check_spec(const closs_spec *spec, closs_error *error);
 
+// Options of the term with this number: what they are called in a message is `name`.
+closs_status check_number(double value, double least, double most, int64_t term, const char *name, closs_error *error);
+
+// `first` is the first class that takes part: the weights from there on may not all be 0.
+closs_status check_weights(const float *weights, size_t count, int64_t classes, int64_t first, int64_t term,
+                           const char *name, int all_zero_allowed, closs_error *error);
+
+closs_status check_region(const closs_spec *spec, int64_t i, closs_error *error);
+
 #endif

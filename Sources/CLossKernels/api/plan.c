@@ -5,6 +5,7 @@
 #include "api/scratch.h"
 #include "driver/environment.h"
 #include "driver/parallel.h"
+#include "terms/overlap.h"
 #include "terms/plan.h"
 #include "terms/pointwise.h"
 #include "terms/region.h"
@@ -113,17 +114,25 @@ static void note_softmax_term(formula *f, const pointwise_formula *term) {
     f->classwise |= !term->per_channel;
 }
 
+static void describe_region(closs_term *term, size_t classes, float **storage, formula *f) {
+    closs_region *region = &term->of.region;
+    f->region = f->counts = 1;
+    f->squares |= region->denominator == CLOSS_SQUARED;
+    f->minimum |= region->product == CLOSS_MINIMUM;
+    f->valid_sums |= term->kind == CLOSS_MATTHEWS;
+    f->weighted |= region->weighted != 0;
+    if (region->class_weights) region->class_weights = stored(storage, region->class_weights, classes, 1);
+    if (region->class_exponents) region->class_exponents = stored(storage, region->class_exponents, classes, 1);
+}
+
 // Copies a term into the plan and tells the kernels of it.
 static void add_term(closs_plan *plan, size_t i, float **storage) {
     closs_term *term = &plan->terms[i];
     formula *f = &plan->formula;
     size_t classes = (size_t)plan->shape.classes;
     plan->pointwise_index[i] = -1;
-    if (term->kind == CLOSS_DICE) {
-        closs_dice *dice = &term->of.dice;
-        f->region = f->counts = 1;
-        f->squares |= dice->denominator == CLOSS_SQUARED;
-        if (dice->class_weights) dice->class_weights = stored(storage, dice->class_weights, classes, 1);
+    if (is_region(term->kind)) {
+        describe_region(term, classes, storage, f);
         return;
     }
     if (term->kind == CLOSS_BALANCED_BINARY_CROSS_ENTROPY) {

@@ -9,6 +9,7 @@
 #include "driver/environment.h"
 #include "driver/passes.h"
 #include "driver/selection_passes.h"
+#include "terms/overlap.h"
 #include "terms/pointwise.h"
 #include "terms/region.h"
 #include "terms/selection.h"
@@ -115,8 +116,8 @@ closs_status closs_merge(const closs_plan *plan, int stage, int64_t *into, size_
 
 static double finish_term(const closs_plan *plan, size_t i, const int64_t *totals, int64_t *coefficients,
                           double *per_class) {
+    if (is_region(plan->terms[i].kind)) return region_finish(plan, &plan->terms[i], totals, coefficients, per_class);
     switch (plan->terms[i].kind) {
-    case CLOSS_DICE: return dice_finish(plan, &plan->terms[i], totals, coefficients, per_class);
     case CLOSS_BALANCED_BINARY_CROSS_ENTROPY: return selection_finish(plan, totals, coefficients);
     default: return pointwise_finish(plan, i, totals, coefficients, per_class);
     }

@@ -219,6 +219,9 @@ static void scale_coefficients(const gradient_context *c, int64_t row, int64_t f
         k->target = scaled;
         k->constant = scaled + classes;
         k->probability = scaled + 2 * classes;
+        k->minimum = scaled + 3 * classes;
+        if (p->batch->target != CLOSS_DENSE_F32)
+            for (int64_t i = 0; i < classes; i++) scaled[i] += scaled[3 * classes + i];
     }
     for (int i = 0; i < plan->formula.pointwise_count; i++)
         k->pointwise[i] = (float)load_double(&c->coefficients[pointwise_coefficient(plan, i, channel)]) * scale;

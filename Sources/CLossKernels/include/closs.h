@@ -133,8 +133,10 @@ typedef enum closs_divisor {
 
 /* Over what a term's totals are taken before its formula is applied. */
 typedef enum closs_scope {
-    CLOSS_PER_SAMPLE = 0, /* the formula for each sample, then the mean of the samples */
-    CLOSS_PER_BATCH = 1   /* the formula once, on totals over the batch */
+    CLOSS_PER_SAMPLE = 0,        /* the formula for each sample (and class), then the mean of the samples */
+    CLOSS_PER_BATCH = 1,         /* the formula once (for each class), on totals over the batch */
+    CLOSS_PER_SAMPLE_POOLED = 2, /* for each sample, on totals over all classes that take part; region terms only */
+    CLOSS_PER_BATCH_POOLED = 3   /* once, on totals over batch and classes; region terms only */
 } closs_scope;
 
 typedef enum closs_denominator {
@@ -142,14 +144,61 @@ typedef enum closs_denominator {
     CLOSS_SQUARED = 1 /* sum p^2 + sum g^2 (V-Net) */
 } closs_denominator;
 
+/* How prediction and target meet in the intersection I. For targets of 0 and 1 both are the same. */
+typedef enum closs_product {
+    CLOSS_PRODUCT = 0, /* sum p g */
+    CLOSS_MINIMUM = 1  /* sum min(p, g) = (sum p + sum g - sum |p - g|) / 2, the L1 form for soft targets: least loss
+                        * where p = g. Derivative 1 where p < g, 0 where p > g, 1/2 where they are equal */
+} closs_product;
+
+/* What a region term makes of its score D. */
+typedef enum closs_region_value {
+    CLOSS_ONE_MINUS_SCORE = 0, /* 1 - D */
+    CLOSS_MINUS_SCORE = 1,     /* -D (nnU-Net) */
+    CLOSS_MINUS_LOG_SCORE = 2, /* -log max(D, least_score); the gradient is 0 where D is below that */
+    CLOSS_LOG_COSH = 3         /* log cosh(1 - D) */
+} closs_region_value;
+
+/* What a class (or a pool of classes) counts for whose sum g is 0. The other rules have a zero gradient. */
+typedef enum closs_absent {
+    CLOSS_ABSENT_NATURAL = 0, /* what the formula gives: 1 - n / (sum p + d) for Dice; where that is 0/0, a score of 1 */
+    CLOSS_ABSENT_ZERO = 1,    /* 0, and it counts in the mean (segmentation_models.pytorch) */
+    CLOSS_ABSENT_SKIPPED = 2, /* nothing: the mean is of the other classes (kornia) */
+    CLOSS_ABSENT_ONE = 3      /* 1, and it counts in the mean */
+} closs_absent;
+
+/* Where class weights enter a region term. */
+typedef enum closs_weighting {
+    CLOSS_WEIGHTS_MULTIPLIED = 0, /* sum_c w_c L_c / number of classes (MONAI) */
+    CLOSS_WEIGHTS_NORMALIZED = 1, /* sum_c w_c L_c / sum_c w_c */
+    CLOSS_WEIGHTS_INSIDE = 2      /* within the sums of a pooled scope */
+} closs_weighting;
+
+/* The weights of the classes in a generalised Dice, from their volumes G = sum g. */
+typedef enum closs_volume_weighting {
+    CLOSS_VOLUME_UNIFORM = 0, /* 1 */
+    CLOSS_VOLUME_SIMPLE = 1,  /* 1 / (G + offset) */
+    CLOSS_VOLUME_SQUARE = 2   /* 1 / (G^2 + offset) */
+} closs_volume_weighting;
+
+typedef enum closs_exponent_of {
+    CLOSS_EXPONENT_OF_CLASSES = 0, /* each class's loss is raised */
+    CLOSS_EXPONENT_OF_MEAN = 1     /* the mean over the classes is */
+} closs_exponent_of;
+
 /* Members of a term that are left out are 0. The usual values are others for some: every weight, focal gamma 2 with
- * alpha 0.25, Dice smoothing 1e-5 above and below, a balanced term's ratio 3 with epsilon 1e-6 per batch. */
+ * alpha 0.25, Dice smoothing 1e-5 above and below, Tversky alpha and beta, a balanced term's ratio 3 with epsilon 1e-6
+ * per batch. */
 typedef enum closs_term_kind {
     CLOSS_CROSS_ENTROPY = 1,
     CLOSS_BINARY_CROSS_ENTROPY = 2,
     CLOSS_FOCAL = 3,
     CLOSS_DICE = 4,
     CLOSS_BALANCED_BINARY_CROSS_ENTROPY = 5,
+    CLOSS_JACCARD = 20,
+    CLOSS_TVERSKY = 21,
+    CLOSS_GENERALIZED_DICE = 22,
+    CLOSS_MATTHEWS = 23,
     CLOSS_ABSOLUTE_ERROR = 40,
     CLOSS_SMOOTH_L1 = 41,
     CLOSS_SQUARED_ERROR = 42,
@@ -206,19 +255,45 @@ typedef struct closs_focal {
     int per_channel; /* softmax: not 0: of each logit's sigmoid */
 } closs_focal;
 
-/* Dice loss of each class c, with I = sum p g and U = sum p + sum g or sum p^2 + sum g^2 over the valid voxels:
- *     mean_c w_c [ 1 - (2 I_c + smooth_numerator) / (U_c + smooth_denominator) ];
- * the mean divides by the number of classes that take part (MONAI: weights are not renormalised). Where the
- * denominator is 0 the class counts as perfect: 0 with a zero gradient. Voxel weights do not enter. */
-typedef struct closs_dice {
-    double smooth_numerator;   /* >= 0 */
-    double smooth_denominator; /* >= 0 */
+/* Region terms. Of each class, over the valid voxels of a sample or of the batch,
+ *     I = sum p g,    P = sum p,    G = sum g,    V = number of valid values
+ * (with a squared denominator P = sum p^2 and G = sum g^2), and a score D, n and d being the smoothings:
+ *     CLOSS_DICE              (2 I + n) / (P + G + d)
+ *     CLOSS_JACCARD           (I + n) / (P + G - I + d)
+ *     CLOSS_TVERSKY           (I + n) / (I + alpha (P - I) + beta (G - I) + d)
+ *     CLOSS_GENERALIZED_DICE  (2 sum_c w_c I_c + n) / (sum_c w_c (P_c + G_c) + d), w_c by volume_weighting; pooled
+ *     CLOSS_MATTHEWS          (TP TN - FP FN + n) / (sqrt((TP+FP) (TP+FN) (TN+FP) (TN+FN)) + d), TP = I, FP = P - I,
+ *                             FN = G - I, TN = V - P - G + I, each with smooth_counts; 0 where it would be 0/0
+ * The loss of a class is made of D by `value`, then raised to the exponent (0 where it is not positive); the term is
+ * the mean over the classes that take part, then over the samples. All zero: 1 - D, linear, per sample and class. */
+typedef struct closs_region {
+    double smooth_numerator;   /* n >= 0 */
+    double smooth_denominator; /* d >= 0 */
     closs_denominator denominator;
     closs_scope scope;
     int exclude_background;     /* not 0: class 0 takes no part; needs two classes or more */
-    const float *class_weights; /* [classes], each >= 0, not all 0 among those that take part; NULL: all 1 */
+    const float *class_weights; /* w, [classes], each >= 0, not all 0 among those that take part; NULL: all 1 */
     size_t class_weights_count;
-} closs_dice;
+    closs_weighting weighting;
+    uint64_t classes[CLOSS_MAX_CLASSES / 64]; /* bit c % 64 of word c / 64: class c takes part; all 0: all do */
+    closs_product product;
+    closs_region_value value;
+    double least_score; /* for CLOSS_MINUS_LOG_SCORE, in [0, 1] */
+    double exponent;    /* >= 0; 0 and 1: none. Focal Tversky, exponential-logarithmic loss */
+    closs_exponent_of exponent_of;
+    const float *class_exponents; /* [classes], one for each class in the place of `exponent`; NULL: none */
+    size_t class_exponents_count;
+    closs_absent absent;
+    double least_denominator;  /* >= 0: the denominator is held there, without a gradient; not for Matthews */
+    double least_intersection; /* >= 0: I is held there (nnU-Net's clip_tp); Dice only */
+    double alpha, beta;        /* >= 0, Tversky: weights of false positives and false negatives */
+    double smooth_counts;      /* >= 0, Matthews */
+    closs_volume_weighting volume_weighting; /* generalised Dice. A weight of 1/0 becomes the largest of the others */
+    double volume_offset;                    /* >= 0 */
+    double most_volume_weight;               /* >= 0; 0: no limit */
+    int weighted; /* not 0: voxel weights v enter all sums, I = sum v p g and so on, and the gradient is times v. All
+                   * region terms of a loss must agree in this. 0: voxel weights do not enter */
+} closs_region;
 
 /* Binary cross entropy over all positives and the hardest negatives (DBNet's balanced cross entropy, Liao et al. 2020):
  *     [ sum over positives + sum over the k negatives of greatest loss ] / (positives + k + epsilon),
@@ -263,7 +338,7 @@ typedef struct closs_term {
         closs_cross_entropy cross_entropy; /* the member that `kind` names */
         closs_binary_cross_entropy binary_cross_entropy;
         closs_focal focal;
-        closs_dice dice;
+        closs_region region; /* of every region term */
         closs_balanced_binary_cross_entropy balanced_binary_cross_entropy;
         closs_probability_error probability_error; /* absolute, squared, smooth L1 */
         closs_linear_map linear_map;
@@ -373,7 +448,8 @@ typedef struct closs_batch {
     size_t targets_count;
     const uint8_t *mask; /* [samples][voxels]: 0 takes the voxel out of everything; NULL: all are in */
     size_t mask_count;
-    const float *weights; /* [samples][voxels], each >= 0: factors of the pointwise terms; NULL: all 1 */
+    const float *weights; /* [samples][voxels], each >= 0: factors of the pointwise terms and of weighted
+                           * region terms; NULL: all 1 */
     size_t weights_count;
     int64_t first_sample, sample_count;
     int64_t first_voxel, voxel_count;
@@ -405,9 +481,9 @@ typedef struct closs_gradient_buffer {
 typedef struct closs_result {
     double value;      /* sum over the terms of weight * term */
     double *terms;     /* [term_count]: each term without its weight */
-    double *per_class; /* [term_count][classes]: Dice terms: the class's loss without its class weight, the mean of the
-                         * samples (0 for a background left out); binary, focal and error terms: what the channel adds
-                         * to the term; 0 for the others */
+    double *per_class; /* [term_count][classes]: region terms: the class's loss without its class weight, the mean of the
+                         * samples (0 for a class left out, and for pooled scopes); binary, focal and error terms: what
+                         * the channel adds to the term; 0 for the others */
     size_t terms_count, per_class_count;
 } closs_result;
 

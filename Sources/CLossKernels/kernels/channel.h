@@ -33,7 +33,7 @@ typedef struct channel_values {
 } channel_values;
 
 typedef struct channel_sums {
-    u64x16 product, probability, square, target, target_square;
+    u64x16 product, probability, square, target, target_square, minimum, weighted_valid;
     u64x16 loss[CLOSS_MAX_TERMS], weight[CLOSS_MAX_TERMS];
     vi32 count, valid, bad;
     i32x16 beyond; // lanes whose loss or weight left the exact range
@@ -207,8 +207,26 @@ LANES_INLINE int pointwise_count(const formula *f, channel_terms terms) {
     return terms == ONE_BINARY || terms == ONE_FOCAL_2 ? 1 : terms == ANY_TERMS ? f->pointwise_count : 0;
 }
 
+// All sums times the voxel's weight: they have the losses' quantum and limit.
+LANES_INLINE void total_weighted_channel_region(const formula *f, const channel_values *x, channel_sums *sums) {
+    vf32 p = f32_keep(x->valid, x->p), weighted = p * x->weight, target = x->weight * x->g;
+    add_limited(&sums->probability, weighted, &sums->beyond);
+    add_limited(&sums->product, weighted * x->g, &sums->beyond);
+    add_limited(&sums->target, target, &sums->beyond);
+    if (f->squares) {
+        add_limited(&sums->square, weighted * p, &sums->beyond);
+        add_limited(&sums->target_square, target * x->g, &sums->beyond);
+    }
+    if (f->minimum) add_limited(&sums->minimum, x->weight * f32_select(p < x->g, p, x->g), &sums->beyond);
+    add_limited(&sums->weighted_valid, x->weight, &sums->beyond);
+}
+
 LANES_INLINE void total_channel_region(const formula *f, const run *at, channel_kind kind, const channel_values *x,
                                        channel_sums *sums) {
+    if (f->weighted) {
+        total_weighted_channel_region(f, x, sums);
+        return;
+    }
     vf32 p = f32_keep(x->valid, x->p);
     vf32 product = kind.simple ? f32_keep(x->positive, x->p) : p * x->g;
     exact_add(&sums->probability, block_tree(p), PROBABILITY_ANCHOR);
@@ -218,6 +236,7 @@ LANES_INLINE void total_channel_region(const formula *f, const run *at, channel_
         sums->count -= x->positive;
         return;
     }
+    if (f->minimum) exact_add(&sums->minimum, block_tree(f32_select(p < x->g, p, x->g)), PROBABILITY_ANCHOR);
     exact_add(&sums->target, block_tree(x->g), PROBABILITY_ANCHOR);
     exact_add(&sums->target_square, block_tree(x->g * x->g), PROBABILITY_ANCHOR);
 }
@@ -262,17 +281,20 @@ LANES_INLINE vf32 pointwise_gradient(const formula *f, const run *at, const run_
     return slope;
 }
 
-LANES_INLINE vf32 region_gradient(const formula *f, int simple, const run_coefficients *k, const channel_values *x) {
-    vf32 by_target = simple
-                         ? f32_select(x->positive, f32_splat(k->target[0] + k->constant[0]), f32_splat(k->constant[0]))
-                         : f32_fma(f32_splat(k->target[0]), x->g, f32_splat(k->constant[0]));
-    return f->squares ? f32_fma(f32_splat(k->probability[0]), x->p, by_target) : by_target;
+LANES_INLINE vf32 region_gradient(const formula *f, const run *at, int simple, const run_coefficients *k,
+                                  const channel_values *x) {
+    vf32 slope = simple ? f32_select(x->positive, f32_splat(k->target[0] + k->constant[0]), f32_splat(k->constant[0]))
+                        : f32_fma(f32_splat(k->target[0]), x->g, f32_splat(k->constant[0]));
+    if (f->minimum && at->target == CLOSS_DENSE_F32)
+        slope = f32_fma(f32_splat(k->minimum[0]), minimum_slope(x->p, x->g), slope);
+    if (f->squares) slope = f32_fma(f32_splat(k->probability[0]), x->p, slope);
+    return f->weighted ? slope * x->weight : slope;
 }
 
 // Z of arithmetic 5.4: the derivative by the probability, of the region terms and then of the errors.
-LANES_INLINE vf32 probability_gradient(const formula *f, const run_coefficients *k, channel_kind kind, int region,
-                                       int errors, const channel_values *x) {
-    vf32 slope = region ? region_gradient(f, kind.simple, k, x) : f32_splat(0);
+LANES_INLINE vf32 probability_gradient(const formula *f, const run *at, const run_coefficients *k, channel_kind kind,
+                                       int region, int errors, const channel_values *x) {
+    vf32 slope = region ? region_gradient(f, at, kind.simple, k, x) : f32_splat(0);
     for (int i = 0; errors && i < f->pointwise_count; i++)
         if (is_error(f->pointwise[i].kind))
             slope = f32_fma(k->pointwise[i] * x->weight, error_slope(&f->pointwise[i], channel_difference(x), x->map),
@@ -288,11 +310,12 @@ LANES_INLINE vf32 channel_gradient(const formula *f, const run *at, const run_co
     vf32 slope = pointwise ? pointwise_gradient(f, at, k, kind, x, first) : f32_splat(0);
     vf32 spread = x->p * x->q;
     if (kind.activation == CLOSS_SIGMOID)
-        slope = by_probability ? f32_fma(spread, probability_gradient(f, k, kind, region, errors, x), slope) : slope;
+        slope =
+            by_probability ? f32_fma(spread, probability_gradient(f, at, k, kind, region, errors, x), slope) : slope;
     else {
         if (pointwise) slope = slope / f32_larger(spread, f32_splat(1e-12f));
         if (by_probability) {
-            vf32 z = probability_gradient(f, k, kind, region, errors, x);
+            vf32 z = probability_gradient(f, at, k, kind, region, errors, x);
             slope = pointwise ? z + slope : z;
         }
     }
@@ -382,7 +405,7 @@ LANES_INLINE channel_terms terms_of(const formula *f) {
 // Simple runs of the common losses have walks of their own; everything else takes the general one.
 LANES_INLINE int64_t simple_channel_walk(const formula *f, const run *whole, const run_coefficients *k, int mode,
                                          channel_sums *sums) {
-    if (f->activation != CLOSS_SIGMOID || f->has_ignore_index || !is_simple(whole)) return 0;
+    if (f->activation != CLOSS_SIGMOID || f->has_ignore_index || f->weighted || !is_simple(whole)) return 0;
     switch (terms_of(f)) {
     case ONLY_REGION: return simple_channel_blocks(f, whole, k, ONLY_REGION, mode, sums);
     case ONE_BINARY: return simple_channel_blocks(f, whole, k, ONE_BINARY, mode, sums);
@@ -412,14 +435,16 @@ static fault finish_channel_sums(const formula *f, const run *whole, const chann
     }
     if (!f->region) return FAULT_NONE;
     class_sums *s = &out->classes[0];
-    s->product = exact_total(sums->product, PROBABILITY_ANCHOR, blocks);
-    s->probability = exact_total(sums->probability, PROBABILITY_ANCHOR, blocks);
-    s->square = f->squares ? exact_total(sums->square, PROBABILITY_ANCHOR, blocks) : 0;
+    double anchor = f->weighted ? LOSS_ANCHOR : PROBABILITY_ANCHOR;
+    int soft = whole->target == CLOSS_DENSE_F32;
+    s->product = exact_total(sums->product, anchor, blocks);
+    s->probability = exact_total(sums->probability, anchor, blocks);
+    s->square = f->squares ? exact_total(sums->square, anchor, blocks) : 0;
     s->count = count_total(sums->count);
-    if (whole->target == CLOSS_DENSE_F32) {
-        s->target = exact_total(sums->target, PROBABILITY_ANCHOR, blocks);
-        s->target_square = exact_total(sums->target_square, PROBABILITY_ANCHOR, blocks);
-    }
+    if (soft || f->weighted) s->target = exact_total(sums->target, anchor, blocks);
+    if (soft && (f->squares || !f->weighted)) s->target_square = exact_total(sums->target_square, anchor, blocks);
+    if (soft && f->minimum) s->minimum = exact_total(sums->minimum, anchor, blocks);
+    if (f->weighted) s->valid = exact_total(sums->weighted_valid, anchor, blocks);
     return FAULT_NONE;
 }
 

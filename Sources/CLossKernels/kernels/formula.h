@@ -40,9 +40,12 @@ typedef struct pointwise_formula {
 typedef struct formula {
     closs_activation activation;
     int classes;
-    int region;  // some term totals products and sums of probabilities
-    int squares; // ... and sums of squares
-    int counts;  // some term needs the number of labels of each class
+    int region;     // some term totals products and sums of probabilities
+    int squares;    // ... and sums of squares
+    int minimum;    // ... and of the smaller of probability and target
+    int valid_sums; // ... and the number of valid values of each class
+    int weighted;   // ... and all of these are weighted by voxel
+    int counts;     // some term needs the number of labels of each class
     int balanced;
     int logarithms;  // some term needs those of a channel's probabilities
     int errors;      // some pointwise term is of the probability itself (5.5)
@@ -164,6 +167,7 @@ typedef struct run {
 // The gradient's coefficients as a run's kernel uses them (arithmetic 4, 5.4, 7.2), the caller's scale in them.
 typedef struct run_coefficients {
     const float *target, *constant, *probability; // A, B, Q of the run's classes, [classes] (a channel's kernel: [1])
+    const float *minimum;                         // M, for soft targets; with hard ones it is part of A
     float pointwise[CLOSS_MAX_TERMS];
     // The balanced term (8): the values that take part are the positives and the negatives above the
     // threshold, and of those at the threshold the ones below `tie_end` (counted from the run's first voxel).
@@ -175,8 +179,10 @@ typedef struct run_coefficients {
 // What a run adds up to, in quanta (arithmetic 6.2) or counts. Only what the formula asks for is filled in.
 typedef struct class_sums {
     int64_t product, probability, square; // I, P, S
+    int64_t minimum;                      // M, of soft targets
+    int64_t target, target_square;        // G, H, of soft targets; G of weighted hard ones too
+    int64_t valid;                        // V, weighted
     int64_t count;                        // of voxels labelled so
-    int64_t target, target_square;        // G, H of dense float targets
 } class_sums;
 
 typedef struct run_sums {

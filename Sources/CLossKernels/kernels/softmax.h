@@ -24,6 +24,7 @@ typedef struct softmax_kind {
     int plain;   // the one pointwise term that there may be is a plain cross entropy
     int soft;    // targets are dense
     int extras;  // there may be label smoothing, or terms per channel
+    int minimum; // ... and the smaller of probability and target is totalled
 } softmax_kind;
 
 // What the classes of a block have in common.
@@ -41,14 +42,15 @@ typedef struct softmax_block {
 
 // The sums of one class.
 typedef struct softmax_class {
-    u64x16 product, probability, square, target, target_square;
+    u64x16 product, probability, square, target, target_square, minimum;
     vi32 count;             // of voxels in other blocks
     int64_t product_blocks; // that were added to `product`: a block without the class is passed over
     int64_t uniform_blocks;
 } softmax_class;
 
 typedef struct softmax_sums {
-    softmax_class *of; // [classes]
+    softmax_class *of;     // [classes]
+    u64x16 weighted_valid; // of weighted sums
     vi32 valid;
     u64x16 loss[CLOSS_MAX_TERMS], weight[CLOSS_MAX_TERMS];
     vf32 not_finite;   // NaN in a lane that met a NaN or an infinity, 0 otherwise
@@ -185,6 +187,7 @@ LANES_INLINE void total_dense_product(softmax_kind kind, const run *at, const bl
     }
     exact_add(&sums->target, block_tree(g), PROBABILITY_ANCHOR);
     if (kind.squares) exact_add(&sums->target_square, block_tree(g * g), PROBABILITY_ANCHOR);
+    if (kind.minimum) exact_add(&sums->minimum, block_tree(f32_select(p < g, p, g)), PROBABILITY_ANCHOR);
 }
 
 LANES_INLINE void total_region(softmax_kind kind, const run *at, const block_labels *labels, const softmax_block *block,
@@ -199,6 +202,23 @@ LANES_INLINE void total_region(softmax_kind kind, const run *at, const block_lab
             total_product(labels, c, p, quanta, &sums->of[c]);
         if (kind.squares) exact_add(&sums->of[c].square, block_tree(p * p), PROBABILITY_ANCHOR);
     }
+}
+
+// All sums times the voxel's weight: they have the losses' quantum and limit.
+LANES_INLINE void total_weighted_region(softmax_kind kind, const run *at, const block_labels *labels,
+                                        const softmax_block *block, softmax_sums *sums) {
+    for (int c = 0; c < kind.classes; c++) {
+        softmax_class *of = &sums->of[c];
+        vf32 p = probability_of(block, c), weighted = p * block->weight;
+        vf32 g = target_of(kind, at, labels, c), target = block->weight * g;
+        add_limited(&of->probability, weighted, &sums->beyond);
+        add_limited(&of->product, weighted * g, &sums->beyond);
+        add_limited(&of->target, target, &sums->beyond);
+        if (kind.squares) add_limited(&of->square, weighted * p, &sums->beyond);
+        if (kind.squares && kind.soft) add_limited(&of->target_square, target * g, &sums->beyond);
+        if (kind.minimum) add_limited(&of->minimum, block->weight * f32_select(p < g, p, g), &sums->beyond);
+    }
+    add_limited(&sums->weighted_valid, block->weight, &sums->beyond);
 }
 
 // Of blocks that are not uniform: those are counted as blocks.
@@ -369,12 +389,20 @@ LANES_INLINE vf32 per_channel_slope(const formula *f, softmax_kind kind, const r
     return slope;
 }
 
+// M h + A g + B
+LANES_INLINE vf32 dense_region_slope(softmax_kind kind, const run *at, const run_coefficients *k, vf32 g, int c,
+                                     vf32 p) {
+    vf32 slope = f32_fma(f32_splat(k->target[c]), g, f32_splat(k->constant[c]));
+    if (!kind.minimum || at->target != CLOSS_DENSE_F32) return slope;
+    return f32_fma(f32_splat(k->minimum[c]), minimum_slope(p, g), slope);
+}
+
 // q_c
 LANES_INLINE vf32 region_slope(softmax_kind kind, const run *at, const run_coefficients *k, const block_labels *labels,
                                int c, vf32 p) {
     vf32 picked;
     if (kind.soft)
-        picked = f32_fma(f32_splat(k->target[c]), dense_target(at, labels, c), f32_splat(k->constant[c]));
+        picked = dense_region_slope(kind, at, k, dense_target(at, labels, c), c, p);
     else
         picked = by_class(labels, c, k->target[c] + k->constant[c], k->constant[c]);
     return kind.squares ? f32_fma(f32_splat(k->probability[c]), p, picked) : picked;
@@ -416,7 +444,10 @@ LANES_INLINE void write_gradient(const formula *f, softmax_kind kind, const run 
                 slope = f32_fma(block->weight, f32_fma(f32_splat(smooth->all), p, f32_splat(-smooth->own[c])), slope);
             if (kind.extras && f->per_channel) slope = per_channel_slope(f, kind, at, k, labels, block, c, slope);
         }
-        if (kind.wants & WANTS_REGION) slope = f32_fma(p, (region_slope(kind, at, k, labels, c, p) - top) - dot, slope);
+        if (kind.wants & WANTS_REGION) {
+            vf32 own = f->weighted ? p * block->weight : p;
+            slope = f32_fma(own, (region_slope(kind, at, k, labels, c, p) - top) - dot, slope);
+        }
         store_gradient(at->gradient + c * at->class_stride, slope, at->store);
     }
 }
@@ -428,10 +459,11 @@ LANES_INLINE void softmax_one_block(const formula *f, softmax_kind kind, const r
                                     softmax_sums *sums) {
     exponentiate(f, kind, at, labels, block, &sums->not_finite);
     if (kind.mode & MODE_TOTALS) {
-        if (kind.wants & WANTS_REGION)
+        if (kind.wants & WANTS_REGION && !f->weighted)
             total_region(kind, at, labels, block, sums);
         else if (f->counts && !kind.soft)
             count_labels(kind.classes, labels, sums);
+        if (kind.wants & WANTS_REGION && f->weighted) total_weighted_region(kind, at, labels, block, sums);
         if (kind.wants & WANTS_POINTWISE) total_pointwise(f, kind, at, labels, block, sums);
         sums->blocks++;
     }
@@ -459,7 +491,8 @@ LANES_INLINE void softmax_blocks(const formula *f, softmax_kind kind, const run 
         block_labels labels = kind.soft ? check_dense_targets(f, &at, &sums->bad)
                                         : mixed_labels(decode_labels(f, &at, kind.classes, &sums->bad));
         sums->valid -= labels.valid;
-        if (kind.wants & WANTS_POINTWISE || at.weights) block.weight = decode_weights(&at, labels.valid, &sums->bad);
+        if (kind.wants & WANTS_POINTWISE || at.weights || f->weighted)
+            block.weight = decode_weights(&at, labels.valid, &sums->bad);
         softmax_one_block(own, kind, &at, k, smooth, &labels, &block, sums);
     });
 }
@@ -525,7 +558,7 @@ LANES_INLINE int has_extras(const formula *f) { return f->smooths || f->per_chan
 // it. Other losses without extras have one for simple runs.
 LANES_INLINE int64_t simple_by_classes(const formula *f, int wants, int mode, const run *whole,
                                        const run_coefficients *k, const smoothing *smooth, softmax_sums *sums) {
-    if (!is_simple(whole) || whole->target != CLOSS_LABELS_U8 || whole->voxels < BLOCK_VOXELS) return 0;
+    if (!is_simple(whole) || whole->target != CLOSS_LABELS_U8 || f->weighted || whole->voxels < BLOCK_VOXELS) return 0;
     softmax_kind kind = {.classes = f->classes, .wants = wants, .mode = mode};
     if (!is_plain(f) || f->squares) {
         kind.squares = f->squares;
@@ -546,6 +579,7 @@ LANES_INLINE void softmax_by_classes(const formula *f, int wants, int mode, cons
     softmax_kind kind = {.classes = f->classes, .wants = wants, .mode = mode, .squares = f->squares};
     if (target_is_dense(whole->target)) {
         kind.soft = kind.extras = 1;
+        kind.minimum = f->minimum;
         softmax_blocks(f, kind, &rest, k, smooth, sums);
     } else if (has_extras(f)) {
         kind.extras = 1;
@@ -572,6 +606,7 @@ static void clear_softmax_sums(const formula *f, softmax_class *classes, softmax
     memset(classes, 0, (size_t)f->classes * sizeof *classes);
     sums->of = classes;
     for (int k = 0; k < f->pointwise_count; k++) sums->loss[k] = sums->weight[k] = (u64x16){0};
+    sums->weighted_valid = (u64x16){0};
     sums->valid = sums->bad = (vi32){0};
     sums->beyond = (i32x16){0};
     sums->largest_label = (vu8){0};
@@ -594,12 +629,15 @@ static fault finish_softmax_sums(const formula *f, const run *whole, const softm
         const softmax_class *from = &sums->of[c];
         s->count = count_total(from->count) + from->uniform_blocks * BLOCK_VOXELS;
         if (!f->region) continue;
-        s->product = exact_total(from->product, PROBABILITY_ANCHOR, from->product_blocks);
-        s->probability = exact_total(from->probability, PROBABILITY_ANCHOR, blocks);
-        s->square = f->squares ? exact_total(from->square, PROBABILITY_ANCHOR, blocks) : 0;
-        if (whole->target != CLOSS_DENSE_F32) continue;
-        s->target = exact_total(from->target, PROBABILITY_ANCHOR, blocks);
-        s->target_square = f->squares ? exact_total(from->target_square, PROBABILITY_ANCHOR, blocks) : 0;
+        double anchor = f->weighted ? LOSS_ANCHOR : PROBABILITY_ANCHOR;
+        int dense = whole->target == CLOSS_DENSE_F32;
+        s->product = exact_total(from->product, anchor, f->weighted ? blocks : from->product_blocks);
+        s->probability = exact_total(from->probability, anchor, blocks);
+        s->square = f->squares ? exact_total(from->square, anchor, blocks) : 0;
+        if (dense || f->weighted) s->target = exact_total(from->target, anchor, blocks);
+        if (dense && f->squares) s->target_square = exact_total(from->target_square, anchor, blocks);
+        if (dense && f->minimum) s->minimum = exact_total(from->minimum, anchor, blocks);
+        if (f->weighted) s->valid = exact_total(sums->weighted_valid, anchor, blocks);
     }
     return FAULT_NONE;
 }

@@ -1,12 +1,12 @@
-// Region terms: formulas of I = sum p g, P = sum p, G = sum g and the sums of squares, of each sample and class.
+// Region terms: formulas of I = sum p g, P = sum p, G = sum g and the like, of each sample and class.
 #ifndef CLOSS_TERMS_REGION_H
 #define CLOSS_TERMS_REGION_H
 
 #include "terms/plan.h"
 
 enum {
-    REGION_WORDS = 10,      // I, P, S, G, H of one (sample, class), two words each
-    REGION_COEFFICIENTS = 3 // A, B, Q
+    REGION_WORDS = 14,      // I, P, S, G, H, M, V of one (sample, class), two words each
+    REGION_COEFFICIENTS = 4 // A, B, Q, M
 };
 
 size_t region_totals_words(const closs_plan *plan);
@@ -17,10 +17,13 @@ void region_add(const closs_plan *plan, int64_t sample, int64_t first_class, int
                 const run_sums *sums, int64_t *totals);
 
 // A term's value; adds its part of the coefficients (NULL: not wanted) and of `per_class` (NULL: likewise).
-double dice_finish(const closs_plan *plan, const closs_term *term, const int64_t *totals, int64_t *coefficients,
-                   double *per_class);
+double region_finish(const closs_plan *plan, const closs_term *term, const int64_t *totals, int64_t *coefficients,
+                     double *per_class);
 
-// A, B, Q of `count` classes of a sample as a kernel takes them: floats times the caller's scale, [3][count].
+// What the term is of one sample alone.
+double region_sample_value(const closs_plan *plan, const closs_term *term, const int64_t *totals, int64_t sample);
+
+// A, B, Q, M of `count` classes of a sample as a kernel takes them: floats times the caller's scale, [4][count].
 void region_scaled_coefficients(const closs_plan *plan, const int64_t *coefficients, int64_t sample,
                                 int64_t first_class, int64_t count, float scale, float *scaled);
 

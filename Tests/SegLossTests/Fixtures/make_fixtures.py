@@ -44,6 +44,12 @@ def dice(nr=0.0, dr=0.0, scope="sample", squared=False, background=True, class_w
                 exclude_background=not background, class_weights=class_weights)
 
 
+def region(formula, n=0.0, d=0.0, weight=1.0, **options):
+    """A region term of any options, by their names in SegLossReference's Region; the rest are the plain ones."""
+    return dict(kind="region", weight=weight,
+                region=dict(formula=formula, smooth_numerator=n, smooth_denominator=d, **options))
+
+
 def balanced(ratio, epsilon=1e-6, minimum=0, scope="batch", weight=1.0):
     return dict(kind="balanced_binary_cross_entropy", weight=weight, negative_ratio=ratio, minimum_negatives=minimum,
                 epsilon=epsilon, scope=scope)
@@ -275,34 +281,102 @@ for level, factor in [(0, 2 / 3), (1, 1 / 3)]:
             scale=factor, offset=0.0, value=False, suffix=f"/scale{level}",
             note="the gradient of one scale; the original's value is the sum over the scales")
 
+# Region terms
+softmax("monai/dice_jaccard_sum", "softmax", region("jaccard", S / 2, S / 2), scale=8.0,
+        note="(2I + s) / (2 (P + G - I) + s): half the smoothing; sum over 2 samples and 4 classes")
+sigmoid("monai/dice_multilabel_jaccard_squared", "multilabel", region("jaccard", S / 2, S / 2, squared=True))
+sigmoid("monai/dice_soft_label_sigmoid", "multilabel", region("dice", S, S, scope="batch", minimum=True),
+        target="targets_soft", kind="floats")
+softmax("monai/tversky_softmax", "softmax",
+        region("tversky", S, S, alpha=0.3, beta=0.7, exclude_background=True))
+sigmoid("monai/tversky_batch_sum", "multilabel", region("tversky", 1, 1, alpha=0.75, beta=0.25, scope="batch"), scale=3.0)
+softmax("monai/mcc_softmax", "softmax", region("matthews", 0, S, exclude_background=True), exact=1e-8)
+softmax("monai/generalized_dice_square", "softmax_many",
+        region("generalizedDice", S, S, scope="samplePooled", volume_weighting="square"))
+softmax("monai/generalized_dice_simple", "softmax",
+        region("generalizedDice", S, S, scope="batchPooled", volume_weighting="simple"))
+softmax("monai/generalized_dice_uniform", "softmax_many",
+        region("generalizedDice", S, S, scope="samplePooled", exclude_background=True))
+softmax("monai/generalized_dice_all_background_nobg", "softmax_background",
+        region("generalizedDice", S, S, scope="samplePooled", volume_weighting="square", exclude_background=True))
+softmax("monai/dice_soft_label_softmax", "softmax_soft", region("dice", S, S, minimum=True), target="targets_soft",
+        kind="floats")
+softmax("monai/generalized_dice_focal", "softmax",
+        [region("generalizedDice", S, S, scope="samplePooled", volume_weighting="square"),
+         focal(2, weight=0.5, per_channel=True)])
+EPS = 1e-7
+SMP = dict(scope="batch", absent="zero", least_denominator=2 * EPS)
+sigmoid("smp/dice_binary_log_smooth", "binary", region("dice", 2, 2, value="minusLogScore", least_score=EPS, **SMP))
+sigmoid("smp/dice_binary_all_background", "binary_background", region("dice", **SMP))
+softmax("smp/dice_multiclass_log_classes", "softmax_many",
+        region("dice", value="minusLogScore", least_score=EPS, classes=[1, 3, 7, 9], class_count=11, **SMP))
+sigmoid("smp/dice_multilabel_soft", "multilabel", region("dice", minimum=True, **SMP), target="targets_soft",
+        kind="floats")
+probabilities("smp/dice_from_probabilities", "probabilities",
+              region("dice", value="minusLogScore", least_score=EPS, **SMP), target="labels")
+JAC = dict(scope="batch", absent="zero", least_denominator=EPS)
+softmax("smp/jaccard_multiclass", "softmax_many", region("jaccard", **JAC))
+softmax("smp/jaccard_multiclass_log_ignore", "softmax",
+        region("jaccard", value="minusLogScore", least_score=EPS, **JAC), target="labels_ignore", ignore=255)
+sigmoid("smp/jaccard_multilabel_smooth", "multilabel",
+        region("jaccard", 1, 1, class_weights=[1, 0.5, 2], weighting="normalized", **JAC))
+sigmoid("smp/jaccard_binary", "binary", region("jaccard", **JAC))
+softmax("smp/tversky_multiclass", "softmax", region("tversky", alpha=0.3, beta=0.7, **JAC))
+softmax("smp/focal_tversky_multiclass", "softmax",
+        region("tversky", alpha=0.7, beta=0.3, exponent=4 / 3, exponent_of_mean=True, **JAC))
+sigmoid("smp/tversky_binary_ignore", "binary",
+        region("tversky", alpha=0.25, beta=0.75, exponent=0.75, exponent_of_mean=True, **JAC),
+        target="targets_ignore", ignore=255)
+probabilities("smp/mcc", "binary_probabilities", region("matthews", smooth_counts=1e-5, scope="batchPooled"))
+softmax("kornia/dice_micro", "softmax", region("dice", 0, 1e-8, scope="samplePooled"))
+softmax("kornia/dice_micro_weight", "softmax",
+        region("dice", 0, 1e-8, scope="samplePooled", class_weights=W4, weighting="inside"))
+softmax("kornia/dice_macro_weight_ignore", "softmax",
+        region("dice", 0, 1e-8, absent="skipped", class_weights=W4, weighting="normalized"), target="labels_ignore",
+        ignore=255)
+softmax("kornia/tversky", "softmax", region("tversky", 0, 1e-8, alpha=0.3, beta=0.7, absent="skipped"))
+softmax("kornia/tversky_ignore", "softmax", region("tversky", 0, 1e-8, alpha=0.7, beta=0.3, absent="skipped"),
+        target="labels_ignore", ignore=255)
+softmax("nnunet/soft_dice_clip_tp", "softmax_many",
+        region("dice", S, S, least_intersection=1, least_denominator=1e-8, exclude_background=True), **NN)
+LIVIAETS = dict(scope="samplePooled", volume_weighting="square", volume_offset=1e-20)
+probabilities("liviaets/generalized_dice", "probabilities",
+              region("generalizedDice", 2e-10, 1e-10, classes=[0, 1, 2], class_count=4, **LIVIAETS), target="labels")
+probabilities("liviaets/generalized_dice_absent_class", "probabilities",
+              region("generalizedDice", 2e-10, 1e-10, **LIVIAETS), target="labels")
+sigmoid("sam2_mask2former/sam2_soft_dice_l1", "multilabel", region("dice", 1, 1, scope="samplePooled", minimum=True),
+        target="targets_soft", kind="floats")
+probabilities("seeds/s000_bce_log_dice", "binary_probabilities",
+              [bce(), region("dice", 1, 1, scope="batch", value="minusLogScore")])
+probabilities("seeds/s000_mixed_corrected", "binary_probabilities",
+              [focal(2, 0.25, 1, 0.01), region("dice", 1, 1, scope="batch", value="minusLogScore")])
+probabilities("seeds/s000_weighted_dice", "binary_probabilities", region("dice", 1, 1, scope="batch", weighted=True),
+              weights="weights")
+probabilities("seeds/s002_vector_iou", "short_vector", region("jaccard"), samples=1, classes=1, scale=-1.0, offset=1.0,
+              note="a coefficient: 1 - loss")
+probabilities("seeds/s003_soft_iou", "probabilities", region("jaccard", scope="batch"), target="labels")
+probabilities("seeds/s003_soft_iou_literal", "probabilities", region("jaccard", scope="batch", value="minusScore"),
+              target="labels")
+CLIPPED = dict(scope="batchPooled", volume_weighting="square", volume_offset=1e-3, most_volume_weight=1 - 1e-7)
+softmax("seeds/s004_weighted_corrected", "softmax", region("generalizedDice", 1, 1, **CLIPPED))
+softmax("seeds/s004_weighted_literal", "softmax", region("generalizedDice", 2, 1, **CLIPPED),
+        note="misplaced smoothing")
+probabilities("db/masked_dice_weights", "db", region("dice", 0, 1e-6, scope="batch", weighted=True), weights="weights",
+              **DB)
+
 # What looks as if it belonged, and why it is not here. Everything named by neither list is a family of its own
 # (Tversky, Jaccard, log-Dice, generalised Dice, Lovasz, boundary, Hausdorff, MCC, top-k, L1, IoU, weight maps, ...).
 LATER = "later family option: "
 LEFT_OUT = {
     "pytorch/ce_all_ignored": "the value is NaN by design; ours is 0 by definition, tested on its own",
-    "kornia/dice_micro": LATER + "Dice over all classes together",
-    "kornia/dice_micro_weight": LATER + "Dice over all classes together, weights in both sums",
-    "kornia/dice_macro_weight_ignore": LATER + "mean over the classes present in each sample, weights normalised",
-    "smp/dice_binary_log_smooth": LATER + "log-Dice",
-    "smp/dice_binary_all_background": LATER + "absent classes count as 0 (ours is 1 with a zero gradient)",
-    "smp/dice_multiclass_log_classes": LATER + "log-Dice",
-    "smp/dice_multilabel_soft": LATER + "L1 form of Dice",
-    "smp/dice_from_probabilities": LATER + "log-Dice",
     "smp/focal_binary_normalized": LATER + "focal divided by the sum of the focal factors",
     "smp/focal_binary_reduced": LATER + "focal with a reduced threshold",
     "sam2_mask2former/m2f_point_sampled": "the sampling of points is no part of the loss kernels",
-    "sam2_mask2former/sam2_soft_dice_l1": LATER + "L1 form of Dice, over all channels together",
     "sam2_mask2former/sam2_multimask_total": "chooses among candidates; several predictions",
-    "seeds/s000_bce_log_dice": LATER + "log-Dice",
     "seeds/s000_mixed_literal": LATER + "logarithm of a Dice loss",
-    "seeds/s000_mixed_corrected": LATER + "log-Dice",
-    "seeds/s000_weighted_dice": LATER + "voxel weights inside Dice",
     "seeds/s000_weighted_bce_dice": "expressible, but its weight map is a later unit and 130 kB of text",
     "seeds/s003_balanced_bce_literal": "wrong formula: pairs every image with every mask",
     "seeds/s004_answer_literal": "Dice of each pixel's class vector",
-    "seeds/s004_weighted_literal": LATER + "generalised Dice weights, misplaced smoothing",
-    "seeds/s004_weighted_corrected": LATER + "generalised Dice weights",
-    "db/masked_dice_weights": LATER + "voxel weights inside Dice",
     "db/leaky_dice": LATER + "leaky Dice",
     "db/dice_on_binarization": LATER + "differentiable binarization, two predictions",
     "db/combined_l1_balance_ce": "a sum over three maps with L1 and binarization",
@@ -312,14 +386,9 @@ LEFT_OUT = {
     "liviaets/cross_entropy": LATER + "cross entropy of the true class from probabilities, log(p + 1e-10)",
     "liviaets/cross_entropy_subset": LATER + "cross entropy of the true class from probabilities, class subset",
     "liviaets/focal": LATER + "focal of the true class from probabilities",
-    "monai/dice_jaccard_sum": LATER + "Jaccard",
-    "monai/dice_multilabel_jaccard_squared": LATER + "Jaccard",
-    "monai/dice_soft_label_softmax": LATER + "dense targets with softmax, L1 form of Dice",
-    "monai/dice_soft_label_sigmoid": LATER + "L1 form of Dice",
     "monai/focal_sigmoid_gamma1": LATER + "an alpha for each class, on positives only",
     "monai/focal_sigmoid_soft_targets": LATER + "MONAI's modulating factor, another function of soft targets",
     "monai/focal_softmax_nobg": "drops channel 0 of the logits before the softmax: a softmax of the other channels",
-    "nnunet/soft_dice_clip_tp": LATER + "clipped true positives",
 }
 
 
@@ -445,6 +514,8 @@ def evaluate(problem, arrays):
             d = divide(term["divisor"], (w * a).sum(), valid)
             loss, t = ((w * a * each).sum() / d, w * a * t / d) if d > 0 else (0.0, np.zeros_like(x))
             t = t * p * q if activation == "sigmoid" else t
+        elif kind == "region":
+            return None  # the Swift oracle proves these, whose derivatives are the formulas' own
         elif kind == "dice":
             first = 1 if term["exclude_background"] else 0
             a = np.array(term["class_weights"] or [1] * c, float).reshape(1, c, 1)
@@ -592,7 +663,10 @@ def main():
                         term[key] = [float(np.float32(v)) for v in term[key]]
             arrays = {name: np.float32(v) for name, v in flat.items()}
             with np.errstate(all="raise", under="ignore", divide="ignore"):
-                value, gradient = evaluate(problem, arrays)
+                result = evaluate(problem, arrays)
+            if result is None:
+                continue
+            value, gradient = result
             value_error = 0.0
             if chosen["has_value"]:
                 ours = (original["value"] - chosen["offset"]) / chosen["scale"]

@@ -124,6 +124,7 @@ private struct TermEntry: Decodable {
     let scope: String?
     let negative_ratio, epsilon, beta: Double?
     let minimum_negatives: Int?
+    let region: RegionEntry?
 
     func term() throws -> Term {
         func needed<Value>(_ value: Value?, _ what: String) throws -> Value {
@@ -157,6 +158,8 @@ private struct TermEntry: Decodable {
                     divisor: try needed(divisor, "divisor").value, classGammas: class_gammas,
                     perChannel: per_channel ?? false),
                 weight: weight)
+        case "region":
+            return Term(.region(try needed(region, "options").region()), weight: weight)
         case "dice":
             return Term(
                 .dice(
@@ -213,4 +216,52 @@ private struct DivisorEntry: Decodable {
 /// A fixture that says something this code does not know.
 struct Unreadable: Error {
     let what: String
+}
+
+/// The options of a region term that are not the plain ones.
+private struct RegionEntry: Decodable {
+    let formula: String
+    let smooth_numerator, smooth_denominator: Double?
+    let squared, exclude_background, minimum, exponent_of_mean, weighted: Bool?
+    let scope, value, absent, weighting, volume_weighting: String?
+    let class_weights, class_exponents: [Float]?
+    let classes: [Int]?
+    let class_count: Int?
+    let least_score, exponent, least_denominator, least_intersection: Double?
+    let alpha, beta, smooth_counts, volume_offset, most_volume_weight: Double?
+
+    func region() throws -> Region {
+        var region = Region(try chosen(formula, Region.Formula.allCases))
+        region.smoothNumerator = smooth_numerator ?? 0
+        region.smoothDenominator = smooth_denominator ?? 0
+        region.squared = squared ?? false
+        region.excludeBackground = exclude_background ?? false
+        region.minimum = minimum ?? false
+        region.weighted = weighted ?? false
+        region.scope = try chosen(scope ?? "sample", [.sample, .batch, .samplePooled, .batchPooled])
+        region.value = try chosen(value ?? "oneMinusScore", Region.Value.allCases)
+        region.absent = try chosen(absent ?? "natural", Region.Absent.allCases)
+        region.weighting = try chosen(weighting ?? "multiplied", [.multiplied, .normalized, .inside])
+        region.volumeWeighting = try chosen(volume_weighting ?? "uniform", Region.VolumeWeighting.allCases)
+        region.classWeights = class_weights
+        region.classExponents = class_exponents
+        if let classes, let class_count { region.classes = (0..<class_count).map { classes.contains($0) } }
+        region.leastScore = least_score ?? 0
+        region.exponent = exponent ?? 0
+        region.exponentOfMean = exponent_of_mean ?? false
+        region.leastDenominator = least_denominator ?? 0
+        region.leastIntersection = least_intersection ?? 0
+        region.alpha = alpha ?? 0
+        region.beta = beta ?? 0
+        region.smoothCounts = smooth_counts ?? 0
+        region.volumeOffset = volume_offset ?? 0
+        region.mostVolumeWeight = most_volume_weight ?? 0
+        return region
+    }
+
+    /// The case whose name this is.
+    private func chosen<Choice>(_ name: String, _ choices: [Choice]) throws -> Choice {
+        guard let choice = choices.first(where: { "\($0)" == name }) else { throw Unreadable(what: "\(name) of a region") }
+        return choice
+    }
 }

@@ -71,6 +71,8 @@ enum Subject: CaseIterable {
 struct Generator {
     var random: SplitMix64
     static let ignoreIndex = 255
+    /// Region terms of every formula and option, some of which are too steep for tolerances: for tests of bits.
+    var takesAnyRegion = false
 
     init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
@@ -217,6 +219,54 @@ struct Generator {
             excludeBackground: exclude, classWeights: classWeights(classes, from: exclude ? 1 : 0))
     }
 
+    /// A region term of any formula and options that planning accepts.
+    mutating func region(_ classes: Int, weighted: Bool) -> Term.Kind {
+        var region = Region(random.element(of: Region.Formula.allCases))
+        let smooth = random.element(of: [(0, 0), (1e-5, 1e-5), (1, 1), (0, 1e-6), (2, 1)])
+        (region.smoothNumerator, region.smoothDenominator) = smooth
+        region.weighted = weighted
+        region.minimum = random.chance(0.3)
+        region.absent = random.element(of: Region.Absent.allCases)
+        region.excludeBackground = classes > 1 && random.chance(0.3)
+        if classes > 2 && random.chance(0.3) {
+            region.classes = (0..<classes).map { $0 == classes - 1 || random.chance(0.6) }
+        }
+        if [.dice, .jaccard].contains(region.formula) { region.squared = random.chance(0.3) }
+        if region.formula != .matthews && random.chance(0.3) { region.leastDenominator = 1e-7 }
+        if region.formula == .dice && !region.squared && random.chance(0.2) { region.leastIntersection = 1 }
+        if region.formula == .tversky {
+            (region.alpha, region.beta) = random.element(of: [(0.3, 0.7), (0.5, 0.5), (1, 1), (0, 2)])
+        }
+        if region.formula == .matthews { region.smoothCounts = random.element(of: [0, 1e-5, 1]) }
+        if region.formula == .generalizedDice {
+            region.scope = random.element(of: [.samplePooled, .batchPooled])
+            region.volumeWeighting = random.element(of: Region.VolumeWeighting.allCases)
+            region.volumeOffset = random.element(of: [0, 0, 1e-3])
+            if random.chance(0.3) { region.mostVolumeWeight = 0.5 }
+        } else {
+            region.scope = random.element(of: [.sample, .batch, .samplePooled, .batchPooled])
+        }
+        let pooled = region.scope == .samplePooled || region.scope == .batchPooled
+        let first = region.classes == nil ? (region.excludeBackground ? 1 : 0) : classes - 1
+        region.classWeights = classWeights(classes, from: first)
+        region.weighting = pooled ? .inside : random.element(of: [.multiplied, .normalized])
+        region.value = random.element(of: Region.Value.allCases)
+        if region.value == .minusLogScore { region.leastScore = random.element(of: [0, 1e-7, 0.01]) }
+        if region.value != .minusScore {
+            region.exponent = random.element(of: [0, 0, 1, 2, 0.75])
+            region.exponentOfMean = random.chance(0.3)
+            if !pooled && random.chance(0.2) {
+                (region.exponent, region.exponentOfMean) = (0, false)
+                region.classExponents = (0..<classes).map { _ in 0.5 + random.unit() }
+            }
+        }
+        return .region(region)
+    }
+
+    private mutating func anyRegion(_ classes: Int, _ weighted: Bool) -> Term.Kind {
+        takesAnyRegion ? region(classes, weighted: weighted) : dice(classes)
+    }
+
     mutating func crossEntropy(_ classes: Int) -> Term.Kind {
         let smoothing = random.element(of: [0, 0, 0.1, 1])
         return .crossEntropy(
@@ -270,20 +320,21 @@ struct Generator {
     mutating func terms(_ activation: Problem.Activation, classes: Int, balancedAllowed: Bool = false) -> [Term] {
         var terms: [Term] = []
         var balancedAllowed = balancedAllowed
+        let weightedRegions = takesAnyRegion && random.chance(0.3)
         for _ in 0...random.below(5) {
             let kind: Term.Kind
             if activation == .softmax {
                 switch random.below(8) {
                 case 0...2: kind = crossEntropy(classes)
                 case 3, 4: kind = softmaxFocal(classes)
-                case 5: kind = random.chance(0.5) ? binaryCrossEntropy(classes, perChannel: true) : dice(classes)
-                default: kind = dice(classes)
+                case 5: kind = random.chance(0.5) ? binaryCrossEntropy(classes, perChannel: true) : anyRegion(classes, weightedRegions)
+                default: kind = anyRegion(classes, weightedRegions)
                 }
             } else {
                 switch random.below(balancedAllowed ? 5 : 4) {
                 case 0: kind = binaryCrossEntropy(classes)
                 case 1: kind = focal(classes)
-                case 2: kind = dice(classes)
+                case 2: kind = anyRegion(classes, weightedRegions)
                 case 3: kind = error(classes)
                 default:
                     kind = balanced()

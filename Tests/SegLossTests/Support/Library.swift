@@ -57,11 +57,7 @@ enum Library {
             .focal(
                 gamma: gamma, alpha: alpha, classWeights: classWeights, classGammas: classGammas,
                 perChannel: perChannel, divisor: translated(divisor))
-        case .dice(let numerator, let denominator, let squared, let scope, let excludeBackground, let classWeights):
-            .dice(
-                smooth: .separate(numerator: numerator, denominator: denominator),
-                denominator: squared ? .squared : .linear, scope: translated(scope),
-                background: excludeBackground ? .excluded : .included, classWeights: classWeights)
+        case .region(let options): .region(translated(options))
         case .balancedBinaryCrossEntropy(let ratio, let minimum, let epsilon, let scope):
             .balancedBinaryCrossEntropy(
                 negativeRatio: ratio, minimumNegatives: minimum, epsilon: epsilon, scope: translated(scope))
@@ -89,6 +85,75 @@ enum Library {
         switch scope {
         case .sample: .sample
         case .batch: .batch
+        case .samplePooled: .samplePooled
+        case .batchPooled: .batchPooled
+        }
+    }
+
+    private static func translated(_ region: SegLossReference.Region) -> SegLoss.Region {
+        SegLoss.Region(
+            formula(region),
+            smooth: .separate(numerator: region.smoothNumerator, denominator: region.smoothDenominator),
+            denominator: region.squared ? .squared : .linear, intersection: region.minimum ? .minimum : .product,
+            scope: translated(region.scope), classes: classes(region), classWeights: classWeights(region),
+            value: value(region), exponent: exponent(region), absent: absent(region.absent),
+            leastDenominator: region.leastDenominator, leastIntersection: region.leastIntersection,
+            voxelWeights: region.weighted ? .inSums : .unused)
+    }
+
+    private static func formula(_ region: SegLossReference.Region) -> SegLoss.Region.Formula {
+        switch region.formula {
+        case .dice: .dice
+        case .jaccard: .jaccard
+        case .tversky: .tversky(falsePositives: region.alpha, falseNegatives: region.beta)
+        case .generalizedDice: .generalizedDice(volumes(region))
+        case .matthews: .matthews(smoothCounts: region.smoothCounts)
+        }
+    }
+
+    private static func volumes(_ region: SegLossReference.Region) -> VolumeWeights {
+        let most = region.mostVolumeWeight > 0 ? region.mostVolumeWeight : nil
+        switch region.volumeWeighting {
+        case .uniform: return .uniform
+        case .simple: return .simple(offset: region.volumeOffset, most: most)
+        case .square: return .square(offset: region.volumeOffset, most: most)
+        }
+    }
+
+    private static func classes(_ region: SegLossReference.Region) -> Classes {
+        guard let flags = region.classes else { return region.excludeBackground ? .foreground : .all }
+        return .only(flags.indices.filter { flags[$0] && !(region.excludeBackground && $0 == 0) })
+    }
+
+    private static func classWeights(_ region: SegLossReference.Region) -> ClassWeights? {
+        guard let weights = region.classWeights else { return nil }
+        switch region.weighting {
+        case .multiplied: return .multiplied(weights)
+        case .normalized: return .normalized(weights)
+        case .inside: return .inside(weights)
+        }
+    }
+
+    private static func value(_ region: SegLossReference.Region) -> SegLoss.Region.Value {
+        switch region.value {
+        case .oneMinusScore: .oneMinusScore
+        case .minusScore: .minusScore
+        case .minusLogScore: .minusLogScore(least: region.leastScore)
+        case .logCosh: .logCosh
+        }
+    }
+
+    private static func exponent(_ region: SegLossReference.Region) -> SegLoss.Region.Exponent {
+        if let each = region.classExponents { return .each(each) }
+        return region.exponentOfMean ? .mean(region.exponent) : .classes(region.exponent)
+    }
+
+    private static func absent(_ absent: SegLossReference.Region.Absent) -> Absent {
+        switch absent {
+        case .natural: .natural
+        case .zero: .zero
+        case .skipped: .skipped
+        case .one: .one
         }
     }
 }

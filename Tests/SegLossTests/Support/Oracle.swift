@@ -232,10 +232,8 @@ private struct Formulas {
                 )
             }
 
-        case .dice(let nr, let dr, let squared, let scope, let excludeBackground, let classWeights):
-            return dice(
-                nr, dr, squared, scope, excludeBackground ? 1 : 0, classFactors(classWeights),
-                term.weight, &gradient, wanted)
+        case .region(let options):
+            return region(options, term.weight, &gradient, wanted)
 
         case .balancedBinaryCrossEntropy(let ratio, let minimum, let epsilon, let scope):
             return balanced(ratio, minimum, epsilon, scope, term.weight, &gradient, wanted)
@@ -403,13 +401,15 @@ private struct Formulas {
         return result
     }
 
-    func dice(
-        _ nr: Double, _ dr: Double, _ squared: Bool, _ scope: Term.Scope, _ first: Int, _ w: [Double],
-        _ factor: Double, _ gradient: inout [Double], _ wanted: Bool
-    ) -> Result {
-        let groups = scope == .batch ? 1 : samples
-        var overlap = [Sum](repeating: Sum(), count: groups * classes)
-        var sizes = overlap
+    func region(_ region: Region, _ factor: Double, _ gradient: inout [Double], _ wanted: Bool) -> Result {
+        let isOfBatch = region.scope == .batch || region.scope == .batchPooled
+        let groups = isOfBatch ? 1 : samples
+        func weight(_ n: Int, _ i: Int) -> Double { region.weighted ? v(n, i) : 1 }
+        /// The derivative of min(p, g) by p; where targets are hard, that of p g.
+        func byMinimum(_ p: Double, _ g: Double) -> Double {
+            labels != nil || denseIgnored != nil || g == 0 || g == 1 ? g : p < g ? 1 : p > g ? 0 : 0.5
+        }
+        var sums = [[Sum]](repeating: [Sum](repeating: Sum(), count: 6), count: groups * classes)
         var s = makeSoftmax()
         func eachProbability(_ body: (_ n: Int, _ c: Int, _ i: Int, _ p: Double) -> Void) {
             for n in 0..<samples {
@@ -427,44 +427,54 @@ private struct Formulas {
         }
         eachProbability { n, c, i, p in
             let g = g(n, c, i)
-            let at = (groups == 1 ? 0 : n) * classes + c
-            overlap[at].add(p * g)
-            sizes[at].add(squared ? p * p : p)
-            sizes[at].add(squared ? g * g : g)
+            let v = weight(n, i)
+            let at = (isOfBatch ? 0 : n) * classes + c
+            sums[at][0].add(v * (region.minimum ? min(p, g) : p * g))
+            sums[at][1].add(v * p)
+            sums[at][2].add(v * p * p)
+            sums[at][3].add(v * g)
+            sums[at][4].add(v * g * g)
+            sums[at][5].add(v)
         }
 
-        let count = Double(groups * (classes - first))
-        let lost = roundings(0x1p-48, rows: samples / groups)
+        let lost = roundings(region.weighted ? 0x1p-32 : 0x1p-48, rows: samples / groups)
         var resolution = 0.0
         var term = Sum()
-        // dL/dp = constant + byTarget * g + byProbability * p
-        var constant = [Double](repeating: 0, count: groups * classes)
-        var byTarget = constant
-        var byProbability = constant
+        // dL/dp = byPrediction + byProduct * g + bySquare * 2 p
+        var byProduct = [Double](repeating: 0, count: groups * classes)
+        var byPrediction = byProduct
+        var bySquare = byProduct
         for group in 0..<groups {
-            for c in first..<classes {
-                let at = group * classes + c
-                let above = 2 * overlap[at].value + nr
-                let below = sizes[at].value + dr
-                guard below > 0 else { continue }
-                resolution += w[c] / count * min(1, 2 * lost * (1 + above / below) / below)
-                term.add(w[c] * (1 - above / below) / count)
-                let k = factor * w[c] / count
-                byTarget[at] = -2 * k / below
-                if squared {
-                    byProbability[at] = 2 * k * above / below / below
-                } else {
-                    constant[at] = k * above / below / below
+            let plain = (0..<classes).map { c -> OracleSums in
+                let sum = sums[group * classes + c].map(\.value)
+                return OracleSums(
+                    I: Dual(value: sum[0]), P: Dual(value: sum[1]), S: Dual(value: sum[2]), G: sum[3], H: sum[4],
+                    V: sum[5])
+            }
+            term.add(region.oracleValue(plain).value.value / Double(groups))
+            for c in 0..<classes {
+                func slope(_ change: (inout OracleSums) -> Void) -> Double {
+                    var changed = plain
+                    change(&changed[c])
+                    return region.oracleValue(changed).value.slope / Double(groups)
                 }
+                let at = group * classes + c
+                byProduct[at] = slope { $0.I.slope = 1 }
+                byPrediction[at] = slope { $0.P.slope = 1 }
+                bySquare[at] = slope { $0.S.slope = 1 }
+                let moved = 2 * lost * (abs(byProduct[at]) + abs(byPrediction[at]) + abs(bySquare[at]))
+                resolution += region.value == .oneMinusScore && region.classWeights == nil ? min(1, moved) : moved
             }
         }
         guard wanted else { return (term.value, resolution) }
 
         var d = [Double](repeating: 0, count: classes)
         for n in 0..<samples {
-            let start = (groups == 1 ? 0 : n) * classes
+            let start = (isOfBatch ? 0 : n) * classes
             func slope(_ c: Int, _ i: Int, _ p: Double) -> Double {
-                constant[start + c] + byTarget[start + c] * g(n, c, i) + byProbability[start + c] * p
+                let g = g(n, c, i)
+                let byI = byProduct[start + c] * (region.minimum ? byMinimum(p, g) : g)
+                return factor * weight(n, i) * (byPrediction[start + c] + byI + bySquare[start + c] * 2 * p)
             }
             if activation == .softmax {
                 for i in 0..<voxels where isValid(n, 0, i) {

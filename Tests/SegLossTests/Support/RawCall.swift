@@ -215,12 +215,12 @@ extension closs_term {
         return term
     }
 
-    static func dice(_ change: (inout closs_dice) -> Void = { _ in }) -> closs_term {
+    static func dice(_ change: (inout closs_region) -> Void = { _ in }) -> closs_term {
         var term = closs_term()
         term.kind = CLOSS_DICE
         term.weight = 1
-        term.of.dice = closs_dice()
-        change(&term.of.dice)
+        term.of.region = closs_region()
+        change(&term.of.region)
         return term
     }
 

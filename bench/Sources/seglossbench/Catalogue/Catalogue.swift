@@ -47,7 +47,12 @@ enum Catalogue {
         let more = Kernel.softmaxMore.flatMap { kernel in
             [512, 2048].map { side in Entry(kernel: kernel, source: .seeded(.street, BatchShape(1, 4, side, side))) }
         }
-        return fourClasses + otherClasses + more + [
+        let regions = Kernel.regions.flatMap { kernel in
+            [512, 2048].map { side in
+                Entry(kernel: kernel, source: .seeded(.street, BatchShape(1, 4, side, side)))
+            }
+        }
+        return fourClasses + otherClasses + more + regions + [
             checkedBeforeWriting(.softmaxCrossEntropy, .seeded(.street, BatchShape(1, 4, 2048, 2048)))
         ]
     }

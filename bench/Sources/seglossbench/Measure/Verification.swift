@@ -119,12 +119,7 @@ extension SegLossReference.Term.Kind {
             self = .focal(
                 gamma: options.gamma, alpha: options.alpha, classWeights: options.classWeights,
                 divisor: .init(options.divisor), classGammas: options.classGammas, perChannel: options.perChannel)
-        case .dice(let options):
-            let (numerator, denominator) = options.smooth.values
-            self = .dice(
-                smoothNumerator: numerator, smoothDenominator: denominator,
-                squared: options.denominator == .squared, scope: .init(options.scope),
-                excludeBackground: options.background == .excluded, classWeights: options.classWeights)
+        case .region(let region): self = .region(.init(region))
         case .balancedBinaryCrossEntropy(let options):
             self = .balancedBinaryCrossEntropy(
                 negativeRatio: options.negativeRatio, minimumNegatives: options.minimumNegatives,
@@ -154,22 +149,12 @@ extension SegLossReference.Term.Divisor {
 }
 
 extension SegLossReference.Term.Scope {
-    fileprivate init(_ scope: SegLoss.Scope) {
+    init(_ scope: SegLoss.Scope) {
         switch scope {
         case .sample: self = .sample
         case .batch: self = .batch
-        }
-    }
-}
-
-extension SegLoss.Smooth {
-    fileprivate var values: (numerator: Double, denominator: Double) {
-        switch self {
-        case .none: (0, 0)
-        case .both(let value): (value, value)
-        case .numerator(let value): (value, 0)
-        case .denominator(let value): (0, value)
-        case .separate(let numerator, let denominator): (numerator, denominator)
+        case .samplePooled: self = .samplePooled
+        case .batchPooled: self = .batchPooled
         }
     }
 }
