@@ -5,7 +5,7 @@ import XCTest
 
 /// Several scales in one call: the bits of the calls one by one, all or nothing, and nnU-Net's numbers.
 final class DeepSupervisionTests: XCTestCase {
-    private let loss: Loss = .dice(smooth: .both(1e-5), background: .excluded) + .crossEntropy()
+    private let loss: Loss = .dice(smooth: .both(1e-5), classes: .foreground) + .crossEntropy()
 
     /// Every scale has the bits of its own call with labels that were sampled beforehand.
     func testScalesAreTheCallsOneByOne() throws {
