@@ -192,9 +192,13 @@ LANES_INLINE void join_sixteen(float *to, const float *from, int64_t row, int cl
         f32x16 v[4];
         for (int i = 0; i < 4; i++) v[i] = *(const f32x16_anywhere *)(from + (c + i) * row);
         transpose_quads(v);
-        for (int i = 0; i < 4; i++)
-            for (int four = 0; four < 4; four++)
-                memcpy(to + (4 * four + i) * classes + c, (const float *)&v[i] + 4 * four, 4 * sizeof *to);
+        for (int i = 0; i < 4; i++) {
+            float *at = to + i * classes + c;
+            *(f32x4_anywhere *)at = __builtin_shufflevector(v[i], v[i], 0, 1, 2, 3);
+            *(f32x4_anywhere *)(at + 4 * classes) = __builtin_shufflevector(v[i], v[i], 4, 5, 6, 7);
+            *(f32x4_anywhere *)(at + 8 * classes) = __builtin_shufflevector(v[i], v[i], 8, 9, 10, 11);
+            *(f32x4_anywhere *)(at + 12 * classes) = __builtin_shufflevector(v[i], v[i], 12, 13, 14, 15);
+        }
     }
 }
 
@@ -470,11 +474,13 @@ static inline void unstage_piece(const run *whole, const run *piece, int64_t off
 }
 
 // Walks a run in pieces of at most `most` voxels (a multiple of the block), each where kernels can read it; a run that
-// already is such is one piece. A gradient is taken to its place after the body.
+// already is such is one piece. A gradient is taken to its place after the body. Rows are a cache line longer than a
+// piece: at a power of two apart, rows of many classes would all fall into the same few lines of the cache.
 #define FOR_EACH_PIECE(whole, piece, class_count, most, ...)                                                           \
     do {                                                                                                               \
         const run *whole_ = (whole);                                                                                   \
-        const int64_t row_ = whole_->layout ? (most) : 1, values_ = whole_->layout ? row_ * (class_count) : 1;         \
+        const int64_t row_ = whole_->layout ? (most) + TREE_LANES : 1,                                                 \
+                      values_ = whole_->layout ? row_ * (class_count) : 1;                                             \
         const int target_rows_ = (class_count) > 1 && target_is_dense(whole_->target) ? (class_count) : 1;             \
         float stage_logits_[values_], stage_gradient_[whole_->gradient ? values_ : 1];                                 \
         float stage_weights_[whole_->weights ? row_ : 1], stage_maps_[whole_->maps ? values_ : 1];                     \
@@ -483,7 +489,7 @@ static inline void unstage_piece(const run *whole, const run *piece, int64_t off
         const stage stage_ = {                                                                                         \
             stage_logits_, stage_gradient_, stage_targets_, stage_mask_, stage_weights_, stage_maps_,                  \
             row_,          (class_count),   target_rows_};                                                             \
-        const int64_t step_ = whole_->layout ? row_ : whole_->voxels;                                                  \
+        const int64_t step_ = whole_->layout ? (most) : whole_->voxels;                                                \
         for (int64_t piece_offset_ = 0; piece_offset_ < whole_->voxels; piece_offset_ += step_) {                      \
             int64_t left_ = whole_->voxels - piece_offset_;                                                            \
             run piece = whole_->layout ? staged_piece(whole_, piece_offset_, left_ < step_ ? left_ : step_, &stage_)   \
