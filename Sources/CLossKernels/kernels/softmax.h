@@ -549,6 +549,7 @@ LANES_INLINE int64_t simple_softmax_blocks(const formula *f, softmax_kind kind, 
 // Whether the copies for plain losses know all that the formula asks for.
 LANES_INLINE int is_plain(const formula *f) {
     const pointwise_formula *term = &f->pointwise[0];
+    if (f->weighted) return 0;
     return f->pointwise_count == 0 || (f->pointwise_count == 1 && term->kind == CLOSS_CROSS_ENTROPY && term->plain);
 }
 
