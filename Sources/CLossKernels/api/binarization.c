@@ -47,7 +47,7 @@ static closs_term main_term(const closs_binarization_spec *spec) {
     if (spec->main == CLOSS_BINARIZATION_DICE)
         return (closs_term){.kind = CLOSS_DICE,
                             .weight = spec->map_weight,
-                            .of.dice = {.smooth_denominator = spec->dice_epsilon,
+                            .of.region = {.smooth_denominator = spec->dice_epsilon,
                                         .denominator = CLOSS_LINEAR,
                                         .scope = CLOSS_PER_BATCH}};
     return (closs_term){.kind = CLOSS_BALANCED_BINARY_CROSS_ENTROPY,
