@@ -230,6 +230,35 @@ static void draw_term(problem *p, random_numbers *r, closs_term *t, closs_term_k
         add_to_name(p, " focal-%g", of->gamma);
         break;
     }
+    case CLOSS_JACCARD:
+    case CLOSS_TVERSKY:
+    case CLOSS_GENERALIZED_DICE:
+    case CLOSS_MATTHEWS: {
+        closs_region *of = &t->of.region;
+        of->smooth_numerator = of->smooth_denominator = 0x1p-10;
+        of->scope = kind == CLOSS_GENERALIZED_DICE ? CLOSS_PER_SAMPLE_POOLED : (closs_scope)below(r, 4);
+        of->value = (closs_region_value)below(r, 4);
+        of->absent = (closs_absent)below(r, 4);
+        of->product = (closs_product)below(r, 2);
+        of->alpha = eighths;
+        of->beta = 1;
+        of->smooth_counts = 0x1p-10;
+        if (kind == CLOSS_GENERALIZED_DICE) of->volume_weighting = (closs_volume_weighting)below(r, 3);
+        if (of->value == CLOSS_ONE_MINUS_SCORE && one_in(r, 2)) of->exponent = 0.75;
+        add_to_name(p, " region-%d-%d", (int)kind, (int)of->value);
+        break;
+    }
+    case CLOSS_ABSOLUTE_ERROR:
+    case CLOSS_SMOOTH_L1:
+    case CLOSS_SQUARED_ERROR: {
+        closs_probability_error *of = &t->of.probability_error;
+        of->class_weights = draw_class_weights(p, r, &of->class_weights_count);
+        of->beta = eighths;
+        of->divisor = draw_divisor(r, &of->divisor_value);
+        add_to_name(p, " error-%d", (int)kind);
+        break;
+    }
+    case CLOSS_LINEAR_MAP: break; // has no maps here
     case CLOSS_DICE: {
         closs_region *of = &t->of.region;
         of->smooth_numerator = one_in(r, 2) ? 0x1p-17 : 0;
@@ -259,6 +288,9 @@ static const closs_term_kind SOFTMAX_SETS[][MOST_TERMS] = {
     {CLOSS_DICE},
     {CLOSS_DICE, CLOSS_CROSS_ENTROPY},
     {CLOSS_CROSS_ENTROPY, CLOSS_DICE, CLOSS_DICE, CLOSS_CROSS_ENTROPY},
+    {CLOSS_JACCARD, CLOSS_MATTHEWS},
+    {CLOSS_TVERSKY, CLOSS_GENERALIZED_DICE, CLOSS_CROSS_ENTROPY},
+    {CLOSS_FOCAL, CLOSS_CROSS_ENTROPY},
 };
 static const closs_term_kind CHANNEL_SETS[][MOST_TERMS] = {
     {CLOSS_BINARY_CROSS_ENTROPY},
@@ -266,6 +298,8 @@ static const closs_term_kind CHANNEL_SETS[][MOST_TERMS] = {
     {CLOSS_DICE},
     {CLOSS_BALANCED_BINARY_CROSS_ENTROPY},
     {CLOSS_DICE, CLOSS_BINARY_CROSS_ENTROPY},
+    {CLOSS_JACCARD, CLOSS_MATTHEWS, CLOSS_SQUARED_ERROR},
+    {CLOSS_TVERSKY, CLOSS_GENERALIZED_DICE, CLOSS_SMOOTH_L1, CLOSS_ABSOLUTE_ERROR},
     {CLOSS_DICE, CLOSS_FOCAL},
     {CLOSS_FOCAL, CLOSS_BINARY_CROSS_ENTROPY, CLOSS_FOCAL, CLOSS_DICE},
     {CLOSS_BALANCED_BINARY_CROSS_ENTROPY, CLOSS_DICE, CLOSS_FOCAL},
@@ -366,7 +400,7 @@ static int run_whole(const problem *p, outcome *out) {
     memcpy(gradient, p->in_place ? p->logits : p->start, p->values * sizeof *gradient);
     closs_batch batch = p->batch;
     if (p->in_place) batch.logits = gradient;
-    closs_gradient_buffer buffer = {gradient, p->values, p->write, p->scale};
+    closs_gradient_buffer buffer = {.values = gradient, .count = p->values, .write = p->write, .scale = p->scale};
     int ok = good(p, closs_evaluate(m.plan, &batch, &buffer, &m.result, m.scratch, m.scratch_bytes, &error));
     if (ok) *out = (outcome){hash_result(&m), hash_gradient(p, gradient)};
     free(gradient);
@@ -462,7 +496,7 @@ static int gradient_of_cut(const problem *p, run_memory *m, const cut *c, const 
                            float *gradient) {
     size_t count = c->batch.logits_count, words = closs_coefficients_count(m->plan);
     int64_t classes = p->spec.shape.classes;
-    closs_gradient_buffer buffer = {c->memory[0], count, p->write, p->scale};
+    closs_gradient_buffer buffer = {.values = c->memory[0], .count = count, .write = p->write, .scale = p->scale};
     float *own = NULL;
     if (!p->in_place) {
         buffer.values = own = allocate(count, sizeof *own);
