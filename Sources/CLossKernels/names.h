@@ -10,6 +10,9 @@
 #define binarization_gradient_pass   closs_inner_binarization_gradient_pass
 #define binarization_totals_pass     closs_inner_binarization_totals_pass
 #define call_ranges                  closs_inner_call_ranges
+#define channel_walks_avx2           closs_inner_channel_walks_avx2
+#define channel_walks_avx512         closs_inner_channel_walks_avx512
+#define channel_walks_generic        closs_inner_channel_walks_generic
 #define check_batch                  closs_inner_check_batch
 #define check_coefficients           closs_inner_check_coefficients
 #define check_disjoint               closs_inner_check_disjoint
@@ -72,6 +75,9 @@
 #define selection_taken              closs_inner_selection_taken
 #define selection_totals_words       closs_inner_selection_totals_words
 #define selection_wanted             closs_inner_selection_wanted
+#define softmax_walks_avx2           closs_inner_softmax_walks_avx2
+#define softmax_walks_avx512         closs_inner_softmax_walks_avx512
+#define softmax_walks_generic        closs_inner_softmax_walks_generic
 #define survey_pass                  closs_inner_survey_pass
 #define threads_for                  closs_inner_threads_for
 #define totals_pass                  closs_inner_totals_pass

@@ -1,5 +1,5 @@
 // The functions of one instruction set. Included once by each functions_*.c, after it has said what its instruction
-// set has, exactly as kernels/table.h is.
+// set has, exactly as the kernels' own files do.
 #include "CKernelProbe.h"
 #include "kernels/elementary.h"
 #include "kernels/order.h"

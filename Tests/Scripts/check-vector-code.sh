@@ -8,10 +8,11 @@ objdump=${OBJDUMP:-objdump}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# check OBJECT WIDE: WIDE is a pattern of full-width float arithmetic. Prints what is wrong, and returns 1.
+# check OBJECT FAMILY WIDE: FAMILY_totals and so on are its entries, WIDE is a pattern of full-width float arithmetic. Prints what is wrong, and returns 1.
 check() {
     object=$1
-    wide=$2
+    family=$2
+    wide=$3
     status=0
 
     foreign=$(nm -u "$object" | awk '$2 !~ /^(memcpy|memset|memmove|memcmp)$/ { print $2 }' | sort -u | tr '\n' ' ')
@@ -20,8 +21,8 @@ check() {
         status=1
     fi
 
-    # From the entries of the kernel table, through calls and tail jumps, to everything that they run.
-    "$objdump" -d --no-show-raw-insn "$object" | awk -v wide="$wide" -v object="$object" '
+    # From the entries of the walks' table, through calls and tail jumps, to everything that they run.
+    "$objdump" -d --no-show-raw-insn "$object" | awk -v wide="$wide" -v object="$object" -v family="$family" '
         /^[0-9a-f]+ <.*>:$/ {
             at = $2
             gsub(/[<>:]/, "", at)
@@ -44,6 +45,7 @@ check() {
         }
         END {
             entries = split("totals gradient totals_and_gradient", entry, " ")
+            for (e = 1; e <= entries; e++) entry[e] = family "_" entry[e]
             for (e = 1; e <= entries; e++) {
                 delete seen
                 vectors = scalars = 0
@@ -67,11 +69,17 @@ neon='[ \t]fml[as][ \t]+v[0-9]+\.4s'
 sse='[ \t]mulps .*%xmm'
 
 failed=0
-expect() { check "$@" || { echo "not vector code: $1" >&2; failed=1; }; }
+# expect FOLDER ISA WIDE
+expect() {
+    for family in softmax channel; do
+        object=$1/objects/kernels/${family}_$2.o
+        check "$object" $family "$3" || { echo "not vector code: $object" >&2; failed=1; }
+    done
+}
 
 # The check must be able to fail: it must find fault with each of these.
 expect_fault() {
-    if check "$2" "$3" > /dev/null; then
+    if check "$2" softmax "$3" > /dev/null; then
         echo "the check finds no fault with $1" >&2
         failed=1
     else
@@ -80,18 +88,18 @@ expect_fault() {
 }
 
 if [ "${2:-}" = neon ]; then
-    expect "$1/objects/kernels/isa_generic.o" "$neon"
+    expect "$1" generic "$neon"
     exit $failed
 fi
 if [ "$(uname -m)" != x86_64 ]; then
     [ "$(uname -m)" = aarch64 ] || { echo "nothing is known about $(uname -m)"; exit 0; }
-    expect "$1/objects/kernels/isa_generic.o" "$neon"
+    expect "$1" generic "$neon"
     exit $failed
 fi
 
-expect "$1/objects/kernels/isa_avx512.o" "$avx512"
-expect "$1/objects/kernels/isa_avx2.o" "$avx2"
-expect "$1/objects/kernels/isa_generic.o" "$sse"
+expect "$1" avx512 "$avx512"
+expect "$1" avx2 "$avx2"
+expect "$1" generic "$sse"
 
 cat > "$work/scalar.c" << 'END'
 float expf(float);
@@ -102,11 +110,11 @@ float expf(float);
 #endif
 #define KERNEL(name) \
     void name(float *x, int n) { for (int i = 0; i < n; i++) x[i] = F(x[i]) * F(x[i] + 1) + F(x[i] * 3); }
-KERNEL(totals) KERNEL(gradient) KERNEL(totals_and_gradient)
+KERNEL(softmax_totals) KERNEL(softmax_gradient) KERNEL(softmax_totals_and_gradient)
 END
 "$CC" -O2 -mfma -fno-vectorize -fno-slp-vectorize -c "$work/scalar.c" -o "$work/scalar.o"
 "$CC" -O2 -mfma -DCALLS -c "$work/scalar.c" -o "$work/calls.o"
 expect_fault "a scalar loop" "$work/scalar.o" "$avx2"
 expect_fault "a loop that calls expf" "$work/calls.o" "$avx2"
-expect_fault "AVX2 code where AVX-512 is expected" "$1/objects/kernels/isa_avx2.o" "$avx512"
+expect_fault "AVX2 code where AVX-512 is expected" "$1/objects/kernels/softmax_avx2.o" "$avx512"
 exit $failed

@@ -109,8 +109,8 @@ LANES_INLINE void store_gradient(float *to, vf32 value, gradient_store store) {
 
 // ------------------------------------------------------------------------------------------------ simple runs ----
 
-// What most runs are: one byte a label, no mask, no weights, nothing that must be staged. The walks have copies for them, in which that is known and
-// no choice is left in the loop.
+// What most runs are: one byte a label, no mask, no weights, nothing that must be staged. The walks have
+// copies for them, in which that is known and no choice is left in the loop.
 LANES_INLINE int is_simple(const run *whole) {
     int bytes = whole->target == CLOSS_LABELS_U8 || whole->target == CLOSS_DENSE_U8;
     return bytes && !whole->mask && !whole->weights && !whole->layout;
@@ -196,23 +196,22 @@ static inline void copy_back(const run *rest, int classes, const padded_block *p
 
 #define FOR_EACH_PLAIN_BLOCK(whole, at, classes, ...)                                                                  \
     do {                                                                                                               \
-        int64_t offset_ = 0;                                                                                           \
-        for (; offset_ + BLOCK_VOXELS <= (whole)->voxels; offset_ += BLOCK_VOXELS) {                                   \
+        int extra_ = ((whole)->maps != 0) + ((classes) > 1 && target_is_dense((whole)->target));                       \
+        float pad_values_[(2 + extra_) * (classes) * BLOCK_VOXELS];                                                    \
+        padded_block pad_ = {.logits = pad_values_,                                                                    \
+                             .gradient = pad_values_ + (classes) * BLOCK_VOXELS,                                       \
+                             .maps = pad_values_ + 2 * (classes) * BLOCK_VOXELS,                                       \
+                             .dense = pad_values_ + (1 + extra_) * (classes) * BLOCK_VOXELS};                          \
+        for (int64_t offset_ = 0; offset_ < (whole)->voxels; offset_ += BLOCK_VOXELS) {                                \
             run at = run_from(whole, offset_);                                                                         \
-            at.voxels = BLOCK_VOXELS;                                                                                  \
+            const run rest_ = at;                                                                                      \
+            const int last_ = rest_.voxels < BLOCK_VOXELS;                                                             \
+            if (last_)                                                                                                 \
+                at = padded_run(&rest_, classes, &pad_);                                                               \
+            else                                                                                                       \
+                at.voxels = BLOCK_VOXELS;                                                                              \
             __VA_ARGS__;                                                                                               \
-        }                                                                                                              \
-        if (offset_ < (whole)->voxels) {                                                                               \
-            int extra_ = ((whole)->maps != 0) + ((classes) > 1 && target_is_dense((whole)->target));                   \
-            float pad_values_[(2 + extra_) * (classes) * BLOCK_VOXELS];                                                \
-            padded_block pad_ = {.logits = pad_values_,                                                                \
-                                 .gradient = pad_values_ + (classes) * BLOCK_VOXELS,                                   \
-                                 .maps = pad_values_ + 2 * (classes) * BLOCK_VOXELS,                                   \
-                                 .dense = pad_values_ + (1 + extra_) * (classes) * BLOCK_VOXELS};                      \
-            run rest_ = run_from(whole, offset_);                                                                      \
-            run at = padded_run(&rest_, classes, &pad_);                                                               \
-            __VA_ARGS__;                                                                                               \
-            copy_back(&rest_, classes, &pad_);                                                                         \
+            if (last_) copy_back(&rest_, classes, &pad_);                                                              \
         }                                                                                                              \
     } while (0)
 

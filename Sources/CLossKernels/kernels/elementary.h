@@ -119,9 +119,10 @@ LANES_INLINE vf32 log_positive(vf32 x) {
     return f32_fma(exponent, f32_splat(LN2_HIGH), fraction);
 }
 
-// u^a for a positive normal u (arithmetic 4.1). The product of a and log(u) is carried with what a float loses of it: as
+// u^a for a positive normal u (arithmetic 4.1), power_of. The product of a and log(u) is carried with what a float loses of it: as
 // an argument of the exponential alone it would cost half the digits where u is tiny.
-LANES_INLINE vf32 power_of(vf32 u, vf32 a) {
+LANES_OUTLINED void power_into(const vf32 *at, const vf32 *of, vf32 *result) {
+    vf32 u = *at, a = *of;
     vf32 exponent, fraction = log_parts(u, &exponent);
     vf32 log = f32_fma(exponent, f32_splat(LN2_HIGH), fraction);
     vf32 lost = f32_fma(exponent, f32_splat(LN2_HIGH), -log) + fraction;
@@ -130,7 +131,13 @@ LANES_INLINE vf32 power_of(vf32 u, vf32 a) {
     vf32 correction = f32_fma(a, lost, f32_fma(a, log, -x));
     vf32 power = exp_nonpositive(-f32_abs(x));
     power = f32_select(x <= 0, power, 1 / power);
-    return f32_fma(power, correction, power);
+    *result = f32_fma(power, correction, power);
+}
+
+LANES_INLINE vf32 power_of(vf32 u, vf32 a) {
+    vf32 result;
+    power_into(&u, &a, &result);
+    return result;
 }
 
 #endif

@@ -249,6 +249,19 @@ typedef struct binarization_sums {
     int64_t product, map, target;
 } binarization_sums;
 
+// One family's walks over a run, on one instruction set.
+typedef struct walks {
+    fault (*totals)(const formula *, const run *, run_sums *);
+    void (*gradient)(const formula *, const run *, const run_coefficients *, __int128 *balanced_loss);
+    fault (*totals_and_gradient)(const formula *, const run *, const run_coefficients *, run_sums *);
+} walks;
+
+extern const walks softmax_walks_generic, channel_walks_generic;
+#if defined(__x86_64__)
+extern const walks softmax_walks_avx2, channel_walks_avx2;
+extern const walks softmax_walks_avx512, channel_walks_avx512;
+#endif
+
 // The kernels of one instruction set.
 typedef struct kernels {
     closs_isa isa;

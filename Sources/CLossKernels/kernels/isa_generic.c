@@ -1,14 +1,4 @@
-// Whatever the compiler's baseline has: NEON on AArch64; SSE2, without fma, on x86-64.
-#if defined(__FMA__) || defined(__aarch64__)
-#define CLOSS_HAS_FMA 1
-#else
-#define CLOSS_HAS_FMA 0
-#endif
-#if defined(__F16C__) || defined(__aarch64__)
-#define CLOSS_HAS_HALF 1
-#else
-#define CLOSS_HAS_HALF 0
-#endif
+#include "kernels/generic.h"
 #include "kernels/table.h"
 
-KERNELS(kernels_generic, CLOSS_ISA_GENERIC);
+const kernels kernels_generic = KERNELS;

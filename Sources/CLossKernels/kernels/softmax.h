@@ -6,7 +6,6 @@
 #define CLOSS_KERNELS_SOFTMAX_H
 
 #include "kernels/block.h"
-#include "kernels/channel.h"
 #include "kernels/elementary.h"
 #include "kernels/exact.h"
 #include "kernels/softmax_terms.h"
@@ -253,9 +252,8 @@ LANES_INLINE vf32 per_channel_loss(const pointwise_formula *term, softmax_kind k
                                    const block_labels *labels) {
     vf32 loss = {0};
     for (int c = 0; c < kind.classes; c++) {
-        channel_values x = sigmoid_of(f32_load(logits_of(at, c)), target_of(kind, at, labels, c));
-        run channel = {.channel = c};
-        vf32 own = pointwise_loss(0, term, &channel, &x);
+        vf32 logit = f32_load(logits_of(at, c)), target = target_of(kind, at, labels, c), own;
+        sigmoid_loss(term, c, &logit, &target, &own);
         loss = term->has_class_weights ? f32_fma(f32_splat(term->class_weight[c]), own, loss) : loss + own;
     }
     return loss;
@@ -377,12 +375,12 @@ LANES_INLINE vf32 dense_slope(const softmax_block *block, int c, vf32 p, vf32 su
 
 LANES_INLINE vf32 per_channel_slope(const formula *f, softmax_kind kind, const run *at, const run_coefficients *k,
                                     const block_labels *labels, const softmax_block *block, int c, vf32 slope) {
-    channel_values x = sigmoid_of(f32_load(logits_of(at, c)), target_of(kind, at, labels, c));
-    run channel = {.channel = c};
+    vf32 logit = f32_load(logits_of(at, c)), target = target_of(kind, at, labels, c);
     for (int i = 0; i < f->pointwise_count; i++) {
         const pointwise_formula *term = &f->pointwise[i];
         if (!term->per_channel) continue;
-        vf32 own = pointwise_slope(0, term, &channel, &x);
+        vf32 own;
+        sigmoid_slope(term, c, &logit, &target, &own);
         if (term->has_class_weights) own = f32_splat(term->class_weight[c]) * own;
         slope = f32_fma(voxel_factor(k, i, labels, block), own, slope);
     }
@@ -574,33 +572,50 @@ LANES_INLINE int64_t simple_by_classes(const formula *f, int wants, int mode, co
     }
 }
 
-LANES_INLINE void softmax_by_classes(const formula *f, int wants, int mode, const run *whole, const run_coefficients *k,
+// Runs of plain losses, by what these want.
+LANES_INLINE void plain_softmax_walk(const formula *f, int wants, int mode, const run *whole, const run_coefficients *k,
                                      const smoothing *smooth, softmax_sums *sums) {
-    run rest = run_from(whole, simple_by_classes(f, wants, mode, whole, k, smooth, sums));
+    softmax_kind kind = {.classes = f->classes, .wants = wants, .mode = mode, .squares = f->squares, .plain = 1};
+    softmax_blocks(f, kind, whole, k, smooth, sums);
+}
+
+// All others: what they want is asked block by block, which costs nothing beside what they do.
+LANES_INLINE void any_softmax_walk(const formula *f, int mode, const run *whole, const run_coefficients *k,
+                                   const smoothing *smooth, softmax_sums *sums) {
+    // A gradient beside its totals is of pointwise terms alone.
+    int region = mode != (MODE_TOTALS | MODE_GRADIENT) && f->region;
+    int wants = (region ? WANTS_REGION : 0) | (f->pointwise_count ? WANTS_POINTWISE : 0);
     softmax_kind kind = {.classes = f->classes, .wants = wants, .mode = mode, .squares = f->squares};
     if (target_is_dense(whole->target)) {
         kind.soft = kind.extras = 1;
         kind.minimum = f->minimum;
-        softmax_blocks(f, kind, &rest, k, smooth, sums);
+        softmax_blocks(f, kind, whole, k, smooth, sums);
     } else if (has_extras(f)) {
         kind.extras = 1;
-        softmax_blocks(f, kind, &rest, k, smooth, sums);
-    } else if (is_plain(f)) {
-        kind.plain = 1;
-        softmax_blocks(f, kind, &rest, k, smooth, sums);
+        softmax_blocks(f, kind, whole, k, smooth, sums);
     } else {
-        softmax_blocks(f, kind, &rest, k, smooth, sums);
+        softmax_blocks(f, kind, whole, k, smooth, sums);
     }
 }
 
-LANES_INLINE void softmax_by_families(const formula *f, int mode, const run *whole, const run_coefficients *k,
-                                      const smoothing *smooth, softmax_sums *sums) {
-    if (!f->pointwise_count)
-        softmax_by_classes(f, WANTS_REGION, mode, whole, k, smooth, sums);
-    else if (!f->region)
-        softmax_by_classes(f, WANTS_POINTWISE, mode, whole, k, smooth, sums);
+LANES_INLINE run softmax_by_wants(const formula *f, int wants, int mode, const run *whole, const run_coefficients *k,
+                                  const smoothing *smooth, softmax_sums *sums) {
+    run rest = run_from(whole, simple_by_classes(f, wants, mode, whole, k, smooth, sums));
+    if (!is_plain(f) || has_extras(f) || target_is_dense(whole->target)) return rest;
+    plain_softmax_walk(f, wants, mode, &rest, k, smooth, sums);
+    return run_from(&rest, rest.voxels);
+}
+
+LANES_INLINE void softmax_walk(const formula *f, int mode, const run *whole, const run_coefficients *k,
+                               const smoothing *smooth, softmax_sums *sums) {
+    run rest;
+    if (mode == (MODE_TOTALS | MODE_GRADIENT) || !f->region)
+        rest = softmax_by_wants(f, WANTS_POINTWISE, mode, whole, k, smooth, sums);
+    else if (!f->pointwise_count)
+        rest = softmax_by_wants(f, WANTS_REGION, mode, whole, k, smooth, sums);
     else
-        softmax_by_classes(f, WANTS_REGION | WANTS_POINTWISE, mode, whole, k, smooth, sums);
+        rest = softmax_by_wants(f, WANTS_REGION | WANTS_POINTWISE, mode, whole, k, smooth, sums);
+    any_softmax_walk(f, mode, &rest, k, smooth, sums);
 }
 
 static void clear_softmax_sums(const formula *f, softmax_class *classes, softmax_sums *sums) {
@@ -643,29 +658,32 @@ static fault finish_softmax_sums(const formula *f, const run *whole, const softm
     return FAULT_NONE;
 }
 
-static fault softmax_totals(const formula *f, const run *whole, run_sums *out) {
+LANES_FUNCTION fault softmax_totals(const formula *f, const run *whole, run_sums *out) {
     softmax_class classes[f->classes];
     softmax_sums sums;
     clear_softmax_sums(f, classes, &sums);
-    softmax_by_families(f, MODE_TOTALS, whole, 0, 0, &sums);
+    softmax_walk(f, MODE_TOTALS, whole, 0, 0, &sums);
     return finish_softmax_sums(f, whole, &sums, out);
 }
 
-static void softmax_gradient(const formula *f, const run *whole, const run_coefficients *k) {
+LANES_FUNCTION void softmax_gradient(const formula *f, const run *whole, const run_coefficients *k,
+                                     __int128 *balanced_loss) {
+    (void)balanced_loss; // no softmax is selected from
     float own[f->classes];
     smoothing smooth = gather_smoothing(f, k, own);
     softmax_sums unused;
     unused.bad = unused.valid = (vi32){0};
-    softmax_by_families(f, MODE_GRADIENT, whole, k, &smooth, &unused);
+    softmax_walk(f, MODE_GRADIENT, whole, k, &smooth, &unused);
 }
 
-static fault softmax_totals_and_gradient(const formula *f, const run *whole, const run_coefficients *k, run_sums *out) {
+LANES_FUNCTION fault softmax_totals_and_gradient(const formula *f, const run *whole, const run_coefficients *k,
+                                                 run_sums *out) {
     softmax_class classes[f->classes];
     float own[f->classes];
     smoothing smooth = gather_smoothing(f, k, own);
     softmax_sums sums;
     clear_softmax_sums(f, classes, &sums);
-    softmax_by_classes(f, WANTS_POINTWISE, MODE_TOTALS | MODE_GRADIENT, whole, k, &smooth, &sums);
+    softmax_walk(f, MODE_TOTALS | MODE_GRADIENT, whole, k, &smooth, &sums);
     return finish_softmax_sums(f, whole, &sums, out);
 }
 

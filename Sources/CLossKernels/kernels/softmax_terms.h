@@ -3,7 +3,7 @@
 #ifndef CLOSS_KERNELS_SOFTMAX_TERMS_H
 #define CLOSS_KERNELS_SOFTMAX_TERMS_H
 
-#include "kernels/channel.h"
+#include "kernels/channel_terms.h"
 
 // A block, as its labels have it. Label maps are made of areas: most blocks hold one label, which then is a scalar.
 typedef struct block_labels {
@@ -79,6 +79,20 @@ LANES_INLINE channel_values sigmoid_of(vf32 logit, vf32 target) {
     channel_values x = {.input = logit, .g = target, .b = 1 - target};
     activate(CLOSS_SIGMOID, 1, &x);
     return x;
+}
+
+LANES_OUTLINED void sigmoid_loss(const pointwise_formula *term, int c, const vf32 *logit, const vf32 *target,
+                                 vf32 *loss) {
+    channel_values x = sigmoid_of(*logit, *target);
+    run channel = {.channel = c};
+    *loss = pointwise_loss(0, term, &channel, &x);
+}
+
+LANES_OUTLINED void sigmoid_slope(const pointwise_formula *term, int c, const vf32 *logit, const vf32 *target,
+                                  vf32 *slope) {
+    channel_values x = sigmoid_of(*logit, *target);
+    run channel = {.channel = c};
+    *slope = pointwise_slope(0, term, &channel, &x);
 }
 
 #endif

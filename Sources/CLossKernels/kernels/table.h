@@ -1,8 +1,7 @@
-// The table of one instruction set. Included once by each isa_*.c, after it has said what its instruction set has.
+// The table of one instruction set: the runs' walks, after whatever their layout asks for. Included once by each
+// isa_*.c, after it has said what its instruction set has. The families' walks are compiled apart: they are large.
 #include "kernels/binarization.h"
-#include "kernels/channel.h"
 #include "kernels/select.h"
-#include "kernels/softmax.h"
 #include "kernels/survey.h"
 
 // Runs with a layout are staged in pieces that are as large as the first caches are, so that the simple walks get them.
@@ -51,8 +50,12 @@ static run channel_of(const run *piece, int channel) {
     return one;
 }
 
+static const walks *walks_of(const formula *f) {
+    return f->activation == CLOSS_SOFTMAX ? &OF_ISA(softmax_walks) : &OF_ISA(channel_walks);
+}
+
 static fault plain_totals(const formula *f, const run *whole, run_sums *out) {
-    return f->activation == CLOSS_SOFTMAX ? softmax_totals(f, whole, out) : channel_totals(f, whole, out);
+    return walks_of(f)->totals(f, whole, out);
 }
 
 static fault totals_of_channels(const formula *f, const run *whole, run_sums *out) {
@@ -92,10 +95,7 @@ static void settle(const run *whole) {
 }
 
 static void plain_gradient(const formula *f, const run *whole, const run_coefficients *k, __int128 *balanced_loss) {
-    if (f->activation == CLOSS_SOFTMAX)
-        softmax_gradient(f, whole, k);
-    else
-        channel_gradients(f, whole, k, balanced_loss);
+    walks_of(f)->gradient(f, whole, k, balanced_loss);
 }
 
 static __int128 gradient_of_channels(const formula *f, const run *whole, const run_coefficients *k, int with_losses) {
@@ -137,8 +137,7 @@ static void gradient(const formula *f, const run *whole, const run_coefficients 
 }
 
 static fault plain_totals_and_gradient(const formula *f, const run *whole, const run_coefficients *k, run_sums *out) {
-    return f->activation == CLOSS_SOFTMAX ? softmax_totals_and_gradient(f, whole, k, out)
-                                          : channel_totals_and_gradient(f, whole, k, out);
+    return walks_of(f)->totals_and_gradient(f, whole, k, out);
 }
 
 static fault totals_and_gradient_of_channels(const formula *f, const run *whole, const run_coefficients *k,
@@ -206,18 +205,18 @@ static fault survey(const formula *f, const run *whole, int with_logits, run_sur
     return FAULT_NONE;
 }
 
-#define KERNELS(name, set)                                                                                             \
-    const kernels name = {set,                                                                                         \
-                          totals,                                                                                      \
-                          gradient,                                                                                    \
-                          totals_and_gradient,                                                                         \
-                          survey,                                                                                      \
-                          selection_start,                                                                             \
-                          selection_count,                                                                             \
-                          selection_above,                                                                             \
-                          selection_targets,                                                                           \
-                          selection_in_window,                                                                         \
-                          selection_ties,                                                                              \
-                          negative_loss,                                                                               \
-                          binarization_totals,                                                                         \
-                          binarization_gradient}
+#define KERNELS                                                                                                        \
+    {ISA_HERE,                                                                                                         \
+     totals,                                                                                                           \
+     gradient,                                                                                                         \
+     totals_and_gradient,                                                                                              \
+     survey,                                                                                                           \
+     selection_start,                                                                                                  \
+     selection_count,                                                                                                  \
+     selection_above,                                                                                                  \
+     selection_targets,                                                                                                \
+     selection_in_window,                                                                                              \
+     selection_ties,                                                                                                   \
+     negative_loss,                                                                                                    \
+     binarization_totals,                                                                                              \
+     binarization_gradient}

@@ -1,0 +1,7 @@
+#if defined(__x86_64__)
+#include "kernels/avx2.h"
+#include "kernels/channel.h"
+#pragma clang attribute pop
+
+const walks channel_walks_avx2 = {channel_totals, channel_gradient, channel_totals_and_gradient};
+#endif

@@ -1,0 +1,7 @@
+#if defined(__x86_64__)
+#include "kernels/avx512.h"
+#include "kernels/softmax.h"
+#pragma clang attribute pop
+
+const walks softmax_walks_avx512 = {softmax_totals, softmax_gradient, softmax_totals_and_gradient};
+#endif
