@@ -46,6 +46,7 @@
 #define pointwise_divisors_known     closs_inner_pointwise_divisors_known
 #define pointwise_finish             closs_inner_pointwise_finish
 #define pointwise_loss_bound         closs_inner_pointwise_loss_bound
+#define pointwise_sample_value       closs_inner_pointwise_sample_value
 #define pointwise_totals_words       closs_inner_pointwise_totals_words
 #define refuse                       closs_inner_refuse
 #define region_add                   closs_inner_region_add
@@ -67,6 +68,7 @@
 #define selection_needs_stage        closs_inner_selection_needs_stage
 #define selection_pass               closs_inner_selection_pass
 #define selection_resolve            closs_inner_selection_resolve
+#define selection_sample_value       closs_inner_selection_sample_value
 #define selection_samples_pass       closs_inner_selection_samples_pass
 #define selection_set_losses         closs_inner_selection_set_losses
 #define selection_set_threshold      closs_inner_selection_set_threshold

@@ -187,7 +187,7 @@ extension DeepSupervision {
         let scales = evaluators.indices.map { scale in
             Evaluation(
                 value: value.scales[scale], loss: evaluators[scale].loss, classes: evaluators[scale].shape.classes,
-                numbers: workspaces[scale].numbers)
+                samples: evaluators[scale].plan.valuedSamples, numbers: workspaces[scale].numbers)
         }
         return ScalesEvaluation(value: value.sum, scales: scales)
     }

@@ -8,18 +8,36 @@ public struct Evaluation: Sendable, Hashable {
     public let value: Double
     private let loss: Loss
     private let classes: Int
-    /// The value of each term, then for each term its parts of each class.
+    /// Samples with values of their own: all, or none.
+    private let samples: Int
+    /// The value of each term, then for each term its parts of each class, then for each its values of each sample.
     private let numbers: [Double]
 
-    init(value: Double, loss: Loss, classes: Int, numbers: [Double]) {
+    init(value: Double, loss: Loss, classes: Int, samples: Int, numbers: [Double]) {
         self.value = value
         self.loss = loss
         self.classes = classes
+        self.samples = samples
         self.numbers = numbers
+    }
+
+    /// The loss of each sample alone: the sum over the terms of weight times ``TermResult/perSample``, with the same
+    /// exceptions. Empty unless ``Options/perSample`` asked for it. The array is made when it is asked for.
+    public var perSample: [Double] {
+        var sums = [Double](repeating: 0, count: samples)
+        for term in terms {
+            for (sample, value) in term.sampleValues.enumerated() { sums[sample] += term.weight * value }
+        }
+        return sums
     }
 
     /// The loss's terms, in the order of ``Loss/terms``.
     public var terms: Terms { Terms(evaluation: self) }
+
+    private func sampleValues(_ position: Int) -> ArraySlice<Double> {
+        let first = loss.terms.count * (1 + classes) + position * samples
+        return numbers[first..<first + samples]
+    }
 
     /// The loss's terms and what they came to; reading them allocates nothing.
     public struct Terms: RandomAccessCollection, Sendable, Hashable {
@@ -38,7 +56,8 @@ public struct Evaluation: Sendable, Hashable {
             return TermResult(
                 weight: term.weight,
                 value: evaluation.numbers[position],
-                classParts: evaluation.numbers[first..<first + count])
+                classParts: evaluation.numbers[first..<first + count],
+                sampleValues: evaluation.sampleValues(position))
         }
     }
 }
@@ -50,6 +69,7 @@ public struct TermResult: Sendable, Hashable {
     /// The term without its factor.
     public let value: Double
     fileprivate let classParts: ArraySlice<Double>
+    fileprivate let sampleValues: ArraySlice<Double>
 
     /// The term's parts that belong to single classes or channels, one for each:
     ///
@@ -59,4 +79,11 @@ public struct TermResult: Sendable, Hashable {
     ///
     /// The array is made when it is asked for.
     public var perClass: [Double] { Array(classParts) }
+
+    /// What the term is of each sample alone, as if the batch were that sample, to the same bits: its own divisor, its
+    /// own sums, its own ranking. 0 for a balanced term with ``Scope/batch``, which ranks the samples together. Empty
+    /// unless ``Options/perSample`` asked for it.
+    ///
+    /// The array is made when it is asked for.
+    public var perSample: [Double] { Array(sampleValues) }
 }

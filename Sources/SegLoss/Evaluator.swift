@@ -62,7 +62,8 @@ public struct Evaluator: Sendable {
     public var threads: Int { plan.threads }
 
     func evaluation(_ value: Double) -> Evaluation {
-        Evaluation(value: value, loss: loss, classes: shape.classes, numbers: workspace.numbers)
+        Evaluation(
+            value: value, loss: loss, classes: shape.classes, samples: plan.valuedSamples, numbers: workspace.numbers)
     }
 }
 

@@ -18,6 +18,8 @@ internal import CLossKernels
     let totalsCount: Int
     private let termCount: Int
     private let classes: Int
+    /// Samples that results have a value of: all, or none.
+    let valuedSamples: Int
     private let purpose: Purpose
 
     /// What the words of totals depend on.
@@ -26,6 +28,7 @@ internal import CLossKernels
         let shape: Shape
         let activation: Activation
         let ignoreIndex: Int?
+        let perSample: Bool
     }
 
     init(_ loss: Loss, shape: Shape, activation: Activation, options: Options) throws(LossError) {
@@ -48,9 +51,10 @@ internal import CLossKernels
         totalsCount = unsafe closs_totals_count(pointer)
         termCount = loss.terms.count
         classes = shape.classes
+        valuedSamples = options.perSample ? shape.samples : 0
         purpose = Purpose(
             loss: loss, shape: .flat(samples: shape.samples, classes: shape.classes, voxels: shape.voxels),
-            activation: activation, ignoreIndex: options.ignoreIndex)
+            activation: activation, ignoreIndex: options.ignoreIndex, perSample: options.perSample)
     }
 
     deinit {
@@ -62,7 +66,7 @@ internal import CLossKernels
         guard self !== other, purpose != other.purpose else { return }
         throw LossError(
             kind: .badTerm,
-            message: "the totals are of another loss, shape, activation or ignored label than the evaluator's")
+            message: "the totals are of another loss, shape, activation, ignored label or perSample than the evaluator's")
     }
 
     /// The instruction set that the plan's calls use; never `best`.
@@ -81,9 +85,9 @@ internal import CLossKernels
     func makeWorkspace() -> Workspace {
         unsafe Workspace(
             scratch: Array(repeating: 0, count: closs_scratch_bytes(pointer)),
-            numbers: Array(repeating: 0, count: termCount * (1 + classes)),
+            numbers: Array(repeating: 0, count: termCount * (1 + classes + valuedSamples)),
             coefficients: Array(repeating: 0, count: closs_coefficients_count(pointer)),
-            termCount: termCount)
+            termCount: termCount, classes: classes)
     }
 }
 
@@ -91,16 +95,18 @@ internal import CLossKernels
 /// them unchanged, and copies of an evaluator never write to the same memory.
 struct Workspace: Sendable {
     var scratch: [UInt8]
-    /// The value of each term, then for each term its parts of each class.
+    /// The value of each term, then for each term its parts of each class, then, where they are wanted, its values of
+    /// each sample.
     private(set) var numbers: [Double]
     private(set) var coefficients: [Int64]
-    private let termCount: Int
+    private let termCount, classes: Int
 
-    fileprivate init(scratch: [UInt8], numbers: [Double], coefficients: [Int64], termCount: Int) {
+    fileprivate init(scratch: [UInt8], numbers: [Double], coefficients: [Int64], termCount: Int, classes: Int) {
         self.scratch = scratch
         self.numbers = numbers
         self.coefficients = coefficients
         self.termCount = termCount
+        self.classes = classes
     }
 }
 
@@ -322,14 +328,18 @@ extension Workspace {
             _ coefficients: UnsafeMutableBufferPointer<Int64>
         ) -> closs_status
     ) -> closs_status {
-        let termCount = termCount
+        let (termCount, classes) = (termCount, classes)
         return unsafe numbers.withUnsafeMutableBufferPointer { numbers in
             unsafe scratch.withUnsafeMutableBytes { scratch in
                 unsafe coefficients.withUnsafeMutableBufferPointer { coefficients in
                     unsafe result.terms = numbers.baseAddress
                     unsafe result.terms_count = termCount
                     unsafe result.per_class = numbers.baseAddress.map { unsafe $0 + termCount }
-                    unsafe result.per_class_count = numbers.count - termCount
+                    unsafe result.per_class_count = termCount * classes
+                    if numbers.count > termCount * (1 + classes) {
+                        unsafe result.per_sample = numbers.baseAddress.map { unsafe $0 + termCount * (1 + classes) }
+                        unsafe result.per_sample_count = numbers.count - termCount * (1 + classes)
+                    }
                     return unsafe body(&result, scratch, coefficients)
                 }
             }
@@ -437,6 +447,7 @@ private func withSpec(
             unsafe spec.threads = Int32(clamping: options.threads)
             unsafe spec.isa = options.instructionSet.code
             unsafe spec.checks = options.checks.code
+            unsafe spec.per_sample = options.perSample ? 1 : 0
             return unsafe body(&spec)
         }
     }

@@ -10,18 +10,23 @@ public struct Options: Sendable, Hashable {
     public var instructionSet: InstructionSet
     /// When a call that writes a gradient looks for values that it must refuse.
     public var checks: Checks
+    /// Whether results also hold the value of each sample: ``TermResult/perSample``. Totals are then larger: they are
+    /// kept for each sample.
+    public var perSample: Bool
 
     /// Options; each has its usual value unless given.
     public init(
         ignoreIndex: Int? = nil,
         threads: Int = 0,
         instructionSet: InstructionSet = .best,
-        checks: Checks = .beforeWriting
+        checks: Checks = .beforeWriting,
+        perSample: Bool = false
     ) {
         self.ignoreIndex = ignoreIndex
         self.threads = threads
         self.instructionSet = instructionSet
         self.checks = checks
+        self.perSample = perSample
     }
 }
 

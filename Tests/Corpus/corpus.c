@@ -316,6 +316,7 @@ static problem *make_problem(uint64_t seed, closs_activation activation, const c
     p->spec.threads = threads;
     p->spec.isa = isa;
     p->spec.terms = p->terms;
+    p->spec.per_sample = seed % 3 == 1;
     p->voxels = (size_t)(samples * voxels);
     p->values = p->voxels * (size_t)classes;
     add_to_name(p, "%03" PRIu64 " %s %" PRId64 "x%" PRId64 "x%" PRId64, seed, ACTIVATIONS[activation], samples, classes,
@@ -361,14 +362,15 @@ typedef struct run_memory {
     closs_plan *plan;
     void *scratch;
     size_t scratch_bytes;
-    double terms[MOST_TERMS], *per_class;
+    double terms[MOST_TERMS], *per_class, *per_sample;
     closs_result result;
 } run_memory;
 
 static uint64_t hash_result(const run_memory *m) {
     uint64_t hash = hash_bytes(UINT64_C(0xcbf29ce484222325), &m->result.value, sizeof m->result.value);
     hash = hash_bytes(hash, m->result.terms, m->result.terms_count * sizeof(double));
-    return hash_bytes(hash, m->result.per_class, m->result.per_class_count * sizeof(double));
+    hash = hash_bytes(hash, m->result.per_class, m->result.per_class_count * sizeof(double));
+    return hash_bytes(hash, m->per_sample, m->result.per_sample_count * sizeof(double));
 }
 
 static int begin(const problem *p, run_memory *m) {
@@ -380,6 +382,9 @@ static int begin(const problem *p, run_memory *m) {
     m->result.terms_count = p->spec.term_count;
     m->result.per_class_count = p->spec.term_count * (size_t)p->spec.shape.classes;
     m->result.per_class = m->per_class = allocate(m->result.per_class_count, sizeof(double));
+    m->result.per_sample_count = p->spec.per_sample ? p->spec.term_count * (size_t)p->spec.shape.samples : 0;
+    m->per_sample = allocate(m->result.per_sample_count, sizeof(double));
+    if (p->spec.per_sample) m->result.per_sample = m->per_sample;
     return 1;
 }
 
@@ -387,6 +392,7 @@ static void end(run_memory *m) {
     closs_plan_destroy(m->plan);
     free(m->scratch);
     free(m->per_class);
+    free(m->per_sample);
 }
 
 static uint64_t hash_gradient(const problem *p, const float *gradient) {

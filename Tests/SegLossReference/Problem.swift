@@ -147,6 +147,8 @@ public struct Outcome: Sendable {
     public var terms: [Double]
     /// [terms][classes], as `closs_result.per_class`.
     public var perClass: [Double]
+    /// [terms][samples], as `closs_result.per_sample`; empty where it was not asked for.
+    public var perSample: [Double] = []
     /// dL/dlogits (or dL/dp) times the scale; [samples][classes][voxels].
     public var gradient: [Float]
 

@@ -45,7 +45,8 @@ final class ParityTests: XCTestCase {
         _ problem: Problem, _ message: String, _ base: Configuration = .init(), file: StaticString = #filePath,
         line: UInt = #line
     ) {
-        let expected = Reference.evaluate(problem)
+        var expected = Reference.evaluate(problem)
+        if base.perSample { expected.perSample = Reference.perSample(problem) }
         for instructionSet in InstructionSet.available {
             var configuration = base
             configuration.instructionSet = instructionSet
@@ -115,6 +116,7 @@ final class ParityTests: XCTestCase {
             configuration.misalignment = generator.random.below(4)
             configuration.threads = 1 + generator.random.below(3)
             configuration.checks = generator.random.element(of: [.beforeWriting, .whileWriting])
+            configuration.perSample = generator.random.chance(0.3)
             eachInstructionSet(problem, "round \(round), seed \(seed)", configuration)
         }
     }
@@ -168,8 +170,10 @@ final class ParityTests: XCTestCase {
             let wholeSamples = problem.terms.contains {
                 if case .balancedBinaryCrossEntropy = $0.kind { true } else { false }
             }
-            let expected = Reference.evaluate(problem)
+            var expected = Reference.evaluate(problem)
             var configuration = Configuration()
+            configuration.perSample = generator.random.chance(0.3)
+            if configuration.perSample { expected.perSample = Reference.perSample(problem) }
             configuration.labels = [.uint8, .int64, .uint16, .int32]
             configuration.parts = Part.randomCut(problem, wholeSamples: wholeSamples, using: &generator.random)
             configuration.mergeOrder = configuration.parts!.indices.shuffled(using: &generator.random)

@@ -153,6 +153,11 @@ static memory_range per_class_range(const closs_result *result) {
                           result ? result->per_class_count * sizeof(double) : 0, 1};
 }
 
+static memory_range per_sample_range(const closs_result *result) {
+    return (memory_range){"result.per_sample", result ? result->per_sample : 0,
+                          result ? result->per_sample_count * sizeof(double) : 0, 1};
+}
+
 int call_ranges(const part *p, const call_memory *memory, memory_range *listed) {
     const closs_batch *batch = p->batch;
     const closs_gradient_buffer *gradient = memory->gradient;
@@ -169,6 +174,7 @@ int call_ranges(const part *p, const call_memory *memory, memory_range *listed) 
         {"coefficients", memory->coefficients, memory->coefficients_count * sizeof(int64_t), 0},
         terms_range(memory->result),
         per_class_range(memory->result),
+        per_sample_range(memory->result),
         {"scratch", memory->scratch, memory->scratch_bytes, 1},
     };
     _Static_assert(sizeof ranges <= CALL_RANGES * sizeof *ranges, "a call has no more ranges");
@@ -188,6 +194,7 @@ closs_status check_finish_overlap(const int64_t *totals, size_t totals_count, co
         {"coefficients", coefficients, coefficients_count * sizeof(int64_t), 1},
         terms_range(result),
         per_class_range(result),
+        per_sample_range(result),
     };
     return check_disjoint(ranges, sizeof ranges / sizeof *ranges, error);
 }
@@ -219,6 +226,17 @@ closs_status check_coefficients(const closs_plan *plan, const int64_t *coefficie
                   plan->coefficients.count);
 }
 
+static closs_status check_per_sample(const closs_plan *plan, const closs_result *result, closs_error *error) {
+    size_t values = plan->term_count * (size_t)plan->shape.samples;
+    if (!result->per_sample) return CLOSS_OK;
+    if (!plan->by_sample)
+        return refuse(error, CLOSS_BAD_OPTION, -1, "result.per_sample is given: expected a plan made with per_sample");
+    if (result->per_sample_count < values)
+        return refuse(error, CLOSS_TOO_SMALL, -1, "result.per_sample has %zu entries: expected at least %zu",
+                      result->per_sample_count, values);
+    return CLOSS_OK;
+}
+
 closs_status check_result(const closs_plan *plan, const closs_result *result, closs_error *error) {
     if (!result) return refuse(error, CLOSS_NULL_POINTER, -1, "result is NULL");
     size_t classes = plan->term_count * (size_t)plan->shape.classes;
@@ -228,5 +246,5 @@ closs_status check_result(const closs_plan *plan, const closs_result *result, cl
     if (result->per_class && result->per_class_count < classes)
         return refuse(error, CLOSS_TOO_SMALL, -1, "result.per_class has %zu entries: expected at least %zu",
                       result->per_class_count, classes);
-    return CLOSS_OK;
+    return check_per_sample(plan, result, error);
 }

@@ -180,7 +180,7 @@ static void lay_out(closs_plan *plan) {
     t->region = 0;
     t->pointwise = t->region + region_totals_words(plan);
     t->valid = t->pointwise + pointwise_totals_words(plan);
-    t->selection = t->valid + 2;
+    t->selection = t->valid + 2 * (size_t)plan_groups(plan);
     t->count = t->selection + selection_totals_words(plan);
     word_layout *c = &plan->coefficients;
     c->pointwise = 0;
@@ -200,6 +200,7 @@ NOT_INLINED static closs_status create_plan(const closs_spec *spec, closs_plan *
     made->kernels = kernels_for(spec->isa);
     made->threads = parallel_threads(spec->threads);
     made->checks = spec->checks;
+    made->by_sample = spec->per_sample != 0;
     made->formula.activation = spec->activation;
     made->formula.classes = (int)spec->shape.classes;
     made->formula.has_ignore_index = spec->has_ignore_index != 0;

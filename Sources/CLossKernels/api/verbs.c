@@ -123,6 +123,12 @@ static double finish_term(const closs_plan *plan, size_t i, const int64_t *total
     }
 }
 
+static double sample_value(const closs_plan *plan, size_t i, const int64_t *totals, int64_t sample) {
+    if (is_region(plan->terms[i].kind)) return region_sample_value(plan, &plan->terms[i], totals, sample);
+    if (plan->pointwise_index[i] < 0) return selection_sample_value(plan, totals, sample);
+    return pointwise_sample_value(plan, i, totals, sample);
+}
+
 // A coefficient beyond float's range (a divisor near 0, a huge weight or scale) would make NaNs of zeros.
 static closs_status check_coefficient_range(const closs_plan *plan, const int64_t *coefficients, float scale,
                                             closs_error *error) {
@@ -145,6 +151,9 @@ static void finish(const closs_plan *plan, const int64_t *totals, closs_result *
         if (per_class) memset(per_class, 0, (size_t)plan->shape.classes * sizeof *per_class);
         double term = finish_term(plan, i, totals, coefficients, per_class);
         if (result && result->terms) result->terms[i] = term;
+        double *per_sample = result && result->per_sample ? result->per_sample + i * (size_t)plan->shape.samples : 0;
+        for (int64_t s = 0; per_sample && s < plan->shape.samples; s++)
+            per_sample[s] = sample_value(plan, i, totals, s);
         value += plan->terms[i].weight * term;
     }
     if (result) result->value = value;

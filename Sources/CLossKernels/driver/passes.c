@@ -57,7 +57,7 @@ static void add_sums(const part *p, int64_t row, const run_sums *sums, int64_t *
     int64_t sample = p->first_sample + row_sample(p, row), channel = row_channel(p, row);
     int64_t classes = plan->formula.activation == CLOSS_SOFTMAX ? plan->shape.classes : 1;
     if (plan->formula.region) region_add(plan, sample, channel, classes, p->batch->target, sums, totals);
-    pointwise_add(plan, channel, p->batch->weights != 0, sums, totals);
+    pointwise_add(plan, sample, channel, p->batch->weights != 0, sums, totals);
 }
 
 static fault totals_run(void *context, int thread, int64_t row, int64_t first, int64_t voxels) {
@@ -136,7 +136,9 @@ static void raise_found(survey_context *c, const run_survey *found) {
 static void add_surveyed(const survey_context *c, int64_t row, run_sums *sums) {
     if (!c->totals) return;
     memset(sums->loss, 0, sizeof sums->loss);
-    pointwise_add(c->part->plan, row_channel(c->part, row), c->part->batch->weights != 0, sums, c->totals);
+    const part *p = c->part;
+    pointwise_add(p->plan, p->first_sample + row_sample(p, row), row_channel(p, row), p->batch->weights != 0, sums,
+                  c->totals);
 }
 
 static fault survey_row(void *context, int thread, int64_t row, int64_t first, int64_t voxels) {

@@ -356,6 +356,7 @@ typedef struct closs_spec {
     int threads;       /* 0: OpenMP's default; n: at most n. Small inputs use fewer. */
     closs_isa isa;
     closs_checks checks;
+    int per_sample; /* not 0: totals are kept for each sample, for closs_result.per_sample. Changes no other bit. */
 } closs_spec;
 
 /* ------------------------------------------------------------------------------------------------------ plan ---- */
@@ -485,6 +486,11 @@ typedef struct closs_result {
                          * samples (0 for a class left out, and for pooled scopes); binary, focal and error terms: what
                          * the channel adds to the term; 0 for the others */
     size_t terms_count, per_class_count;
+    /* [term_count][samples]: what each term is of that sample alone, as if the batch were that sample: its own divisor,
+     * its own sums. 0 for a balanced term that ranks the whole batch. For plans made with per_sample; refused for
+     * others. */
+    double *per_sample;
+    size_t per_sample_count;
 } closs_result;
 
 /* ----------------------------------------------------------------------------------------------------- verbs ---- */
@@ -522,7 +528,7 @@ CLOSS_API closs_status closs_accumulate(const closs_plan *plan, int stage, const
 
 /* The words that `stage` adds to: `*count` words from `*first` on. What to add up element by element, across
  * micro-batches or ranks (an all-reduce of int64 sums), after each stage; of up to 2^36 voxels in all. The plans of all
- * ranks must agree in shape, activation, terms and ignore_index. A stage that does not exist has no words. */
+ * ranks must agree in shape, activation, terms, ignore_index and per_sample. A stage that does not exist has no words. */
 CLOSS_API void closs_stage_words(const closs_plan *plan, int stage, size_t *first, size_t *count);
 
 /* into += from, the words of one stage. */

@@ -16,8 +16,8 @@ enum {
 // First words of the families in the totals (or the coefficients).
 typedef struct word_layout {
     size_t region;    // [samples][classes]
-    size_t pointwise; // [pointwise terms][rows]
-    size_t valid;
+    size_t pointwise; // [pointwise terms][groups][rows]: a group is one sample, or all
+    size_t valid;     // [groups]
     size_t selection;
     size_t count; // words in all
 } word_layout;
@@ -28,6 +28,7 @@ struct closs_plan {
     const kernels *kernels;
     int threads;
     closs_checks checks;
+    int by_sample; // pointwise totals are kept for each sample
     size_t term_count;
     closs_term terms[CLOSS_MAX_TERMS];                   // their arrays are copies, in `storage`
     int pointwise_index[CLOSS_MAX_TERMS];                // of a term in the formula, or -1
@@ -47,6 +48,9 @@ static inline int64_t plan_rows_per_sample(const closs_plan *plan) {
 static inline int64_t plan_values(const closs_plan *plan) {
     return plan->shape.samples * plan->shape.voxels * plan_rows_per_sample(plan);
 }
+
+// How many groups of samples pointwise totals are kept for.
+static inline int64_t plan_groups(const closs_plan *plan) { return plan->by_sample ? plan->shape.samples : 1; }
 
 // Coefficients are Doubles; their words are what callers hold.
 static inline void store_double(int64_t *word, double value) { __builtin_memcpy(word, &value, sizeof value); }

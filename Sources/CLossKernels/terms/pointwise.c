@@ -2,12 +2,27 @@
 
 #include "sums/wide.h"
 
-static int64_t *words_of(const closs_plan *plan, int64_t *totals, int k, int64_t row) {
-    return totals + plan->totals.pointwise + (k * plan_rows_per_sample(plan) + row) * POINTWISE_WORDS;
+static int64_t *words_of(const closs_plan *plan, int64_t *totals, int k, int64_t group, int64_t row) {
+    int64_t rows = plan_rows_per_sample(plan);
+    return totals + plan->totals.pointwise + ((k * plan_groups(plan) + group) * rows + row) * POINTWISE_WORDS;
+}
+
+static int64_t *valid_of(const closs_plan *plan, int64_t *totals, int64_t group) {
+    return totals + plan->totals.valid + group * WIDE_WORDS;
+}
+
+// Groups of samples whose totals a term is of: all, or one that is one sample.
+typedef struct group_range {
+    int64_t first, end;
+    int64_t samples; // that they stand for
+} group_range;
+
+static group_range all_groups(const closs_plan *plan) {
+    return (group_range){0, plan_groups(plan), plan->shape.samples};
 }
 
 size_t pointwise_totals_words(const closs_plan *plan) {
-    return (size_t)(plan->formula.pointwise_count * plan_rows_per_sample(plan)) * POINTWISE_WORDS;
+    return (size_t)(plan->formula.pointwise_count * plan_groups(plan) * plan_rows_per_sample(plan)) * POINTWISE_WORDS;
 }
 
 // A float as whole quanta, halves to even (arithmetic 6.3).
@@ -35,15 +50,17 @@ static __int128 counted_weight(const closs_plan *plan, const pointwise_formula *
     return weight;
 }
 
-void pointwise_add(const closs_plan *plan, int64_t row, int with_weights, const run_sums *sums, int64_t *totals) {
+void pointwise_add(const closs_plan *plan, int64_t sample, int64_t row, int with_weights, const run_sums *sums,
+                   int64_t *totals) {
+    int64_t group = plan->by_sample ? sample : 0;
     for (int k = 0; k < plan->formula.pointwise_count; k++) {
-        int64_t *words = words_of(plan, totals, k, row);
+        int64_t *words = words_of(plan, totals, k, group, row);
         wide_add_shared(words, sums->loss[k]);
         const pointwise_formula *term = &plan->formula.pointwise[k];
         int summed = with_weights || (sums->soft && !term->per_channel);
         wide_add_shared(words + 2, summed ? sums->weight[k] : counted_weight(plan, term, sums));
     }
-    wide_add_shared(totals + plan->totals.valid, sums->valid);
+    wide_add_shared(valid_of(plan, totals, group), sums->valid);
 }
 
 static void divisor_of(const closs_term *term, closs_divisor *divisor, double *value) {
@@ -86,20 +103,36 @@ static const float *row_weights(const closs_plan *plan, size_t i) {
     }
 }
 
+// One of a row's totals, over the groups.
+static __int128 row_total(const closs_plan *plan, int k, const int64_t *totals, group_range groups, int64_t row,
+                          int word) {
+    __int128 total = 0;
+    for (int64_t group = groups.first; group < groups.end; group++)
+        total += wide_value(words_of(plan, (int64_t *)totals, k, group, row) + word);
+    return total;
+}
+
+static __int128 valid_total(const closs_plan *plan, const int64_t *totals, group_range groups) {
+    __int128 valid = 0;
+    for (int64_t group = groups.first; group < groups.end; group++)
+        valid += wide_value(valid_of(plan, (int64_t *)totals, group));
+    return valid;
+}
+
 // A sum over the rows of one of their totals: exact where no row has a factor.
-static double sum_of_rows(const closs_plan *plan, size_t term, const int64_t *totals, int word) {
+static double sum_of_rows(const closs_plan *plan, size_t term, const int64_t *totals, group_range groups, int word) {
     const float *weights = row_weights(plan, term);
     __int128 exact = 0;
     double weighted = 0;
     for (int64_t row = 0; row < plan_rows_per_sample(plan); row++) {
-        __int128 value = wide_value(words_of(plan, (int64_t *)totals, plan->pointwise_index[term], row) + word);
+        __int128 value = row_total(plan, plan->pointwise_index[term], totals, groups, row, word);
         exact += value;
         if (weights) weighted += weights[row] * wide_double(value, LOSS_QUANTUM);
     }
     return weights ? weighted : wide_double(exact, LOSS_QUANTUM);
 }
 
-static double divide_by(const closs_plan *plan, size_t term, const int64_t *totals) {
+static double divide_by(const closs_plan *plan, size_t term, const int64_t *totals, group_range groups) {
     closs_divisor divisor;
     const pointwise_formula *f = &plan->formula.pointwise[plan->pointwise_index[term]];
     double constant, scale = f->weight_scale;
@@ -107,10 +140,10 @@ static double divide_by(const closs_plan *plan, size_t term, const int64_t *tota
     int64_t values = f->per_channel ? plan->shape.classes : 1;
     divisor_of(&plan->terms[term], &divisor, &constant);
     switch (divisor) {
-    case CLOSS_DIVIDE_BY_WEIGHT: return sum_of_rows(plan, term, totals, 2); // scaled like the loss
-    case CLOSS_DIVIDE_BY_VALID:
-        return wide_double(wide_value(totals + plan->totals.valid) * values, COUNT_QUANTUM) / scale;
-    case CLOSS_DIVIDE_BY_ALL: return (double)(plan_values(plan) * values) / scale;
+    case CLOSS_DIVIDE_BY_WEIGHT: return sum_of_rows(plan, term, totals, groups, 2); // scaled like the loss
+    case CLOSS_DIVIDE_BY_VALID: return wide_double(valid_total(plan, totals, groups) * values, COUNT_QUANTUM) / scale;
+    case CLOSS_DIVIDE_BY_ALL:
+        return (double)(groups.samples * plan->shape.voxels * plan_rows_per_sample(plan) * values) / scale;
     default: return constant / scale;
     }
 }
@@ -123,17 +156,24 @@ double pointwise_finish(const closs_plan *plan, size_t term, const int64_t *tota
                         double *per_class) {
     int k = plan->pointwise_index[term];
     const float *weights = row_weights(plan, term);
-    double loss = sum_of_rows(plan, term, totals, 0), divisor = divide_by(plan, term, totals);
+    group_range groups = all_groups(plan);
+    double loss = sum_of_rows(plan, term, totals, groups, 0), divisor = divide_by(plan, term, totals, groups);
     for (int64_t row = 0; row < plan_rows_per_sample(plan); row++) {
         double weight = weights ? weights[row] : 1;
         if (coefficients)
             store_double(&coefficients[pointwise_coefficient(plan, k, row)],
                          divisor > 0 ? plan->terms[term].weight * weight / divisor : 0);
         if (!per_class || plan->formula.activation == CLOSS_SOFTMAX) continue;
-        double part = wide_double(wide_value(words_of(plan, (int64_t *)totals, k, row)), LOSS_QUANTUM);
+        double part = wide_double(row_total(plan, k, totals, groups, row, 0), LOSS_QUANTUM);
         per_class[row] = divisor > 0 ? weight * part / divisor : 0;
     }
     return divisor > 0 ? loss / divisor : 0;
+}
+
+double pointwise_sample_value(const closs_plan *plan, size_t term, const int64_t *totals, int64_t sample) {
+    group_range alone = {sample, sample + 1, 1};
+    double divisor = divide_by(plan, term, totals, alone);
+    return divisor > 0 ? sum_of_rows(plan, term, totals, alone, 0) / divisor : 0;
 }
 
 int pointwise_divisors_known(const closs_plan *plan, const closs_batch *batch) {
@@ -151,16 +191,17 @@ int pointwise_divisors_known(const closs_plan *plan, const closs_batch *batch) {
 }
 
 void pointwise_add_known(const closs_plan *plan, int64_t *totals) {
-    int64_t rows = plan_rows_per_sample(plan), values = plan->shape.samples * plan->shape.voxels;
-    for (int64_t row = 0; row < rows; row++) {
-        run_sums sums = {.valid = values};
+    int64_t rows = plan_rows_per_sample(plan), groups = plan_groups(plan);
+    run_sums sums = {.valid = plan->shape.samples / groups * plan->shape.voxels};
+    for (int64_t i = 0; i < groups * rows; i++) {
+        int64_t group = i / rows, row = i % rows;
         for (int k = 0; k < plan->formula.pointwise_count; k++) {
             const pointwise_formula *term = &plan->formula.pointwise[k];
-            wide_add_shared(words_of(plan, totals, k, row) + 2, term->per_channel
-                                                                    ? counted_weight(plan, term, &sums)
-                                                                    : wide_from_count(values, LOSS_QUANTUM));
+            wide_add_shared(words_of(plan, totals, k, group, row) + 2, term->per_channel
+                                                                           ? counted_weight(plan, term, &sums)
+                                                                           : wide_from_count(sums.valid, LOSS_QUANTUM));
         }
-        wide_add_shared(totals + plan->totals.valid, sums.valid);
+        wide_add_shared(valid_of(plan, totals, group), sums.valid);
     }
 }
 

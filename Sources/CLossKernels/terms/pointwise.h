@@ -8,8 +8,9 @@ enum { POINTWISE_WORDS = 4 }; // loss and weight of one row of one term, two wor
 
 size_t pointwise_totals_words(const closs_plan *plan);
 
-// Adds what a run came to; `row` is 0 for softmax, else the channel.
-void pointwise_add(const closs_plan *plan, int64_t row, int with_weights, const run_sums *sums, int64_t *totals);
+// Adds what a run of a sample came to; `row` is 0 for softmax, else the channel.
+void pointwise_add(const closs_plan *plan, int64_t sample, int64_t row, int with_weights, const run_sums *sums,
+                   int64_t *totals);
 
 // The word of a term's coefficient at a row.
 size_t pointwise_coefficient(const closs_plan *plan, int k, int64_t row);
@@ -17,6 +18,9 @@ size_t pointwise_coefficient(const closs_plan *plan, int k, int64_t row);
 // A term's value, its coefficients (NULL: not wanted) and, for channels, its parts (NULL: likewise).
 double pointwise_finish(const closs_plan *plan, size_t term, const int64_t *totals, int64_t *coefficients,
                         double *per_class);
+
+// What the term is of one sample alone. For plans that keep totals by sample.
+double pointwise_sample_value(const closs_plan *plan, size_t term, const int64_t *totals, int64_t sample);
 
 // Not 0 where every term's divisor is known before anything is read.
 int pointwise_divisors_known(const closs_plan *plan, const closs_batch *batch);

@@ -264,7 +264,7 @@ double region_finish(const closs_plan *plan, const closs_term *term, const int64
 
 double region_sample_value(const closs_plan *plan, const closs_term *term, const int64_t *totals, int64_t sample) {
     sample_group alone = {sample, sample + 1, 1};
-    return group_value(plan, term, totals, &alone, 0, 0);
+    return 0 + group_value(plan, term, totals, &alone, 0, 0); // a sum of one group: never -0
 }
 
 void region_scaled_coefficients(const closs_plan *plan, const int64_t *coefficients, int64_t sample,

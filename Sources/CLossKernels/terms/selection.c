@@ -215,6 +215,14 @@ static double finish_samples(const closs_plan *plan, const int64_t *words, int64
     return sum / samples;
 }
 
+double selection_sample_value(const closs_plan *plan, const int64_t *totals, int64_t sample) {
+    const int64_t *words = totals + plan->totals.selection + sample * RESOLVED_WORDS;
+    double unused;
+    if (per_batch(plan)) return 0;
+    return group_value(plan, words[RESOLVED_POSITIVES], words[RESOLVED_NEGATIVES], wide_value(&words[RESOLVED_LOSS]), 1,
+                       &unused);
+}
+
 double selection_finish(const closs_plan *plan, const int64_t *totals, int64_t *coefficients) {
     const int64_t *words = totals + plan->totals.selection;
     return per_batch(plan) ? finish_batch(plan, words, coefficients) : finish_samples(plan, words, coefficients);

@@ -63,6 +63,9 @@ void selection_resolve(const closs_plan *plan, int64_t sample, const int64_t *gr
 // whole batch.
 void selection_set_losses(const closs_plan *plan, const int64_t *losses, int64_t *totals);
 
+// What the term is of one sample alone; 0 where the samples are ranked together.
+double selection_sample_value(const closs_plan *plan, const int64_t *totals, int64_t sample);
+
 // The term's value and its coefficients (NULL: not wanted).
 double selection_finish(const closs_plan *plan, const int64_t *totals, int64_t *coefficients);
 

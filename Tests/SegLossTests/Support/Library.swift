@@ -22,6 +22,8 @@ struct Configuration {
     var parts: [Part]?
     /// The order in which the parts' totals are merged; `nil`: as they stand.
     var mergeOrder: [Int]?
+    /// Results hold the values of each sample too.
+    var perSample = false
     /// Without: the value only; the outcome's gradient is empty.
     var wantsGradient = true
 }
@@ -440,7 +442,8 @@ private struct Call {
             activation: activation,
             options: Options(
                 ignoreIndex: problem.ignoreIndex, threads: configuration.threads,
-                instructionSet: configuration.instructionSet, checks: configuration.checks))
+                instructionSet: configuration.instructionSet, checks: configuration.checks,
+                perSample: configuration.perSample))
     }
 
     func whole() throws -> Outcome {
@@ -540,7 +543,9 @@ private struct Call {
             let parts = term.perClass
             return parts.isEmpty ? Array(repeating: 0, count: problem.classes) : parts
         }
-        return Outcome(
+        var outcome = Outcome(
             value: evaluation.value, terms: evaluation.terms.map(\.value), perClass: parts, gradient: gradient)
+        outcome.perSample = evaluation.terms.flatMap(\.perSample)
+        return outcome
     }
 }

@@ -13,6 +13,7 @@ func firstDifference(_ ours: Outcome, _ expected: Outcome) -> String? {
     if let difference = compare("value", [ours.value], [expected.value])
         ?? compare("terms", ours.terms, expected.terms)
         ?? compare("perClass", ours.perClass, expected.perClass)
+        ?? compare("perSample", ours.perSample, expected.perSample)
     {
         return difference
     }
@@ -47,5 +48,9 @@ func assertSameBits(
 
 extension Outcome {
     /// Without its gradient: what a call for the value only gives.
-    var valueOnly: Outcome { Outcome(value: value, terms: terms, perClass: perClass, gradient: []) }
+    var valueOnly: Outcome {
+        var copy = self
+        copy.gradient = []
+        return copy
+    }
 }
