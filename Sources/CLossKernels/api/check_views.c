@@ -133,8 +133,6 @@ static closs_status lay_out(const part *p, const closs_view *v, const sample_ext
     return CLOSS_OK;
 }
 
-static size_t float_bytes(closs_float type) { return type == CLOSS_FLOAT32 ? sizeof(float) : 2; }
-
 // Whether a buffer lies as the kernels read it.
 static int is_plain(const part *p, const buffer_layout *b, int64_t classes) {
     if (b->type != CLOSS_FLOAT32) return 0;

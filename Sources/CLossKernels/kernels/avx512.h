@@ -1,9 +1,10 @@
 // What the kernels' files for AVX-512 begin with, after they have asked for x86-64. They end with
 // #pragma clang attribute pop.
-#define CLOSS_HAS_FMA  1
+#define CLOSS_HAS_FMA 1
 #define CLOSS_HAS_HALF 1
-#define OF_ISA(name)   name##_avx512
-#define ISA_HERE       CLOSS_ISA_AVX512
+#define OF_ISA(name) name##_avx512
+#define ISA_HERE CLOSS_ISA_AVX512
 #include <string.h>
 #include "kernels/formula.h"
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))),              \
+                             apply_to = function)

@@ -22,12 +22,12 @@ LANES_INLINE run run_from(const run *whole, int64_t offset) {
         rest.voxels -= offset;
         return rest;
     }
-    rest.logits += offset;
+    rest.logits = logits_from(rest.logits, rest.logits_type, offset);
     rest.targets = (const char *)whole->targets + (size_t)offset * target_bytes(whole->target);
     if (rest.mask) rest.mask += offset;
     if (rest.weights) rest.weights += offset;
     if (rest.maps) rest.maps += offset;
-    if (rest.gradient) rest.gradient += offset;
+    rest.gradient = gradient_from(rest.gradient, rest.gradient_type, offset);
     rest.voxels -= offset;
     return rest;
 }
@@ -89,22 +89,32 @@ enum { PREFETCH_VOXELS = 1024 };
 
 // Asks for the logits of a block that is to come: a core's own prefetching stops at each page, and a simple walk is
 // faster than it starts again. What lies past the end of the logits is asked for too, and never read.
-LANES_INLINE void prefetch_ahead(const float *logits) {
-    uintptr_t ahead = (uintptr_t)logits + PREFETCH_VOXELS * sizeof(float);
-    for (size_t line = 0; line < BLOCK_VOXELS * sizeof(float); line += 64)
-        __builtin_prefetch((const void *)(ahead + line));
+LANES_INLINE void prefetch_ahead(const run *at) {
+    const size_t bytes = float_bytes(at->logits_type);
+    uintptr_t ahead = (uintptr_t)at->logits + PREFETCH_VOXELS * bytes;
+    for (size_t line = 0; line < BLOCK_VOXELS * bytes; line += 64) __builtin_prefetch((const void *)(ahead + line));
 }
 
 // ----------------------------------------------------------------------------------------------------- stores ----
 
 typedef vf32 vf32_lines __attribute__((aligned(64)));
+typedef vu16 vu16_lines __attribute__((aligned(64)));
 
 // Stores a block of gradients as the run asks; streaming, it is whole cache lines.
-LANES_INLINE void store_gradient(float *to, vf32 value, gradient_store store) {
-    if (store == STORE_STREAMING)
+LANES_INLINE void store_gradient(const run *at, int64_t offset, vf32 value) {
+    float *to = gradient_from(at->gradient, at->gradient_type, offset);
+    if (at->store == STORE_ADD) value = load_floats(to, at->gradient_type) + value;
+    if (at->gradient_type != CLOSS_FLOAT32) {
+        vu16 narrow = narrowed_block(value, at->gradient_type, at->store != STORE_ADD);
+        if (at->store == STORE_STREAMING)
+            __builtin_nontemporal_store(narrow, (vu16_lines *)to);
+        else
+            *(vu16_anywhere *)to = narrow;
+    } else if (at->store == STORE_STREAMING) {
         __builtin_nontemporal_store(value, (vf32_lines *)to);
-    else
-        f32_store(to, store == STORE_ADD ? f32_load(to) + value : value);
+    } else {
+        f32_store(to, value);
+    }
 }
 
 // ------------------------------------------------------------------------------------------------ simple runs ----
@@ -119,14 +129,16 @@ LANES_INLINE int is_simple(const run *whole) {
 // A whole block of a simple run.
 LANES_INLINE run simple_block(const run *whole, int64_t offset) {
     return (run){
-        .logits = whole->logits + offset,
+        .logits = logits_from(whole->logits, whole->logits_type, offset),
         .class_stride = whole->class_stride,
         .channel = whole->channel,
         .target = whole->target == CLOSS_DENSE_U8 ? CLOSS_DENSE_U8 : CLOSS_LABELS_U8,
         .targets = (const uint8_t *)whole->targets + offset,
-        .gradient = whole->gradient ? whole->gradient + offset : 0,
+        .gradient = gradient_from(whole->gradient, whole->gradient_type, offset),
         .store = whole->store,
         .voxels = BLOCK_VOXELS,
+        .logits_type = whole->logits_type,
+        .gradient_type = whole->gradient_type,
     };
 }
 
@@ -150,6 +162,9 @@ typedef struct padded_block {
 } padded_block;
 
 static inline run padded_run(const run *rest, int classes, padded_block *pad) {
+    run whole_block = *rest;
+    if (rest->voxels > BLOCK_VOXELS) whole_block.voxels = BLOCK_VOXELS;
+    rest = &whole_block;
     size_t voxels = (size_t)rest->voxels, values = (size_t)classes * BLOCK_VOXELS;
     run padded = *rest;
     size_t bytes = target_bytes(rest->target), stride = (size_t)rest->class_stride * bytes;
@@ -166,9 +181,12 @@ static inline run padded_run(const run *rest, int classes, padded_block *pad) {
     memset(pad->logits, 0, values * sizeof(float));
     memset(pad->gradient, 0, values * sizeof(float));
     for (int c = 0; c < classes; c++) {
-        memcpy(pad->logits + c * BLOCK_VOXELS, rest->logits + c * rest->class_stride, voxels * sizeof(float));
+        int64_t offset = c * rest->class_stride;
+        widen(pad->logits + c * BLOCK_VOXELS, logits_from(rest->logits, rest->logits_type, offset), rest->logits_type,
+              rest->voxels);
         if (rest->gradient && rest->store == STORE_ADD)
-            memcpy(pad->gradient + c * BLOCK_VOXELS, rest->gradient + c * rest->class_stride, voxels * sizeof(float));
+            widen(pad->gradient + c * BLOCK_VOXELS, gradient_from(rest->gradient, rest->gradient_type, offset),
+                  rest->gradient_type, rest->voxels);
     }
     if (rest->maps) {
         padded.maps = memset(pad->maps, 0, values * sizeof(float));
@@ -182,11 +200,18 @@ static inline run padded_run(const run *rest, int classes, padded_block *pad) {
     return padded;
 }
 
+// The last block of a sample, and any block of elements that are not floats.
+static inline int is_padded(const run *rest) {
+    int narrow = rest->logits_type != CLOSS_FLOAT32 || (rest->gradient && rest->gradient_type != CLOSS_FLOAT32);
+    return rest->voxels < BLOCK_VOXELS || narrow;
+}
+
 static inline void copy_back(const run *rest, int classes, const padded_block *pad) {
     if (!rest->gradient) return;
+    int64_t voxels = rest->voxels < BLOCK_VOXELS ? rest->voxels : BLOCK_VOXELS;
     for (int c = 0; c < classes; c++)
-        memcpy(rest->gradient + c * rest->class_stride, pad->gradient + c * BLOCK_VOXELS,
-               (size_t)rest->voxels * sizeof(float));
+        narrow(gradient_from(rest->gradient, rest->gradient_type, c * rest->class_stride), rest->gradient_type,
+               pad->gradient + c * BLOCK_VOXELS, voxels, 0);
 }
 
 // Walks a run block by block as `at`; the last block is filled up first, and what the body wrote of a gradient there is
@@ -205,13 +230,14 @@ static inline void copy_back(const run *rest, int classes, const padded_block *p
         for (int64_t offset_ = 0; offset_ < (whole)->voxels; offset_ += BLOCK_VOXELS) {                                \
             run at = run_from(whole, offset_);                                                                         \
             const run rest_ = at;                                                                                      \
-            const int last_ = rest_.voxels < BLOCK_VOXELS;                                                             \
-            if (last_)                                                                                                 \
+            const int padded_ = is_padded(&rest_);                                                                     \
+            if (padded_)                                                                                               \
                 at = padded_run(&rest_, classes, &pad_);                                                               \
             else                                                                                                       \
                 at.voxels = BLOCK_VOXELS;                                                                              \
+            at.logits_type = at.gradient_type = CLOSS_FLOAT32;                                                         \
             __VA_ARGS__;                                                                                               \
-            if (last_) copy_back(&rest_, classes, &pad_);                                                              \
+            if (padded_) copy_back(&rest_, classes, &pad_);                                                            \
         }                                                                                                              \
     } while (0)
 

@@ -203,7 +203,7 @@ LANES_INLINE void check_input(closs_activation activation, const run *at, vf32 i
 LANES_INLINE void channel_block(const formula *f, const run *at, const run_coefficients *k, channel_kind kind,
                                 int64_t first, channel_sums *sums) {
     channel_values x;
-    x.input = f32_load(at->logits);
+    x.input = load_floats(at->logits, at->logits_type);
     if (kind.simple) {
         load_simple_target(at, positive_label(f, at), &x);
     } else {
@@ -220,8 +220,7 @@ LANES_INLINE void channel_block(const formula *f, const run *at, const run_coeff
     }
     if (kind.mode & MODE_BALANCED_LOSS)
         add_losses(&sums->balanced, balanced_lanes(k, &x, first), f32_select(x.positive, x.n0, x.n1), &sums->bad);
-    if (kind.mode & MODE_GRADIENT)
-        store_gradient(at->gradient, one_channel_gradient(f, at, k, kind, &x, first), at->store);
+    if (kind.mode & MODE_GRADIENT) store_gradient(at, 0, one_channel_gradient(f, at, k, kind, &x, first));
 }
 
 // Any run; `first` is the number of its first voxel in the run that the coefficients are for.
@@ -256,7 +255,7 @@ LANES_INLINE int64_t simple_channel_blocks(const formula *f, const run *whole, c
     int64_t offset = 0;
     for (; offset + BLOCK_VOXELS <= copy.voxels; offset += BLOCK_VOXELS) {
         run at = simple_block(&copy, offset);
-        prefetch_ahead(at.logits);
+        prefetch_ahead(&at);
         channel_block(&narrow, &at, &coefficients, kind, offset, &local);
     }
     if (any_byte_beyond(local.largest_label, label_count(f, whole))) local.bad = i32_splat(-1);
@@ -285,6 +284,12 @@ LANES_INLINE int64_t simple_channel_walk(const formula *f, const run *whole, con
     case ONLY_BALANCED: return mode & MODE_GRADIENT ? simple_channel_blocks(f, whole, k, ONLY_BALANCED, mode, sums) : 0;
     default: return 0;
     }
+}
+
+LANES_FUNCTION int channel_in_place(const formula *f, closs_target target) {
+    if (f->activation != CLOSS_SIGMOID || f->has_ignore_index || f->weighted) return 0;
+    if (target != CLOSS_LABELS_U8 && target != CLOSS_DENSE_U8) return 0;
+    return terms_of(f) != ANY_TERMS && terms_of(f) != ONLY_BALANCED;
 }
 
 LANES_INLINE void channel_walk(const formula *f, const run *whole, const run_coefficients *k, int mode,

@@ -3,5 +3,5 @@
 #include "kernels/channel.h"
 #pragma clang attribute pop
 
-const walks channel_walks_avx2 = {channel_totals, channel_gradient, channel_totals_and_gradient};
+const walks channel_walks_avx2 = {channel_in_place, channel_totals, channel_gradient, channel_totals_and_gradient};
 #endif

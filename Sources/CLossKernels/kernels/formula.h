@@ -110,6 +110,17 @@ typedef struct run_layout {
     buffer_layout logits, targets, mask, weights, maps, gradient;
 } run_layout;
 
+// Elements of a buffer of logits or gradients from `from` on.
+static inline size_t float_bytes(closs_float type) { return type == CLOSS_FLOAT32 ? sizeof(float) : 2; }
+
+static inline const float *logits_from(const float *from, closs_float type, int64_t elements) {
+    return (const float *)((const char *)from + elements * (int64_t)float_bytes(type));
+}
+
+static inline float *gradient_from(float *from, closs_float type, int64_t elements) {
+    return from ? (float *)((char *)from + elements * (int64_t)float_bytes(type)) : 0;
+}
+
 // Where a voxel lies, counted from the sample's (and channel's) first element, and how many of the voxels from it on lie
 // `column` apart.
 static inline int64_t layout_stretch(const run_layout *l, const buffer_layout *b, int64_t voxel, int64_t voxels,
@@ -159,7 +170,8 @@ typedef struct run {
     float *gradient;      // class_stride holds here too
     gradient_store store;
     int64_t voxels;
-    const run_layout *layout; // NULL: as kernels read it, one float after another
+    const run_layout *layout;               // NULL: as kernels read it, one element after another
+    closs_float logits_type, gradient_type; // without a layout
     int64_t first;
     int channels; // with a layout, of a kernel that goes by channel: not 0: so many from channel 0 on, together
 } run;
@@ -251,6 +263,9 @@ typedef struct binarization_sums {
 
 // One family's walks over a run, on one instruction set.
 typedef struct walks {
+    // Whether runs of these targets, without mask, weights and maps, have a walk that reads and writes elements of any
+    // type where they are.
+    int (*in_place)(const formula *, closs_target);
     fault (*totals)(const formula *, const run *, run_sums *);
     void (*gradient)(const formula *, const run *, const run_coefficients *, __int128 *balanced_loss);
     fault (*totals_and_gradient)(const formula *, const run *, const run_coefficients *, run_sums *);

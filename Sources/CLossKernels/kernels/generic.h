@@ -11,4 +11,4 @@
 #define CLOSS_HAS_HALF 0
 #endif
 #define OF_ISA(name) name##_generic
-#define ISA_HERE     CLOSS_ISA_GENERIC
+#define ISA_HERE CLOSS_ISA_GENERIC

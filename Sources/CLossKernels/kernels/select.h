@@ -213,7 +213,7 @@ LANES_INLINE void window_blocks(const formula *f, const run *whole, const select
     if (is_simple(whole) && !f->has_ignore_index) {
         for (; offset + BLOCK_VOXELS <= copy.voxels; offset += BLOCK_VOXELS) {
             run at = simple_block(&copy, offset);
-            prefetch_ahead(at.logits);
+            prefetch_ahead(&at);
             window_block(f, &at, 1, &window, edges, sweep, histogram, state);
         }
         if (any_byte_beyond(state->largest_label, label_count(f, whole))) state->bad = i32_splat(-1);
@@ -243,7 +243,7 @@ static int64_t selection_ties(const formula *f, const run *whole, uint32_t thres
     const float value = float_of_key(threshold);
     vi32 ties = {0}, unused = {0};
     FOR_EACH_BLOCK(whole, at, 1, {
-        prefetch_ahead(at.logits);
+        prefetch_ahead(&at);
         vi32 tied = f32_load(at.logits) == value;
         if (i32_any(tied)) {
             channel_values x;

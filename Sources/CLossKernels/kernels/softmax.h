@@ -24,6 +24,7 @@ typedef struct softmax_kind {
     int soft;    // targets are dense
     int extras;  // there may be label smoothing, or terms per channel
     int minimum; // ... and the smaller of probability and target is totalled
+    int holds;   // the logits of a block until their exponentials are there: they are read once
 } softmax_kind;
 
 // What the classes of a block have in common.
@@ -59,7 +60,9 @@ typedef struct softmax_sums {
     int64_t blocks;
 } softmax_sums;
 
-LANES_INLINE const float *logits_of(const run *at, int c) { return at->logits + c * at->class_stride; }
+LANES_INLINE vf32 logit_of(const run *at, int c) {
+    return load_floats(logits_from(at->logits, at->logits_type, c * at->class_stride), at->logits_type);
+}
 
 LANES_INLINE vf32 probability_of(const softmax_block *block, int c) {
     return block->exponential[c] * block->reciprocal;
@@ -96,11 +99,14 @@ LANES_INLINE vf32 target_of(softmax_kind kind, const run *at, const block_labels
 
 // ----------------------------------------------------------------------------------------------- exponentials ----
 
-LANES_INLINE vf32 largest_logit(softmax_kind kind, const run *at, vf32 *not_finite) {
-    vf32 largest = f32_load(logits_of(at, 0));
+// The logits of few classes stay where their exponentials will be; many are read again.
+LANES_INLINE vf32 largest_logit(softmax_kind kind, const run *at, softmax_block *block, vf32 *not_finite) {
+    vf32 largest = logit_of(at, 0);
+    if (kind.holds) block->exponential[0] = largest;
     if (kind.mode & MODE_TOTALS) *not_finite = f32_fma(largest, f32_splat(0), *not_finite);
     for (int c = 1; c < kind.classes; c++) {
-        vf32 logit = f32_load(logits_of(at, c));
+        vf32 logit = logit_of(at, c);
+        if (kind.holds) block->exponential[c] = logit;
         if (kind.mode & MODE_TOTALS) *not_finite = f32_fma(logit, f32_splat(0), *not_finite);
         largest = f32_larger(logit, largest);
     }
@@ -111,14 +117,14 @@ LANES_INLINE vf32 largest_logit(softmax_kind kind, const run *at, vf32 *not_fini
 LANES_INLINE void exponentiate(const formula *f, softmax_kind kind, const run *at, const block_labels *labels,
                                softmax_block *block, vf32 *not_finite) {
     int pointwise = kind.wants & WANTS_POINTWISE, picks = pointwise && !kind.soft;
-    vf32 largest = largest_logit(kind, at, not_finite);
+    vf32 largest = largest_logit(kind, at, block, not_finite);
     vf32 sum = {0}, below_one = {0}, target_shifted = {0}, target_exponential = {0};
     for (int c = 0; c < kind.classes; c++) {
-        vf32 shifted = f32_load(logits_of(at, c)) - largest;
+        vf32 shifted = (kind.holds ? block->exponential[c] : logit_of(at, c)) - largest;
         vf32 e = exp_nonpositive(shifted);
         block->exponential[c] = e;
         sum += e;
-        if (pointwise) below_one += f32_keep(e < 1, e);
+        if (pointwise) below_one = f32_select(e < 1, below_one + e, below_one);
         if (!picks || labels->uniform) continue;
         target_shifted = f32_select(labels->each == c, shifted, target_shifted);
         target_exponential = f32_select(labels->each == c, e, target_exponential);
@@ -133,7 +139,7 @@ LANES_INLINE void exponentiate(const formula *f, softmax_kind kind, const run *a
         block->lse = f32_fma(block->rest - others, reciprocal, log_positive(sum));
     if (!picks) return;
     if (labels->uniform) {
-        target_shifted = f32_load(logits_of(at, labels->one)) - largest;
+        target_shifted = logit_of(at, labels->one) - largest;
         target_exponential = block->exponential[labels->one];
     }
     block->target_exponential = target_exponential;
@@ -155,7 +161,7 @@ LANES_INLINE curve label_curve(const pointwise_formula *term, softmax_kind kind,
 
 // The curve at class c.
 LANES_INLINE curve class_curve(const pointwise_formula *term, const run *at, const softmax_block *block, int c) {
-    vf32 p = probability_of(block, c), n = block->lse - (f32_load(logits_of(at, c)) - block->largest);
+    vf32 p = probability_of(block, c), n = block->lse - (logit_of(at, c) - block->largest);
     vf32 miss = f32_select(block->exponential[c] < 1, 1 - p, block->rest * block->reciprocal);
     return curve_at(term, n, miss, p, f32_splat(term->class_gamma ? term->class_gamma[c] : term->gamma));
 }
@@ -232,8 +238,7 @@ LANES_INLINE vf32 smooth_loss(const pointwise_formula *term, softmax_kind kind, 
                               const softmax_block *block) {
     vf32 shifted_sum = {0};
     for (int c = 0; c < kind.classes; c++)
-        shifted_sum =
-            f32_fma(f32_splat(term->class_weight[c]), f32_load(logits_of(at, c)) - block->largest, shifted_sum);
+        shifted_sum = f32_fma(f32_splat(term->class_weight[c]), logit_of(at, c) - block->largest, shifted_sum);
     return f32_fma(f32_splat(term->class_weight_sum), block->lse, -shifted_sum);
 }
 
@@ -252,7 +257,7 @@ LANES_INLINE vf32 per_channel_loss(const pointwise_formula *term, softmax_kind k
                                    const block_labels *labels) {
     vf32 loss = {0};
     for (int c = 0; c < kind.classes; c++) {
-        vf32 logit = f32_load(logits_of(at, c)), target = target_of(kind, at, labels, c), own;
+        vf32 logit = logit_of(at, c), target = target_of(kind, at, labels, c), own;
         sigmoid_loss(term, c, &logit, &target, &own);
         loss = term->has_class_weights ? f32_fma(f32_splat(term->class_weight[c]), own, loss) : loss + own;
     }
@@ -375,7 +380,7 @@ LANES_INLINE vf32 dense_slope(const softmax_block *block, int c, vf32 p, vf32 su
 
 LANES_INLINE vf32 per_channel_slope(const formula *f, softmax_kind kind, const run *at, const run_coefficients *k,
                                     const block_labels *labels, const softmax_block *block, int c, vf32 slope) {
-    vf32 logit = f32_load(logits_of(at, c)), target = target_of(kind, at, labels, c);
+    vf32 logit = logit_of(at, c), target = target_of(kind, at, labels, c);
     for (int i = 0; i < f->pointwise_count; i++) {
         const pointwise_formula *term = &f->pointwise[i];
         if (!term->per_channel) continue;
@@ -446,7 +451,7 @@ LANES_INLINE void write_gradient(const formula *f, softmax_kind kind, const run 
             vf32 own = f->weighted ? p * block->weight : p;
             slope = f32_fma(own, (region_slope(kind, at, k, labels, c, p) - top) - dot, slope);
         }
-        store_gradient(at->gradient + c * at->class_stride, slope, at->store);
+        store_gradient(at, c * at->class_stride, slope);
     }
 }
 
@@ -553,6 +558,10 @@ LANES_INLINE int is_plain(const formula *f) {
 
 LANES_INLINE int has_extras(const formula *f) { return f->smooths || f->per_channel; }
 
+LANES_FUNCTION int softmax_in_place(const formula *f, closs_target target) {
+    return target == CLOSS_LABELS_U8 && !f->weighted && !has_extras(f);
+}
+
 // Simple runs of plain losses have copies of the walk with the class count fixed, where the compiler makes the most of
 // it. Other losses without extras have one for simple runs.
 LANES_INLINE int64_t simple_by_classes(const formula *f, int wants, int mode, const run *whole,
@@ -564,11 +573,12 @@ LANES_INLINE int64_t simple_by_classes(const formula *f, int wants, int mode, co
         return has_extras(f) ? 0 : simple_softmax_blocks(f, kind, whole, k, smooth, sums);
     }
     kind.plain = 1;
+    if (f->classes > FEW_CLASSES) return simple_softmax_blocks(f, kind, whole, k, smooth, sums);
+    kind.holds = 1;
     switch (f->classes) {
     case 2: kind.classes = 2; return simple_softmax_blocks(f, kind, whole, k, smooth, sums);
     case 3: kind.classes = 3; return simple_softmax_blocks(f, kind, whole, k, smooth, sums);
-    case 4: kind.classes = 4; return simple_softmax_blocks(f, kind, whole, k, smooth, sums);
-    default: return simple_softmax_blocks(f, kind, whole, k, smooth, sums);
+    default: kind.classes = 4; return simple_softmax_blocks(f, kind, whole, k, smooth, sums);
     }
 }
 

@@ -3,5 +3,5 @@
 #include "kernels/softmax.h"
 #pragma clang attribute pop
 
-const walks softmax_walks_avx512 = {softmax_totals, softmax_gradient, softmax_totals_and_gradient};
+const walks softmax_walks_avx512 = {softmax_in_place, softmax_totals, softmax_gradient, softmax_totals_and_gradient};
 #endif

@@ -60,12 +60,50 @@ LANES_INLINE u16x16 bfloat_of_float(f32x16 value) {
     return __builtin_convertvector((is_nan & (bits >> 16 | 0x40)) | (~is_nan & rounded), u16x16);
 }
 
+// Of anything but a NaN.
+LANES_INLINE u16x16 bfloat_of_number(f32x16 value) {
+    u32x16 bits = (u32x16)value;
+    return __builtin_convertvector((bits + 0x7fff + ((bits >> 16) & 1)) >> 16, u16x16);
+}
+
 LANES_INLINE f32x16 widened(u16x16 from, closs_float type) {
     return type == CLOSS_FLOAT16 ? float_of_half(from) : float_of_bfloat(from);
 }
 
 LANES_INLINE u16x16 narrowed_to(f32x16 from, closs_float type) {
     return type == CLOSS_FLOAT16 ? half_of_float(from) : bfloat_of_float(from);
+}
+
+// A block's elements, wherever they are, as floats.
+LANES_INLINE vf32 load_floats(const void *from, closs_float type) {
+    if (type == CLOSS_FLOAT32) return f32_load(from);
+    vu16 narrow = *(const vu16_anywhere *)from;
+    vf32 wide;
+    u16x16 parts[LANES / TREE_LANES];
+    f32x16 floats[LANES / TREE_LANES];
+    memcpy(parts, &narrow, sizeof parts);
+    if (type == CLOSS_FLOAT16)
+        for (int i = 0; i < LANES / TREE_LANES; i++) floats[i] = float_of_half(parts[i]);
+    else
+        for (int i = 0; i < LANES / TREE_LANES; i++) floats[i] = float_of_bfloat(parts[i]);
+    memcpy(&wide, floats, sizeof wide);
+    return wide;
+}
+
+// `numbers`: there is no NaN among them.
+LANES_INLINE vu16 narrowed_block(vf32 value, closs_float type, int numbers) {
+    vu16 narrow;
+    u16x16 parts[LANES / TREE_LANES];
+    f32x16 floats[LANES / TREE_LANES];
+    memcpy(floats, &value, sizeof floats);
+    if (type == CLOSS_FLOAT16)
+        for (int i = 0; i < LANES / TREE_LANES; i++) parts[i] = half_of_float(floats[i]);
+    else if (numbers)
+        for (int i = 0; i < LANES / TREE_LANES; i++) parts[i] = bfloat_of_number(floats[i]);
+    else
+        for (int i = 0; i < LANES / TREE_LANES; i++) parts[i] = bfloat_of_float(floats[i]);
+    memcpy(&narrow, parts, sizeof narrow);
+    return narrow;
 }
 
 LANES_INLINE void widen_as(float *to, const uint16_t *from, closs_float type, int64_t count) {

@@ -54,6 +54,32 @@ static const walks *walks_of(const formula *f) {
     return f->activation == CLOSS_SOFTMAX ? &OF_ISA(softmax_walks) : &OF_ISA(channel_walks);
 }
 
+// Whether the walks can read the run's elements, and write its gradient, where they are, whatever their type.
+static int is_in_place(const formula *f, const run *whole) {
+    const run_layout *l = whole->layout;
+    if (whole->channels || whole->mask || whole->weights || whole->maps) return 0;
+    if (!is_straight(&l->logits) || !is_straight(&l->targets)) return 0;
+    if (whole->gradient && !(is_straight(&l->gradient) && l->gradient.channel == l->logits.channel)) return 0;
+    return walks_of(f)->in_place(f, whole->target);
+}
+
+static run run_in_place(const run *whole) {
+    const run_layout *l = whole->layout;
+    run here = *whole;
+    here.layout = 0;
+    here.first = 0;
+    here.class_stride = l->logits.channel;
+    here.logits_type = l->logits.type;
+    here.logits = straight_at(whole->logits, l, &l->logits, whole->first);
+    here.targets = straight_at(whole->targets, l, &l->targets, whole->first);
+    if (!whole->gradient) return here;
+    here.gradient_type = l->gradient.type;
+    here.gradient = (float *)straight_at(whole->gradient, l, &l->gradient, whole->first);
+    uintptr_t lines = (uintptr_t)here.gradient | (uintptr_t)(here.class_stride * (int64_t)l->gradient.bytes);
+    if (here.store == STORE_STREAMING && lines % 64) here.store = STORE_PLAIN;
+    return here;
+}
+
 static fault plain_totals(const formula *f, const run *whole, run_sums *out) {
     return walks_of(f)->totals(f, whole, out);
 }
@@ -76,6 +102,10 @@ static fault totals_of_channels(const formula *f, const run *whole, run_sums *ou
 
 static fault totals(const formula *f, const run *whole, run_sums *out) {
     if (!whole->layout) return plain_totals(f, whole, out);
+    if (is_in_place(f, whole)) {
+        run here = run_in_place(whole);
+        return plain_totals(f, &here, out);
+    }
     if (whole->channels) return totals_of_channels(f, whole, out);
     const int classes = run_classes(f);
     clear_sums(classes, out);
@@ -118,6 +148,9 @@ static __int128 gradient_of_channels(const formula *f, const run *whole, const r
 static void gradient(const formula *f, const run *whole, const run_coefficients *k, __int128 *balanced_loss) {
     if (!whole->layout) {
         plain_gradient(f, whole, k, balanced_loss);
+    } else if (is_in_place(f, whole)) {
+        run here = run_in_place(whole);
+        plain_gradient(f, &here, k, balanced_loss);
     } else if (whole->channels) {
         __int128 sum = gradient_of_channels(f, whole, k, balanced_loss != 0);
         if (balanced_loss) *balanced_loss = sum;
@@ -162,6 +195,9 @@ static fault totals_and_gradient(const formula *f, const run *whole, const run_c
     fault found = FAULT_NONE;
     if (!whole->layout) {
         found = plain_totals_and_gradient(f, whole, k, out);
+    } else if (is_in_place(f, whole)) {
+        run here = run_in_place(whole);
+        found = plain_totals_and_gradient(f, &here, k, out);
     } else if (whole->channels) {
         found = totals_and_gradient_of_channels(f, whole, k, out);
     } else {
