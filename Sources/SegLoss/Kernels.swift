@@ -384,7 +384,7 @@ func withBatch<Z: Logit, Target: BitwiseCopyable>(
 }
 
 /// Runs `body` with the elements of a span that need not be there.
-private func withPointer<Element>(
+func withPointer<Element>(
     _ span: Span<Element>?, _ body: (UnsafeBufferPointer<Element>?) -> closs_status
 ) -> closs_status {
     guard let span else { return body(nil) }
@@ -524,7 +524,7 @@ extension InstructionSet {
     /// Whether this build and this machine can compute with it.
     public var isAvailable: Bool { closs_isa_available(code) != 0 }
 
-    fileprivate var code: closs_isa {
+    var code: closs_isa {
         switch self {
         case .best: CLOSS_ISA_BEST
         case .generic: CLOSS_ISA_GENERIC
@@ -535,7 +535,7 @@ extension InstructionSet {
 }
 
 extension Activation {
-    fileprivate var code: closs_activation {
+    var code: closs_activation {
         switch self {
         case .softmax: CLOSS_SOFTMAX
         case .sigmoid: CLOSS_SIGMOID
@@ -554,7 +554,7 @@ extension Checks {
 }
 
 extension Write.Mode {
-    fileprivate var code: closs_write {
+    var code: closs_write {
         switch self {
         case .overwrite: CLOSS_OVERWRITE
         case .add: CLOSS_ADD

@@ -1,170 +1,9 @@
+import CKernelProbe
 import CLossKernels
 import Foundation
+import SegLoss
 import SegLossReference
 import XCTest
-
-/// A head of two maps and what is known about its images, for the C calls.
-private struct Head {
-    var samples, voxels: Int
-    var logits: Bool
-    var P, T, targets, thresholdMap: [Float]
-    var mask, thresholdMask: [UInt8]
-    var weights = (map: 5.0, threshold: 10.0, binary: 1.0)
-    var dice = false
-    var ratio = 3.0
-    var minimum = 0
-    var beta = 0.0
-    var k = 50.0
-    var bytes = true
-
-    struct Answer {
-        var status: closs_status
-        var message: String
-        var result = closs_binarization_result()
-        var map, threshold: [Float]
-    }
-
-    static func random(samples: Int, voxels: Int, logits: Bool, using g: inout some RandomNumberGenerator) -> Head {
-        let count = samples * voxels
-        func values(_ range: ClosedRange<Float>) -> [Float] {
-            // Coarse steps, so that there are ties.
-            (0..<count).map { _ in (Float.random(in: range, using: &g) * 64).rounded() / 64 }
-        }
-        let range: ClosedRange<Float> = logits ? -9...9 : 0...1
-        return Head(
-            samples: samples, voxels: voxels, logits: logits, P: values(range), T: values(range),
-            targets: (0..<count).map { _ in Int.random(in: 0..<9, using: &g) == 0 ? 1 : 0 },
-            thresholdMap: values(0...1),
-            mask: (0..<count).map { _ in Int.random(in: 0..<5, using: &g) == 0 ? 0 : 1 },
-            thresholdMask: (0..<count).map { _ in Int.random(in: 0..<3, using: &g) == 0 ? 0 : 1 })
-    }
-
-    var problem: BinarizationProblem {
-        let activation: Problem.Activation = logits ? .sigmoid : .probabilities
-        let main: Term.Kind =
-            dice
-            ? .dice(
-                smoothNumerator: 0, smoothDenominator: 1e-6, squared: false, scope: .batch, excludeBackground: false,
-                classWeights: nil)
-            : .balancedBinaryCrossEntropy(
-                negativeRatio: ratio, minimumNegatives: minimum, epsilon: 1e-6, scope: .batch)
-        let l1: Term.Kind =
-            beta > 0
-            ? .smoothL1(beta: beta, classWeights: nil, divisor: .valid)
-            : .absoluteError(classWeights: nil, divisor: .valid)
-        return BinarizationProblem(
-            map: Problem(
-                samples: samples, classes: 1, voxels: voxels, activation: activation,
-                terms: [Term(main, weight: weights.map)], logits: P, target: .dense(targets, byte: bytes), mask: mask),
-            threshold: Problem(
-                samples: samples, classes: 1, voxels: voxels, activation: activation,
-                terms: [Term(l1, weight: weights.threshold)], logits: T, target: .dense(thresholdMap, byte: false),
-                mask: thresholdMask),
-            binaryWeight: weights.binary, steepness: k, diceEpsilon: 1e-6)
-    }
-
-    var spec: closs_binarization_spec {
-        var spec = closs_binarization_spec()
-        spec.samples = Int64(samples)
-        spec.voxels = Int64(voxels)
-        spec.activation = logits ? CLOSS_SIGMOID : CLOSS_PROBABILITIES
-        spec.map_weight = weights.map
-        spec.threshold_weight = weights.threshold
-        spec.binary_weight = weights.binary
-        spec.steepness = k
-        spec.main = dice ? CLOSS_BINARIZATION_DICE : CLOSS_BINARIZATION_BALANCED
-        spec.negative_ratio = ratio
-        spec.minimum_negatives = Int64(minimum)
-        spec.balance_epsilon = 1e-6
-        spec.dice_epsilon = 1e-6
-        spec.smooth_l1_beta = beta
-        return spec
-    }
-
-    /// Both maps, and both gradients, as the channels of a buffer [samples][channels][voxels] each.
-    func evaluate(
-        isa: closs_isa = CLOSS_ISA_BEST, threads: Int32 = 0, channels: Int = 2, scale: Float = 1,
-        adding: Float? = nil, wantsGradient: Bool = true,
-        spoil: (inout closs_binarization_batch) -> Void = { _ in },
-        spoilGradient: (inout closs_binarization_gradient, closs_binarization_batch) -> Void = { _, _ in }
-    ) -> Answer {
-        var error = closs_error()
-        var spec = self.spec
-        spec.isa = isa
-        spec.threads = threads
-        var made: OpaquePointer?
-        var status = closs_binarization_create(&spec, &made, &error)
-        defer { closs_binarization_destroy(made) }
-        func message() -> String {
-            withUnsafeBytes(of: &error.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-        }
-        var answer = Answer(status: status, message: message(), map: [], threshold: [])
-        if status != CLOSS_OK { return answer }
-        let stride = channels * voxels
-        var input = [Float](repeating: .nan, count: samples * stride)
-        var gradient = [Float](repeating: adding ?? -7, count: samples * stride)
-        for s in 0..<samples {
-            for i in 0..<voxels {
-                input[s * stride + i] = P[s * voxels + i]
-                input[s * stride + voxels + i] = T[s * voxels + i]
-            }
-        }
-        var scratch = [UInt8](repeating: 0, count: closs_binarization_scratch_bytes(made))
-        let byteTargets = targets.map { UInt8($0) }
-        let count = samples * voxels
-        input.withUnsafeBufferPointer { input in
-            gradient.withUnsafeMutableBufferPointer { gradient in
-                targets.withUnsafeBytes { floats in
-                    byteTargets.withUnsafeBytes { bytePointer in
-                        mask.withUnsafeBufferPointer { mask in
-                            thresholdMask.withUnsafeBufferPointer { thresholdMask in
-                                thresholdMap.withUnsafeBufferPointer { thresholdMap in
-                                    var batch = closs_binarization_batch()
-                                    batch.map = closs_map(
-                                        values: input.baseAddress, count: input.count, stride: Int64(stride))
-                                    batch.threshold = closs_map(
-                                        values: input.baseAddress! + voxels, count: input.count - voxels,
-                                        stride: Int64(stride))
-                                    batch.target = bytes ? CLOSS_DENSE_U8 : CLOSS_DENSE_F32
-                                    batch.targets = (bytes ? bytePointer : floats).baseAddress
-                                    batch.targets_count = count
-                                    batch.mask = mask.baseAddress
-                                    batch.mask_count = count
-                                    batch.threshold_map = thresholdMap.baseAddress
-                                    batch.threshold_map_count = count
-                                    batch.threshold_mask = thresholdMask.baseAddress
-                                    batch.threshold_mask_count = count
-                                    spoil(&batch)
-                                    var into = closs_binarization_gradient()
-                                    into.map = closs_map_gradient(
-                                        values: gradient.baseAddress, count: gradient.count, stride: Int64(stride))
-                                    into.threshold = closs_map_gradient(
-                                        values: gradient.baseAddress! + voxels, count: gradient.count - voxels,
-                                        stride: Int64(stride))
-                                    into.write = adding == nil ? CLOSS_OVERWRITE : CLOSS_ADD
-                                    into.scale = scale
-                                    spoilGradient(&into, batch)
-                                    withUnsafePointer(to: into) {
-                                        status = closs_binarization_evaluate(
-                                            made, &batch, wantsGradient ? $0 : nil, &answer.result, &scratch,
-                                            scratch.count, &error)
-                                    }
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        answer.status = status
-        answer.message = message()
-        for s in 0..<samples {
-            answer.map += gradient[(s * stride)..<(s * stride + voxels)]
-            answer.threshold += gradient[(s * stride + voxels)..<(s * stride + 2 * voxels)]
-        }
-        return answer
-    }
-}
 
 final class BinarizationTests: XCTestCase {
     private func check(
@@ -183,9 +22,23 @@ final class BinarizationTests: XCTestCase {
             "gradient by T, \(what)", file: file, line: line)
     }
 
-    func testEqualsReferenceBitForBit() {
-        let seed = UInt64.random(in: 0..<UInt64.max)
-        var g = Seeded(state: seed)
+    private func check(
+        _ outcome: Head.Outcome, _ expected: BinarizationProblem.Outcome, _ what: String,
+        file: StaticString = #filePath, line: UInt = #line
+    ) {
+        let got = outcome.evaluation
+        XCTAssertEqual(
+            [got.value, got.main, got.l1, got.dice].map(\.bitPattern),
+            [expected.value, expected.main, expected.l1, expected.dice].map(\.bitPattern), what, file: file, line: line)
+        XCTAssertTrue(
+            sameBits(outcome.map, expected.mapGradient), "gradient by P, \(what)", file: file, line: line)
+        XCTAssertTrue(
+            sameBits(outcome.threshold, expected.thresholdGradient), "gradient by T, \(what)", file: file, line: line)
+    }
+
+    func testEqualsReferenceBitForBit() throws {
+        let seed = testSeed(701)
+        var g = SplitMix64(seed: seed)
         for voxels in [1, 63, 64, 65, 200, 16383, 16385, 40000] {
             for logits in [false, true] {
                 var head = Head.random(samples: voxels > 20000 ? 3 : 2, voxels: voxels, logits: logits, using: &g)
@@ -205,15 +58,19 @@ final class BinarizationTests: XCTestCase {
                 XCTAssertEqual(valueOnly.result.value.bitPattern, expected.value.bitPattern, "seed \(seed)")
                 XCTAssert((valueOnly.map + valueOnly.threshold).allSatisfy { $0 == -7 })
                 let old = [Float](repeating: 0.3, count: head.P.count)
-                check(
-                    head.evaluate(scale: -2, adding: 0.3), head.problem.evaluate(scale: -2, adding: (old, old)),
-                    "seed \(seed), \(voxels) voxels, added")
+                let added = head.problem.evaluate(scale: -2, adding: (old, old))
+                check(head.evaluate(scale: -2, adding: 0.3), added, "seed \(seed), \(voxels) voxels, added")
+                for way in Head.Way.allCases {
+                    let what = "seed \(seed), \(voxels) voxels, \(way)"
+                    check(try head.outcome(way, write: .overwrite(scale: 0.75)), expected, what)
+                    check(try head.outcome(way, write: .add(scale: -2), old: 0.3, spans: false), added, what)
+                }
             }
         }
     }
 
     func testEmptyMasksAndNoText() {
-        var g = Seeded(state: 7)
+        var g = SplitMix64(seed: 7)
         for step in 0..<3 {
             var head = Head.random(samples: 2, voxels: 130, logits: false, using: &g)
             if step != 1 { head.targets = head.targets.map { _ in 0 } }
@@ -228,7 +85,7 @@ final class BinarizationTests: XCTestCase {
 
     /// The formula in Double, and its central differences.
     func testGradientAgainstCentralDifferences() {
-        var g = Seeded(state: 11)
+        var g = SplitMix64(seed: 11)
         var head = Head.random(samples: 2, voxels: 40, logits: true, using: &g)
         head.k = 7
         head.ratio = 1000
@@ -280,30 +137,49 @@ final class BinarizationTests: XCTestCase {
             let value: Double
             let map, threshold: [Double]
         }
+        struct BinaryMap: Decodable {
+            let input: String
+            let steepness, sum: Double
+            let values, map, threshold: [Double]
+        }
         let inputs: [String: [String: [Double]]]
         let cases: [Case]
-    }
+        let binaryMap: BinaryMap
 
-    func testOriginals() throws {
-        let url = try XCTUnwrap(
-            Bundle.module.url(forResource: "binarization", withExtension: "json", subdirectory: "Fixtures"))
-        let book = try JSONDecoder().decode(Book.self, from: Data(contentsOf: url))
-        XCTAssertEqual(book.cases.count, 8)
-        for one in book.cases {
-            let input = try XCTUnwrap(book.inputs[one.input])
+        enum CodingKeys: String, CodingKey {
+            case inputs, cases
+            case binaryMap = "binary_map"
+        }
+
+        static func read() throws -> Book {
+            let url = try XCTUnwrap(
+                Bundle.module.url(forResource: "binarization", withExtension: "json", subdirectory: "Fixtures"))
+            return try JSONDecoder().decode(Book.self, from: Data(contentsOf: url))
+        }
+
+        /// The maps, targets and masks of an input, for the whole loss.
+        func head(_ name: String) throws -> Head {
+            let input = try XCTUnwrap(inputs[name])
             func floats(_ key: String) throws -> [Float] { try XCTUnwrap(input[key]).map { Float($0) } }
             func bytes(_ key: String) throws -> [UInt8] { try floats(key).map { UInt8($0) } }
             let P = try floats("P")
-            let samples = one.input == "db" ? 2 : 1
-            var head = Head(
+            let samples = name == "db" ? 2 : 1
+            return Head(
                 samples: samples, voxels: P.count / samples, logits: false, P: P, T: try floats("T"),
                 targets: try floats("gt"), thresholdMap: try floats("threshold_map"), mask: try bytes("mask"),
                 thresholdMask: try bytes("threshold_mask"))
+        }
+    }
+
+    func testOriginals() throws {
+        let book = try Book.read()
+        XCTAssertEqual(book.cases.count, 8)
+        for one in book.cases {
+            var head = try book.head(one.input)
             head.weights = (one.weights[0], one.weights[1], one.weights[2])
             head.dice = one.main == "dice"
-            let answer = head.evaluate()
-            XCTAssertEqual(answer.status, CLOSS_OK, "\(one.name): \(answer.message)")
-            XCTAssertEqual(answer.result.value, one.value, accuracy: 1e-6 * max(1, abs(one.value)), one.name)
+            let answer = try head.outcome()
+            XCTAssertEqual(answer.evaluation.value, one.value, accuracy: 1e-6 * max(1, abs(one.value)), one.name)
             for (ours, theirs) in [(answer.map, one.map), (answer.threshold, one.threshold)] {
                 let bound = 3e-6 * (theirs.map(abs).max() ?? 0) + 1e-12
                 let error = zip(ours, theirs).map { abs(Double($0) - $1) }.max() ?? .infinity
@@ -312,104 +188,142 @@ final class BinarizationTests: XCTestCase {
         }
     }
 
-    func testRefusalsNameTheMapAndWriteNothing() {
-        var g = Seeded(state: 3)
-        let good = Head.random(samples: 2, voxels: 100, logits: false, using: &g)
-        func refused(_ status: closs_status, _ part: String, _ change: (inout Head) -> Void) {
-            var head = good
-            change(&head)
-            let answer = head.evaluate()
-            XCTAssertEqual(answer.status, status, answer.message)
-            XCTAssert(answer.message.contains(part), answer.message)
-            XCTAssert((answer.map + answer.threshold).allSatisfy { $0 == -7 }, part)
-            XCTAssertEqual(answer.result.value, 0)
+    /// B itself. With targets of 1 and without an epsilon the Dice part over N valid voxels is 1 - 2 S / (S + N), S the
+    /// sum of B there; so each B, and the gradient of S, come of it.
+    func testBinaryMap() throws {
+        let book = try Book.read()
+        let golden = book.binaryMap
+        var head = try book.head(golden.input)
+        head.weights = (0, 0, 1)
+        head.k = golden.steepness
+        head.targets = head.targets.map { _ in 1 }
+        var loss = head.loss
+        loss.diceEpsilon = 0
+        var evaluator = try BinarizationEvaluator(
+            loss, shape: .flat(samples: head.samples, classes: 1, voxels: head.voxels), activation: .probabilities)
+        let count = head.P.count
+        var (byMap, byThreshold) = (head.P, head.T)
+        let dice = try evaluator.evaluate(
+            map: head.P, threshold: head.T, targets: head.targets, thresholdMap: head.thresholdMap,
+            mapGradient: &byMap, thresholdGradient: &byThreshold
+        ).dice
+        let sum = Double(count) * (1 - dice) / (1 + dice)
+        XCTAssertEqual(sum, golden.sum, accuracy: 1e-6 * golden.sum)
+        let factor = -(sum + Double(count)) * (sum + Double(count)) / (2 * Double(count))
+        for (ours, theirs) in [(byMap, golden.map), (byThreshold, golden.threshold)] {
+            let error = zip(ours, theirs).map { abs(Double($0) * factor - $1) }.max() ?? .infinity
+            let bound = 1e-5 * (theirs.map(abs).max() ?? 0)
+            XCTAssertTrue(error <= bound, "\(error) is more than \(bound)")
         }
-        refused(CLOSS_BAD_PROBABILITY, "map: ") { $0.P[5] = .nan }
-        refused(CLOSS_BAD_PROBABILITY, "map: ") { $0.P[105] = 1.5 }
-        refused(CLOSS_BAD_PROBABILITY, "threshold: ") { $0.T[150] = .infinity }
-        refused(CLOSS_NOT_FINITE, "map: ") {
-            $0.logits = true
-            $0.P[5] = .nan
+        for i in 0..<count {
+            var mask = [UInt8](repeating: 0, count: count)
+            mask[i] = 1
+            let dice = try evaluator.evaluate(
+                map: head.P, threshold: head.T, targets: head.targets, mask: mask, thresholdMap: head.thresholdMap
+            ).dice
+            let (ours, theirs) = ((1 - dice) / (1 + dice), golden.values[i])
+            // P and T come as floats, and k (P - T) is one.
+            let bound = theirs * ((1 - theirs) * 5e-6 + 2e-7) + 1e-14
+            XCTAssertTrue(abs(ours - theirs) <= bound, "B[\(i)] is \(ours), not \(theirs)")
         }
-        refused(CLOSS_NOT_FINITE, "threshold: ") {
-            $0.logits = true
-            $0.T[199] = -.infinity
-        }
-        refused(CLOSS_BAD_PROBABILITY, "threshold: ") { $0.T[0] = -0.5 }
-        refused(CLOSS_BAD_TARGET, "threshold: ") {
-            $0.thresholdMap[7] = 1.5
-            $0.thresholdMask[7] = 1
-        }
-        refused(CLOSS_BAD_TARGET, "map: ") {
-            $0.targets[7] = 2
-            $0.mask[7] = 1
-        }
-        for bad in [0, -1, .nan, .infinity, 1e-60, 1e60] as [Double] {
-            refused(CLOSS_BAD_OPTION, "steepness") { $0.k = bad }
-        }
-        for bad in [-1, .nan, .infinity] as [Double] {
-            refused(CLOSS_BAD_OPTION, "negative_ratio") { $0.ratio = bad }
-            refused(CLOSS_BAD_OPTION, "smooth_l1_beta") { $0.beta = bad }
-        }
-        refused(CLOSS_BAD_OPTION, "minimum_negatives") { $0.minimum = -1 }
-        refused(CLOSS_BAD_OPTION, "map_weight") { $0.weights.map = .nan }
-        refused(CLOSS_BAD_OPTION, "threshold_weight") { $0.weights.threshold = .infinity }
-        refused(CLOSS_BAD_OPTION, "binary_weight") { $0.weights.binary = .nan }
-
-        func spoiled(_ status: closs_status, _ part: String, _ spoil: (inout closs_binarization_batch) -> Void) {
-            let answer = good.evaluate(spoil: spoil)
-            XCTAssertEqual(answer.status, status, answer.message)
-            XCTAssert(answer.message.contains(part), answer.message)
-            XCTAssert((answer.map + answer.threshold).allSatisfy { $0 == -7 }, part)
-        }
-        spoiled(CLOSS_NULL_POINTER, "map is NULL") { $0.map.values = nil }
-        spoiled(CLOSS_NULL_POINTER, "threshold is NULL") { $0.threshold.values = nil }
-        spoiled(CLOSS_NULL_POINTER, "map: ") { $0.targets = nil }
-        spoiled(CLOSS_NULL_POINTER, "threshold: ") { $0.threshold_map = nil }
-        spoiled(CLOSS_WRONG_SIZE, "map.count") { $0.map.count = 299 }
-        spoiled(CLOSS_WRONG_SIZE, "map: ") { $0.targets_count -= 1 }
-        spoiled(CLOSS_WRONG_SIZE, "threshold: ") { $0.threshold_mask_count += 1 }
-        spoiled(CLOSS_BAD_OPTION, "threshold.stride") { $0.threshold.stride = 99 }
-        spoiled(CLOSS_BAD_OPTION, "target is") { $0.target = CLOSS_LABELS_U8 }
-
-        func meets(
-            _ status: closs_status, _ part: String,
-            _ spoil: (inout closs_binarization_gradient, closs_binarization_batch) -> Void
-        ) {
-            let answer = good.evaluate(spoilGradient: spoil)
-            XCTAssertEqual(answer.status, status, answer.message)
-            XCTAssert(answer.message.contains(part), answer.message)
-            XCTAssert((answer.map + answer.threshold).allSatisfy { $0 == -7 }, part)
-            XCTAssertEqual(answer.result.value, 0)
-        }
-        meets(CLOSS_OVERLAP, "gradient.map and map overlap") { gradient, batch in
-            gradient.map.values = UnsafeMutablePointer(mutating: batch.map.values)
-        }
-        meets(CLOSS_OVERLAP, "gradient.threshold and gradient.map overlap") { gradient, _ in
-            gradient.threshold.values -= 1
-        }
-        meets(CLOSS_OVERLAP, "gradient.threshold and threshold overlap") { gradient, batch in
-            gradient.threshold.values = UnsafeMutablePointer(mutating: batch.threshold.values)
-        }
-        // The mask of the other map.
-        meets(CLOSS_OVERLAP, "gradient.threshold and mask overlap") { gradient, batch in
-            gradient.threshold = closs_map_gradient(
-                values: UnsafeMutableRawPointer(mutating: batch.mask!).assumingMemoryBound(to: Float.self),
-                count: 300, stride: 200)
-        }
-        meets(CLOSS_NULL_POINTER, "gradient.map is NULL") { gradient, _ in gradient.map.values = nil }
-        meets(CLOSS_BAD_OPTION, "scale") { gradient, _ in gradient.scale = .nan }
     }
-}
 
-/// splitmix64
-private struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
+    /// A third binary map is computed of the two: what a head's third channel holds does not matter (``Head/outcome``
+    /// puts NaNs there), and buffers without masks are as those with masks of ones.
+    func testWithoutMasks() throws {
+        var g = SplitMix64(seed: 13)
+        for bytes in [false, true] {
+            var head = Head.random(samples: 2, voxels: 150, logits: bytes, using: &g)
+            head.bytes = bytes
+            head.mask = head.mask.map { _ in 1 }
+            head.thresholdMask = head.mask
+            let expected = try head.outcome()
+            var evaluator = try head.evaluator()
+            let joined = head.joined(head.P, head.T, channels: 2)
+            var gradient = joined
+            let evaluation =
+                bytes
+                ? try evaluator.evaluate(
+                    head: joined, targets: head.targets.map { UInt8($0) }, thresholdMap: head.thresholdMap,
+                    gradient: &gradient)
+                : try evaluator.evaluate(
+                    head: joined, targets: head.targets, thresholdMap: head.thresholdMap, gradient: &gradient)
+            XCTAssertEqual(evaluation, expected.evaluation)
+            XCTAssertTrue(sameBits(gradient, head.joined(expected.map, expected.threshold, channels: 2)))
+        }
+    }
+
+    func testPresets() {
+        XCTAssertEqual(BinarizationLoss.db, BinarizationLoss())
+        XCTAssertEqual(BinarizationLoss.db.weights, .init(map: 5, threshold: 10, binary: 1))
+        XCTAssertEqual(BinarizationLoss.db.main, .balanced(negativeRatio: 3, minimumNegatives: 0, epsilon: 1e-6))
+        XCTAssertEqual(BinarizationLoss.db.steepness, 50)
+        XCTAssertEqual(BinarizationLoss.db.diceEpsilon, 1e-6)
+        XCTAssertEqual(BinarizationLoss.db.smoothL1Beta, 0)
+        XCTAssertEqual(BinarizationLoss.paper.weights, .init(map: 1, threshold: 10, binary: 1))
+        XCTAssertEqual(BinarizationLoss.paper.main, BinarizationLoss.db.main)
+        XCTAssertEqual(BinarizationLoss.dbDice.main, .dice)
+        XCTAssertEqual(BinarizationLoss.dbDice.weights, BinarizationLoss.paper.weights)
+    }
+
+    /// An evaluator and its copies, call after call.
+    func testCopiesAndCallsAreIndependent() async throws {
+        var g = SplitMix64(seed: 17)
+        let heads = (0..<2).map { _ in Head.random(samples: 2, voxels: 20_000, logits: false, using: &g) }
+        let expected = try heads.map { try $0.outcome() }
+        let evaluator = try heads[0].evaluator(options: Options(threads: 2))
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            for task in 0..<4 {
+                group.addTask {
+                    var mine = evaluator
+                    var areSame = true
+                    for round in 0..<3 {
+                        let head = heads[(task + round) % 2]
+                        let joined = head.joined(head.P, head.T, channels: 2)
+                        var gradient = joined
+                        let evaluation = try mine.evaluate(
+                            head: joined, targets: head.targets, mask: head.mask, thresholdMap: head.thresholdMap,
+                            thresholdMask: head.thresholdMask, gradient: &gradient)
+                        let e = expected[(task + round) % 2]
+                        areSame = areSame && evaluation == e.evaluation
+                            && sameBits(gradient, head.joined(e.map, e.threshold, channels: 2))
+                    }
+                    return areSame
+                }
+            }
+            for try await areSame in group { XCTAssertTrue(areSame) }
+        }
+    }
+
+    func testNoAllocations() throws {
+        guard probe_heap_is_watched() != 0 else { throw XCTSkip("the heap is not watched here") }
+        var g = SplitMix64(seed: 19)
+        for threads in [1, 2] {
+            let head = Head.random(samples: 2, voxels: 30_000, logits: threads == 1, using: &g)
+            var evaluator = try head.evaluator(options: Options(threads: threads))
+            var apart = try head.evaluator(channels: 1, options: Options(threads: threads))
+            let joined = head.joined(head.P, head.T, channels: 2)
+            var gradient = joined
+            var (byMap, byThreshold) = (head.P, head.T)
+            var sum = 0.0
+            func step() throws {
+                sum += try evaluator.evaluate(
+                    head: joined, targets: head.targets, mask: head.mask, thresholdMap: head.thresholdMap
+                ).value
+                sum += try evaluator.evaluate(
+                    head: joined, targets: head.targets, mask: head.mask, thresholdMap: head.thresholdMap,
+                    gradient: &gradient
+                ).l1
+                sum += try apart.evaluate(
+                    map: head.P, threshold: head.T, targets: head.targets, thresholdMap: head.thresholdMap,
+                    mapGradient: &byMap, thresholdGradient: &byThreshold, write: .add
+                ).dice
+            }
+            try step()
+            let before = probe_allocations()
+            for _ in 0..<3 { try step() }
+            XCTAssertEqual(probe_allocations() - before, 0, "\(threads) threads")
+            XCTAssertTrue(sum.isFinite)
+        }
     }
 }

@@ -150,6 +150,21 @@ final class CompletenessTests: XCTestCase {
         }
     }
 
+    /// DBNet's loss is no term: a call of its own, with the same duties.
+    func testBinarization() throws {
+        XCTAssertTrue(try Self.header().contains("closs_binarization_evaluate("))
+        XCTAssertTrue(try text("Tests/SegLossReference/Binarization.swift").contains("steepness"))
+        let tests = try text("Tests/SegLossTests/BinarizationTests.swift")
+        XCTAssertTrue(tests.contains("func testGradientAgainstCentralDifferences") && tests.contains("func oracle("))
+        let golden = try text("Tests/SegLossTests/Fixtures/binarization.json")
+        XCTAssertTrue(golden.matches(of: /"name":"db\//).count >= 8, "binarization.json has too few cases")
+        XCTAssertTrue(try text("README.md").contains("| DBNet | `BinarizationLoss.db` |"))
+        XCTAssertTrue(try text("docs/arithmetic.md").contains("## 10. Differentiable binarization"))
+        for preset in [".db", ".dbDice", ".paper"] {
+            XCTAssertTrue(try text("docs/losses/dbnet.md").contains("`\(preset)`"), "dbnet.md has no \(preset)")
+        }
+    }
+
     // MARK: Help
 
     /// The repository's root.

@@ -154,11 +154,22 @@ typedef struct binarization_call {
     double dice;
 } binarization_call;
 
+// Says which map was at fault, and calls the threshold map's buffers by their names in this call.
 static closs_status of_map(const char *name, closs_status status, closs_error *error) {
+    static const char *const names[][2] = {
+        {"targets", "threshold_map"}, {"dense float targets", "threshold_map"}, {"mask", "threshold_mask"}};
     if (status == CLOSS_OK || !error) return status;
     char message[sizeof error->message];
     memcpy(message, error->message, sizeof message);
-    snprintf(error->message, sizeof error->message, "%s: %.215s", name, message);
+    const char *rest = message, *of_call = "";
+    for (size_t i = 0; strcmp(name, "threshold") == 0 && i < sizeof names / sizeof *names; i++) {
+        size_t length = strlen(names[i][0]);
+        if (strncmp(message, names[i][0], length)) continue;
+        rest = message + length;
+        of_call = names[i][1];
+        break;
+    }
+    snprintf(error->message, sizeof error->message, "%s: %s%.200s", name, of_call, rest);
     return status;
 }
 
@@ -299,8 +310,8 @@ static closs_status check_call(const closs_binarization *b, const closs_binariza
 // --------------------------------------------------------------------------------------------------- evaluate ----
 
 // Arithmetic 10.2.
-static closs_status prepare_dice(const closs_binarization_spec *spec, float scale, binarization_call *call,
-                                 closs_error *error) {
+static closs_status prepare_dice(const closs_binarization_spec *spec, const closs_binarization_gradient *gradient,
+                                 binarization_call *call, closs_error *error) {
     int64_t words[BINARIZATION_WORDS] = {0};
     binarization_totals_pass(&call->maps, words);
     double product = wide_double(wide_value(words), PROBABILITY_QUANTUM);
@@ -314,6 +325,8 @@ static closs_status prepare_dice(const closs_binarization_spec *spec, float scal
         a = -(f * 2) / denominator;
         c = f * ((numerator / denominator) / denominator);
     }
+    if (!gradient) return CLOSS_OK;
+    float scale = gradient->scale;
     call->target = (float)a * scale;
     call->constant = (float)c * scale;
     if (!isfinite((float)spec->steepness * (fabsf(call->target) + fabsf(call->constant))))
@@ -332,7 +345,7 @@ NOT_INLINED static closs_status evaluate_binarization(const closs_binarization *
     closs_status status = check_call(b, batch, gradient, result, memory, memory_bytes, &call, error);
     if (status == CLOSS_OK) status = of_map("map", evaluation_prepare(&call.map, error), error);
     if (status == CLOSS_OK) status = of_map("threshold", evaluation_prepare(&call.threshold, error), error);
-    if (status == CLOSS_OK) status = prepare_dice(&b->spec, gradient ? gradient->scale : 1, &call, error);
+    if (status == CLOSS_OK) status = prepare_dice(&b->spec, gradient, &call, error);
     if (status == CLOSS_OK) status = of_map("map", evaluation_write(&call.map, error), error);
     if (status == CLOSS_OK) status = of_map("threshold", evaluation_write(&call.threshold, error), error);
     if (status != CLOSS_OK) return status;

@@ -633,7 +633,7 @@ typedef struct closs_binarization_result {
 } closs_binarization_result;
 
 /* Value, parts and gradients of a whole batch; `gradient` NULL: the value only. A refused call writes nothing; the
- * message begins with the map that is at fault. */
+ * message begins with the map that is at fault, and an index counts from the map's `values` on. */
 CLOSS_API closs_status closs_binarization_evaluate(const closs_binarization *binarization,
                                                    const closs_binarization_batch *batch,
                                                    const closs_binarization_gradient *gradient,

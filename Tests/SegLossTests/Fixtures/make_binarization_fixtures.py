@@ -1,4 +1,5 @@
-"""Makes binarization.json of a folder of golden numbers: the cases of DB's code that take two maps.
+"""Makes binarization.json of a folder of golden numbers: the cases of DB's code that take two maps, and the binary map
+itself with the gradient of its sum.
 
     python3 make_binarization_fixtures.py FOLDER
 """
@@ -52,12 +53,22 @@ made = [
     case("db/masked_l1_empty", "balanced", [0, 1, 0]),
     case("db/balanced_bce", "balanced", [1, 0, 0]),
 ]
+golden = cases["db/differentiable_binarization"]
+binary_map = {
+    "input": golden["input"],
+    "steepness": golden["options"]["k"],
+    "sum": golden["value"],
+    "values": flat(golden["output"]),
+    "map": flat(golden["gradient"]["P"]),
+    "threshold": flat(golden["gradient"]["T"]),
+}
 book = {
     "inputs": {
         name: {key: flat(inputs[name][key]) for key in ["P", "T", "gt", "mask", "threshold_map", "threshold_mask"]}
         for name in ["db", "db_empty"]
     },
     "cases": made,
+    "binary_map": binary_map,
 }
 path = pathlib.Path(__file__).with_name("binarization.json")
 path.write_text(json.dumps(book, separators=(",", ":")) + "\n")

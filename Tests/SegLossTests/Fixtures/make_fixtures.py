@@ -366,6 +366,7 @@ probabilities("db/masked_dice_weights", "db", region("dice", 0, 1e-6, scope="bat
 
 # What looks as if it belonged, and why it is not here. Everything named by neither list is a family of its own
 # (Tversky, Jaccard, log-Dice, generalised Dice, Lovasz, boundary, Hausdorff, MCC, top-k, L1, IoU, weight maps, ...).
+# DB's cases of two predictions are in binarization.json.
 LATER = "later family option: "
 LEFT_OUT = {
     "pytorch/ce_all_ignored": "the value is NaN by design; ours is 0 by definition, tested on its own",
@@ -378,11 +379,6 @@ LEFT_OUT = {
     "seeds/s003_balanced_bce_literal": "wrong formula: pairs every image with every mask",
     "seeds/s004_answer_literal": "Dice of each pixel's class vector",
     "db/leaky_dice": LATER + "leaky Dice",
-    "db/dice_on_binarization": LATER + "differentiable binarization, two predictions",
-    "db/combined_l1_balance_ce": "a sum over three maps with L1 and binarization",
-    "db/combined_l1_balance_ce_no_text": "a sum over three maps with L1 and binarization",
-    "db/combined_l1_dice": "a sum over three maps with L1 and binarization",
-    "db/combined_other_scales": "a sum over three maps with L1 and binarization",
     "liviaets/cross_entropy": LATER + "cross entropy of the true class from probabilities, log(p + 1e-10)",
     "liviaets/cross_entropy_subset": LATER + "cross entropy of the true class from probabilities, class subset",
     "liviaets/focal": LATER + "focal of the true class from probabilities",
