@@ -38,6 +38,7 @@
 #define kernels_for                  closs_inner_kernels_for
 #define kernels_generic              closs_inner_kernels_generic
 #define overlap                      closs_inner_overlap
+#define overlap_has                  closs_inner_overlap_has
 #define parallel_threads             closs_inner_parallel_threads
 #define part_run                     closs_inner_part_run
 #define pointwise_add                closs_inner_pointwise_add

@@ -179,17 +179,12 @@ final class CompletenessTests: XCTestCase {
         try String(contentsOf: Self.root.appending(path: path), encoding: .utf8)
     }
 
-    private static let names: [Region.Formula: String] = [
-        .dice: "dice", .jaccard: "jaccard", .tversky: "tversky", .generalizedDice: "generalized_dice",
-        .matthews: "matthews",
-    ]
-
     private func name(_ kind: SegLossReference.Term.Kind) -> String {
         switch kind {
         case .crossEntropy: "cross_entropy"
         case .binaryCrossEntropy: "binary_cross_entropy"
         case .focal: "focal"
-        case .region(let region): Self.names[region.formula]!
+        case .region(let region): "\(region.formula)".replacing(/[A-Z]/) { "_" + $0.output.lowercased() }
         case .balancedBinaryCrossEntropy: "balanced_binary_cross_entropy"
         case .absoluteError: "absolute_error"
         case .smoothL1: "smooth_l1"

@@ -191,7 +191,7 @@ final class RegionTests: XCTestCase {
         refused(.init(.tversky(falsePositives: 0, falseNegatives: 0), smooth: .none), "alpha", "beta")
         refused(.init(.tversky(falsePositives: 1, falseNegatives: 1), denominator: .squared), "squared")
         refused(.init(.matthews(smoothCounts: 0), denominator: .squared), "squared")
-        refused(.init(.matthews(smoothCounts: 0), leastDenominator: 1), "least denominator")
+        refused(.init(.matthews(smoothCounts: 0), leastDenominator: 1), "least_denominator")
         refused(.init(.dice, value: .minusScore, exponent: .mean(2)), "exponent", "negative")
         let loss: Loss = .dice() + .dice(voxelWeights: .inSums)
         XCTAssertThrowsError(

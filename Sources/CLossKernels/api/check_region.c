@@ -86,7 +86,7 @@ static closs_status check_classes(const closs_spec *spec, const closs_region *t,
 
 // Options that belong to some kinds or scopes only.
 static closs_status check_combination(closs_term_kind kind, const closs_region *t, int64_t i, closs_error *error) {
-    int pooled = is_pooled(t), dice = kind == CLOSS_DICE || kind == CLOSS_GENERALIZED_DICE;
+    int pooled = is_pooled(t);
     const char *wrong = 0;
     if (kind == CLOSS_GENERALIZED_DICE && !pooled) wrong = "a generalized Dice has a pooled scope";
     if (kind != CLOSS_GENERALIZED_DICE && t->volume_weighting != CLOSS_VOLUME_UNIFORM)
@@ -95,13 +95,14 @@ static closs_status check_combination(closs_term_kind kind, const closs_region *
         wrong = "in a pooled scope class weights are CLOSS_WEIGHTS_INSIDE";
     if (!pooled && t->weighting == CLOSS_WEIGHTS_INSIDE) wrong = "CLOSS_WEIGHTS_INSIDE needs a pooled scope";
     if (pooled && t->class_exponents) wrong = "class_exponents are not for a pooled scope";
-    if (t->least_intersection > 0 && !dice) wrong = "least_intersection is for Dice";
+    if (t->least_intersection > 0 && !overlap_has(kind, HAS_LEAST_INTERSECTION))
+        wrong = "this kind of term has no least_intersection";
+    if (t->least_denominator > 0 && !overlap_has(kind, HAS_LEAST_DENOMINATOR))
+        wrong = "this kind of term has no least_denominator";
+    if (t->denominator == CLOSS_SQUARED && !overlap_has(kind, HAS_SQUARED_DENOMINATOR))
+        wrong = "this kind of term has no squared denominator";
     if (kind == CLOSS_TVERSKY && t->alpha + t->beta == 0 && t->smooth_denominator == 0)
         wrong = "alpha, beta and smooth_denominator are all 0, which makes every score 1";
-    if (kind == CLOSS_TVERSKY && t->denominator == CLOSS_SQUARED)
-        wrong = "false positives and negatives have no squared denominator";
-    if (kind == CLOSS_MATTHEWS && (t->denominator == CLOSS_SQUARED || t->least_denominator > 0))
-        wrong = "a Matthews term counts: it has neither a squared nor a least denominator";
     if (t->value == CLOSS_MINUS_SCORE && (t->class_exponents || (t->exponent != 0 && t->exponent != 1)))
         wrong = "an exponent needs a loss that is not negative, and CLOSS_MINUS_SCORE is";
     if (!wrong) return CLOSS_OK;

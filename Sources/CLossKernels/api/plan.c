@@ -119,7 +119,7 @@ static void describe_region(closs_term *term, size_t classes, float **storage, f
     f->region = f->counts = 1;
     f->squares |= region->denominator == CLOSS_SQUARED;
     f->minimum |= region->product == CLOSS_MINIMUM;
-    f->valid_sums |= term->kind == CLOSS_MATTHEWS;
+    f->valid_sums |= overlap_has(term->kind, COUNTS_VALID);
     f->weighted |= region->weighted != 0;
     if (region->class_weights) region->class_weights = stored(storage, region->class_weights, classes, 1);
     if (region->class_exponents) region->class_exponents = stored(storage, region->class_exponents, classes, 1);

@@ -80,22 +80,32 @@ int region_takes_part(const closs_region *term, int64_t class) {
     return names_no_class(term) || (term->classes[class / 64] >> (class % 64) & 1);
 }
 
-int is_region(closs_term_kind kind) {
-    switch (kind) {
-    case CLOSS_DICE:
-    case CLOSS_JACCARD:
-    case CLOSS_TVERSKY:
-    case CLOSS_GENERALIZED_DICE:
-    case CLOSS_MATTHEWS: return 1;
-    default: return 0;
-    }
+// The generalized Dice is a Dice of weighted sums.
+static const struct formula_row {
+    closs_term_kind kind;
+    overlap_score (*score)(const closs_region *term, const overlap_sums *sums);
+    unsigned features;
+} FORMULAS[] = {
+    {CLOSS_DICE, dice, HAS_SQUARED_DENOMINATOR | HAS_LEAST_DENOMINATOR | HAS_LEAST_INTERSECTION},
+    {CLOSS_JACCARD, jaccard, HAS_SQUARED_DENOMINATOR | HAS_LEAST_DENOMINATOR},
+    {CLOSS_TVERSKY, tversky, HAS_LEAST_DENOMINATOR},
+    {CLOSS_GENERALIZED_DICE, dice, HAS_SQUARED_DENOMINATOR | HAS_LEAST_DENOMINATOR | HAS_LEAST_INTERSECTION},
+    {CLOSS_MATTHEWS, matthews, COUNTS_VALID},
+};
+
+static const struct formula_row *row_of(closs_term_kind kind) {
+    for (size_t i = 0; i < sizeof FORMULAS / sizeof *FORMULAS; i++)
+        if (FORMULAS[i].kind == kind) return &FORMULAS[i];
+    return 0;
+}
+
+int is_region(closs_term_kind kind) { return row_of(kind) != 0; }
+
+int overlap_has(closs_term_kind kind, unsigned features) {
+    const struct formula_row *row = row_of(kind);
+    return row && (row->features & features) == features;
 }
 
 overlap_score overlap(closs_term_kind kind, const closs_region *term, const overlap_sums *sums) {
-    switch (kind) {
-    case CLOSS_JACCARD: return jaccard(term, sums);
-    case CLOSS_TVERSKY: return tversky(term, sums);
-    case CLOSS_MATTHEWS: return matthews(term, sums);
-    default: return dice(term, sums); // the generalised one is a Dice of weighted sums
-    }
+    return row_of(kind)->score(term, sums);
 }
