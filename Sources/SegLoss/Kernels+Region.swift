@@ -51,7 +51,7 @@ extension closs_region {
     private mutating func setFormula(_ formula: Region.Formula) {
         switch formula {
         case .dice, .jaccard: break
-        case .tversky(let falsePositives, let falseNegatives):
+        case .tversky(let falsePositives, let falseNegatives), .leakyDice(let falsePositives, let falseNegatives):
             unsafe alpha = falsePositives
             unsafe beta = falseNegatives
         case .generalizedDice(let volumes):
@@ -95,6 +95,7 @@ extension Region.Formula {
         case .tversky: CLOSS_TVERSKY
         case .generalizedDice: CLOSS_GENERALIZED_DICE
         case .matthews: CLOSS_MATTHEWS
+        case .leakyDice: CLOSS_LEAKY_DICE
         }
     }
 }

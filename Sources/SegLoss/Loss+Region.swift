@@ -258,4 +258,34 @@ extension Loss {
                 .matthews(smoothCounts: smoothCounts), smooth: smooth, scope: scope, classes: classes,
                 classWeights: classWeights))
     }
+
+    /// Leaky Dice loss: what precision and recall lack, each with its weight, so that missing an object may cost more
+    /// than leaking out of it.
+    ///
+    ///     mean_c w_c [ falsePositives (1 - (I + n) / (P + d)) + falseNegatives (1 - (I + n) / (G + d)) ]
+    ///
+    /// DB's `LeakyDiceLoss`, whose `coverage_scale` is `falseNegatives`. For every ``Activation``.
+    ///
+    /// - Parameters:
+    ///   - falsePositives: The weight of 1 - precision, at least 0.
+    ///   - falseNegatives: The weight of 1 - recall, at least 0; not both are 0.
+    ///   - smooth: n and d.
+    ///   - scope: Over what the sums are taken.
+    ///   - classes: Which classes take part.
+    ///   - classWeights: `w`, one for each class.
+    ///   - absent: What a class counts that the target lacks.
+    public static func leakyDice(
+        falsePositives: Double = 1,
+        falseNegatives: Double = 5,
+        smooth: Smooth = .denominator(1e-6),
+        scope: Scope = .batch,
+        classes: Classes = .all,
+        classWeights: ClassWeights? = nil,
+        absent: Absent = .natural
+    ) -> Loss {
+        region(
+            Region(
+                .leakyDice(falsePositives: falsePositives, falseNegatives: falseNegatives), smooth: smooth,
+                scope: scope, classes: classes, classWeights: classWeights, absent: absent))
+    }
 }

@@ -24,6 +24,8 @@ public struct Region: Sendable, Hashable {
         /// TP = I, FP = P - I, FN = G - I, TN = V - P - G + I, to each of which `smoothCounts` is added; 0 where it would
         /// be 0/0.
         case matthews(smoothCounts: Double)
+        /// `1 - a (1 - (I + n) / (P + d)) - b (1 - (I + n) / (G + d))`: weights of what precision and recall lack
+        case leakyDice(falsePositives: Double, falseNegatives: Double)
     }
 
     /// What is made of the score D.

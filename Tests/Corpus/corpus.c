@@ -233,7 +233,8 @@ static void draw_term(problem *p, random_numbers *r, closs_term *t, closs_term_k
     case CLOSS_JACCARD:
     case CLOSS_TVERSKY:
     case CLOSS_GENERALIZED_DICE:
-    case CLOSS_MATTHEWS: {
+    case CLOSS_MATTHEWS:
+    case CLOSS_LEAKY_DICE: {
         closs_region *of = &t->of.region;
         of->smooth_numerator = of->smooth_denominator = 0x1p-10;
         of->scope = kind == CLOSS_GENERALIZED_DICE ? CLOSS_PER_SAMPLE_POOLED : (closs_scope)below(r, 4);
@@ -288,7 +289,7 @@ static const closs_term_kind SOFTMAX_SETS[][MOST_TERMS] = {
     {CLOSS_DICE},
     {CLOSS_DICE, CLOSS_CROSS_ENTROPY},
     {CLOSS_CROSS_ENTROPY, CLOSS_DICE, CLOSS_DICE, CLOSS_CROSS_ENTROPY},
-    {CLOSS_JACCARD, CLOSS_MATTHEWS},
+    {CLOSS_JACCARD, CLOSS_MATTHEWS, CLOSS_LEAKY_DICE},
     {CLOSS_TVERSKY, CLOSS_GENERALIZED_DICE, CLOSS_CROSS_ENTROPY},
     {CLOSS_FOCAL, CLOSS_CROSS_ENTROPY},
 };

@@ -82,7 +82,7 @@ public struct Term: Sendable {
 
 /// A region term (docs/arithmetic.md, 7.2), with the options of `closs_region`.
 public struct Region: Sendable {
-    public enum Formula: Sendable, CaseIterable { case dice, jaccard, tversky, generalizedDice, matthews }
+    public enum Formula: Sendable, CaseIterable { case dice, jaccard, tversky, generalizedDice, matthews, leakyDice }
     public enum Value: Sendable, CaseIterable { case oneMinusScore, minusScore, minusLogScore, logCosh }
     public enum Absent: Sendable, CaseIterable { case natural, zero, skipped, one }
     public enum Weighting: Sendable { case multiplied, normalized, inside }

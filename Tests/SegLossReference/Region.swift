@@ -147,6 +147,13 @@ extension Region {
                 numByI: 1, denByI: shared, denByP: alpha)
         case .matthews:
             return matthews(s)
+        case .leakyDice:
+            let num = s.I + smoothNumerator
+            let precision = quotient(num, s.P + smoothDenominator, numByI: 1, denByI: 0, denByP: 1)
+            let recall = quotient(num, s.G + smoothDenominator, numByI: 1, denByI: 0, denByP: 0)
+            return Derived(
+                value: 1 - (alpha * (1 - precision.value) + beta * (1 - recall.value)),
+                byI: alpha * precision.byI + beta * recall.byI, byP: alpha * precision.byP)
         }
     }
 

@@ -57,6 +57,10 @@ final class CompletenessTests: XCTestCase {
             golden: "matthews", goldenCases: 2, documentation: "Matthews", arithmetic: "    Matthews  TP",
             bench: ".matthews("),
         Row(
+            kind: "CLOSS_LEAKY_DICE", reference: "region", file: "Region.swift", computes: "case .leakyDice",
+            golden: "leaky_dice", goldenCases: 1, documentation: "Leaky Dice", arithmetic: "    Leaky     p and r",
+            bench: ".leakyDice("),
+        Row(
             kind: "CLOSS_BALANCED_BINARY_CROSS_ENTROPY", reference: "balancedBinaryCrossEntropy",
             file: "Selection.swift", computes: "minimumNegatives", golden: "balanced_binary_cross_entropy",
             goldenCases: 5,

@@ -112,6 +112,25 @@ final class RegionTests: XCTestCase {
         }
     }
 
+    /// With one weight alone it is the precision or the recall, whose harmonic mean is Dice.
+    func testLeakyDiceIsPrecisionAndRecall() throws {
+        let problem = problem(.sigmoid, .blobs)
+        func loss(_ falsePositives: Double, _ falseNegatives: Double) throws -> Outcome {
+            var region = Region(.leakyDice)
+            (region.alpha, region.beta) = (falsePositives, falseNegatives)
+            region.classes = [false, true, false]
+            region.scope = .batch
+            return try outcome(region, problem)
+        }
+        var dice = Region(.dice)
+        dice.classes = [false, true, false]
+        dice.scope = .batch
+        let (precision, recall) = (1 - (try loss(1, 0).value), 1 - (try loss(0, 1).value))
+        XCTAssertTrue(precision != recall)
+        XCTAssertTrue(abs(1 - (try outcome(dice, problem).value) - 2 / (1 / precision + 1 / recall)) <= 1e-14)
+        XCTAssertTrue(abs(try loss(2, 5).value - (2 * (1 - precision) + 5 * (1 - recall))) <= 1e-13)
+    }
+
     /// Weights of 1 change nothing but the quantum of the sums; weights of 2 only what smoothing is worth.
     func testWeightedDice() throws {
         var problem = problem(.sigmoid, .blobs)
@@ -174,6 +193,8 @@ final class RegionTests: XCTestCase {
             refused(.init(.dice, exponent: .each([1, 1, Float(bad)])), "class_exponents[2]")
             refused(.init(.tversky(falsePositives: bad, falseNegatives: 1)), "alpha")
             refused(.init(.tversky(falsePositives: 1, falseNegatives: bad)), "beta")
+            refused(.init(.leakyDice(falsePositives: bad, falseNegatives: 1)), "alpha")
+            refused(.init(.leakyDice(falsePositives: 1, falseNegatives: bad)), "beta")
             refused(.init(.matthews(smoothCounts: bad)), "smooth_counts")
             refused(.init(.generalizedDice(.square(offset: bad)), scope: .batchPooled), "volume_offset")
             refused(.init(.generalizedDice(.square(most: bad)), scope: .batchPooled), "most_volume_weight")
@@ -190,6 +211,9 @@ final class RegionTests: XCTestCase {
         refused(.init(.jaccard, leastIntersection: 1), "least_intersection")
         refused(.init(.tversky(falsePositives: 0, falseNegatives: 0), smooth: .none), "alpha", "beta")
         refused(.init(.tversky(falsePositives: 1, falseNegatives: 1), denominator: .squared), "squared")
+        refused(.init(.leakyDice(falsePositives: 0, falseNegatives: 0)), "alpha", "beta")
+        refused(.init(.leakyDice(falsePositives: 1, falseNegatives: 1), denominator: .squared), "squared")
+        refused(.init(.leakyDice(falsePositives: 1, falseNegatives: 1), leastIntersection: 1), "least_intersection")
         refused(.init(.matthews(smoothCounts: 0), denominator: .squared), "squared")
         refused(.init(.matthews(smoothCounts: 0), leastDenominator: 1), "least_denominator")
         refused(.init(.dice, value: .minusScore, exponent: .mean(2)), "exponent", "negative")

@@ -103,6 +103,8 @@ static closs_status check_combination(closs_term_kind kind, const closs_region *
         wrong = "this kind of term has no squared denominator";
     if (kind == CLOSS_TVERSKY && t->alpha + t->beta == 0 && t->smooth_denominator == 0)
         wrong = "alpha, beta and smooth_denominator are all 0, which makes every score 1";
+    if (kind == CLOSS_LEAKY_DICE && t->alpha + t->beta == 0)
+        wrong = "alpha and beta are both 0, which makes every score 1";
     if (t->value == CLOSS_MINUS_SCORE && (t->class_exponents || (t->exponent != 0 && t->exponent != 1)))
         wrong = "an exponent needs a loss that is not negative, and CLOSS_MINUS_SCORE is";
     if (!wrong) return CLOSS_OK;

@@ -199,6 +199,7 @@ typedef enum closs_term_kind {
     CLOSS_TVERSKY = 21,
     CLOSS_GENERALIZED_DICE = 22,
     CLOSS_MATTHEWS = 23,
+    CLOSS_LEAKY_DICE = 24,
     CLOSS_ABSOLUTE_ERROR = 40,
     CLOSS_SMOOTH_L1 = 41,
     CLOSS_SQUARED_ERROR = 42,
@@ -264,6 +265,7 @@ typedef struct closs_focal {
  *     CLOSS_GENERALIZED_DICE  (2 sum_c w_c I_c + n) / (sum_c w_c (P_c + G_c) + d), w_c by volume_weighting; pooled
  *     CLOSS_MATTHEWS          (TP TN - FP FN + n) / (sqrt((TP+FP) (TP+FN) (TN+FP) (TN+FN)) + d), TP = I, FP = P - I,
  *                             FN = G - I, TN = V - P - G + I, each with smooth_counts; 0 where it would be 0/0
+ *     CLOSS_LEAKY_DICE        1 - alpha (1 - (I + n) / (P + d)) - beta (1 - (I + n) / (G + d)): precision and recall
  * The loss of a class is made of D by `value`, then raised to the exponent (0 where it is not positive); the term is
  * the mean over the classes that take part, then over the samples. All zero: 1 - D, linear, per sample and class. */
 typedef struct closs_region {
@@ -286,7 +288,7 @@ typedef struct closs_region {
     closs_absent absent;
     double least_denominator;  /* >= 0: the denominator is held there, without a gradient; not for Matthews */
     double least_intersection; /* >= 0: I is held there (nnU-Net's clip_tp); Dice only */
-    double alpha, beta;        /* >= 0, Tversky: weights of false positives and false negatives */
+    double alpha, beta;        /* >= 0, Tversky, leaky Dice: weights of false positives and false negatives */
     double smooth_counts;      /* >= 0, Matthews */
     closs_volume_weighting volume_weighting; /* generalised Dice. A weight of 1/0 becomes the largest of the others */
     double volume_offset;                    /* >= 0 */

@@ -69,6 +69,16 @@ static overlap_score matthews(const closs_region *term, const overlap_sums *s) {
     return (overlap_score){score, ((tp + tn) + (fp + fn)) / den, (-(tp + fn) - score * by_prediction) / den, 0};
 }
 
+// 1 - alpha (1 - precision) - beta (1 - recall), the precision (I + n) / (P + d), the recall (I + n) / (G + d).
+static overlap_score leaky_dice(const closs_region *term, const overlap_sums *s) {
+    double num = s->product + term->smooth_numerator;
+    overlap_score precision = quotient(term, num, s->prediction + term->smooth_denominator, 1, 0, 1);
+    overlap_score recall = quotient(term, num, s->target + term->smooth_denominator, 1, 0, 0);
+    double lost = term->alpha * (1 - precision.score) + term->beta * (1 - recall.score);
+    return (overlap_score){1 - lost, term->alpha * precision.by_product + term->beta * recall.by_product,
+                           term->alpha * precision.by_prediction, 0};
+}
+
 static int names_no_class(const closs_region *term) {
     for (int word = 0; word < CLOSS_MAX_CLASSES / 64; word++)
         if (term->classes[word]) return 0;
@@ -91,6 +101,7 @@ static const struct formula_row {
     {CLOSS_TVERSKY, tversky, HAS_LEAST_DENOMINATOR},
     {CLOSS_GENERALIZED_DICE, dice, HAS_SQUARED_DENOMINATOR | HAS_LEAST_DENOMINATOR | HAS_LEAST_INTERSECTION},
     {CLOSS_MATTHEWS, matthews, COUNTS_VALID},
+    {CLOSS_LEAKY_DICE, leaky_dice, HAS_LEAST_DENOMINATOR},
 };
 
 static const struct formula_row *row_of(closs_term_kind kind) {

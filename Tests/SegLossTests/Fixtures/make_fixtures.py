@@ -327,6 +327,7 @@ softmax("smp/focal_tversky_multiclass", "softmax",
 sigmoid("smp/tversky_binary_ignore", "binary",
         region("tversky", alpha=0.25, beta=0.75, exponent=0.75, exponent_of_mean=True, **JAC),
         target="targets_ignore", ignore=255)
+probabilities("db/leaky_dice", "db", region("leakyDice", 0, 1e-6, alpha=1, beta=5, scope="batch"), **DB)
 probabilities("smp/mcc", "binary_probabilities", region("matthews", smooth_counts=1e-5, scope="batchPooled"))
 softmax("kornia/dice_micro", "softmax", region("dice", 0, 1e-8, scope="samplePooled"))
 softmax("kornia/dice_micro_weight", "softmax",
@@ -378,7 +379,6 @@ LEFT_OUT = {
     "seeds/s000_weighted_bce_dice": "expressible, but its weight map is a later unit and 130 kB of text",
     "seeds/s003_balanced_bce_literal": "wrong formula: pairs every image with every mask",
     "seeds/s004_answer_literal": "Dice of each pixel's class vector",
-    "db/leaky_dice": LATER + "leaky Dice",
     "liviaets/cross_entropy": LATER + "cross entropy of the true class from probabilities, log(p + 1e-10)",
     "liviaets/cross_entropy_subset": LATER + "cross entropy of the true class from probabilities, class subset",
     "liviaets/focal": LATER + "focal of the true class from probabilities",

@@ -234,7 +234,7 @@ struct Generator {
         if [.dice, .jaccard].contains(region.formula) { region.squared = random.chance(0.3) }
         if region.formula != .matthews && random.chance(0.3) { region.leastDenominator = 1e-7 }
         if region.formula == .dice && !region.squared && random.chance(0.2) { region.leastIntersection = 1 }
-        if region.formula == .tversky {
+        if [.tversky, .leakyDice].contains(region.formula) {
             (region.alpha, region.beta) = random.element(of: [(0.3, 0.7), (0.5, 0.5), (1, 1), (0, 2)])
         }
         if region.formula == .matthews { region.smoothCounts = random.element(of: [0, 1e-5, 1]) }

@@ -110,6 +110,7 @@ enum Library {
         case .tversky: .tversky(falsePositives: region.alpha, falseNegatives: region.beta)
         case .generalizedDice: .generalizedDice(volumes(region))
         case .matthews: .matthews(smoothCounts: region.smoothCounts)
+        case .leakyDice: .leakyDice(falsePositives: region.alpha, falseNegatives: region.beta)
         }
     }
 

@@ -72,6 +72,13 @@ extension Region {
             let root = product.value > 0 ? product.squareRoot : Dual(value: 0)
             if root.value + smoothDenominator <= 0 { return Dual(value: 0) }
             return (TP * TN - FP * FN + Dual(value: smoothNumerator)) / (root + smoothDenominator)
+        case .leakyDice:
+            func score(of size: Dual) -> Dual {
+                let held = (size + smoothDenominator).held(above: leastDenominator)
+                return held.value > 0 ? (s.I + smoothNumerator) / held : Dual(value: 1)
+            }
+            let one = Dual(value: 1)
+            return one - alpha * (one - score(of: s.P)) - beta * (one - score(of: Dual(value: s.G)))
         }
         let held = denominator.held(above: leastDenominator)
         return held.value > 0 ? numerator / held : Dual(value: 1)

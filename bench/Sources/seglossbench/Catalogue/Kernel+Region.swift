@@ -10,6 +10,7 @@ extension Kernel {
         region("softmax log-Dice", .logDice()),
         region("softmax log-cosh Dice", .logCoshDice()),
         region("softmax Matthews", .matthews()),
+        region("softmax leaky Dice", .leakyDice()),
         region("softmax weighted Dice", .dice(voxelWeights: .inSums)),
     ]
 

@@ -22,7 +22,8 @@ extension SegLossReference.Region {
     private mutating func setFormula(_ formula: SegLoss.Region.Formula) {
         switch formula {
         case .dice, .jaccard: break
-        case .tversky(let falsePositives, let falseNegatives): (alpha, beta) = (falsePositives, falseNegatives)
+        case .tversky(let falsePositives, let falseNegatives), .leakyDice(let falsePositives, let falseNegatives):
+            (alpha, beta) = (falsePositives, falseNegatives)
         case .generalizedDice(.uniform): break
         case .generalizedDice(.simple(let offset, let most)):
             (volumeWeighting, volumeOffset, mostVolumeWeight) = (.simple, offset, most ?? 0)
@@ -50,6 +51,7 @@ extension SegLossReference.Region.Formula {
         case .tversky: self = .tversky
         case .generalizedDice: self = .generalizedDice
         case .matthews: self = .matthews
+        case .leakyDice: self = .leakyDice
         }
     }
 }
