@@ -2,6 +2,7 @@
 // #pragma clang attribute pop.
 #define CLOSS_HAS_FMA 1
 #define CLOSS_HAS_HALF 1
+#define CLOSS_HAS_WIDE_SHUFFLES 0
 #define OF_ISA(name) name##_avx2
 #define ISA_HERE CLOSS_ISA_AVX2
 #include <string.h>

@@ -2,6 +2,7 @@
 // #pragma clang attribute pop.
 #define CLOSS_HAS_FMA 1
 #define CLOSS_HAS_HALF 1
+#define CLOSS_HAS_WIDE_SHUFFLES 1 // of two vectors of 16 floats, any lane
 #define OF_ISA(name) name##_avx512
 #define ISA_HERE CLOSS_ISA_AVX512
 #include <string.h>

@@ -14,6 +14,11 @@ _Static_assert((int)LANES == (int)BLOCK_VOXELS, "a block is one vector");
 // What a walk does: total its run, write the gradient, and add up the losses that a balanced term takes.
 enum { MODE_TOTALS = 1, MODE_GRADIENT = 2, MODE_BALANCED_LOSS = 4 };
 
+// How far apart the voxels of a run without a layout lie.
+LANES_INLINE int64_t logits_column(const run *r) { return r->beside ? r->beside->logits.column : 1; }
+
+LANES_INLINE int64_t gradient_column(const run *r) { return r->beside ? r->beside->gradient.column : 1; }
+
 // The rest of a run, `offset` voxels on.
 LANES_INLINE run run_from(const run *whole, int64_t offset) {
     run rest = *whole;
@@ -22,12 +27,12 @@ LANES_INLINE run run_from(const run *whole, int64_t offset) {
         rest.voxels -= offset;
         return rest;
     }
-    rest.logits = logits_from(rest.logits, rest.logits_type, offset);
+    rest.logits = logits_from(rest.logits, rest.logits_type, offset * logits_column(whole));
     rest.targets = (const char *)whole->targets + (size_t)offset * target_bytes(whole->target);
     if (rest.mask) rest.mask += offset;
     if (rest.weights) rest.weights += offset;
     if (rest.maps) rest.maps += offset;
-    rest.gradient = gradient_from(rest.gradient, rest.gradient_type, offset);
+    rest.gradient = gradient_from(rest.gradient, rest.gradient_type, offset * gradient_column(whole));
     rest.voxels -= offset;
     return rest;
 }
@@ -85,7 +90,7 @@ LANES_INLINE vf32 decode_weights(const run *at, vi32 valid, vi32 *bad) {
     return f32_keep(valid, weight);
 }
 
-enum { PREFETCH_VOXELS = 1024 };
+enum { PREFETCH_VOXELS = 1024, BLOCKS_AHEAD = 2 };
 
 // Asks for the logits of a block that is to come: a core's own prefetching stops at each page, and a simple walk is
 // faster than it starts again. What lies past the end of the logits is asked for too, and never read.
@@ -93,6 +98,12 @@ LANES_INLINE void prefetch_ahead(const run *at) {
     const size_t bytes = float_bytes(at->logits_type);
     uintptr_t ahead = (uintptr_t)at->logits + PREFETCH_VOXELS * bytes;
     for (size_t line = 0; line < BLOCK_VOXELS * bytes; line += 64) __builtin_prefetch((const void *)(ahead + line));
+}
+
+// The same for a block whose classes stand side by side: called where the walk only computes, away from its loads and
+// its stores, which wait for the same buffers of lines.
+LANES_INLINE void prefetch_beside(const run *at) {
+    for (size_t line = 0; line < at->ahead_bytes; line += 64) __builtin_prefetch((const void *)(at->ahead + line));
 }
 
 // ----------------------------------------------------------------------------------------------------- stores ----
@@ -142,6 +153,30 @@ LANES_INLINE run simple_block(const run *whole, int64_t offset) {
     };
 }
 
+// The block's classes one after another in `apart`, [2][classes][BLOCK_VOXELS], where they stand side by side: block by
+// block, what is read and written stays in the nearest cache.
+LANES_INLINE void take_apart(const run *whole, int64_t offset, int classes, float *apart, run *at) {
+    const run rest = run_from(whole, offset);
+    gather_interleaved(apart, BLOCK_VOXELS, rest.logits, &rest.beside->logits, classes, BLOCK_VOXELS);
+    at->logits = apart;
+    at->ahead_bytes = BLOCK_VOXELS * (size_t)rest.beside->logits.column * rest.beside->logits.bytes;
+    at->ahead = (uintptr_t)rest.logits + BLOCKS_AHEAD * at->ahead_bytes;
+    at->class_stride = BLOCK_VOXELS;
+    at->logits_type = at->gradient_type = CLOSS_FLOAT32;
+    if (!rest.gradient) return;
+    at->gradient = apart + classes * BLOCK_VOXELS;
+    at->store = rest.store == STORE_ADD ? STORE_ADD : STORE_PLAIN;
+    if (rest.store == STORE_ADD)
+        gather_interleaved(at->gradient, BLOCK_VOXELS, rest.gradient, &rest.beside->gradient, classes, BLOCK_VOXELS);
+}
+
+// Takes the block's gradient back.
+LANES_INLINE void put_together(const run *whole, int64_t offset, int classes, const float *apart) {
+    const run rest = run_from(whole, offset);
+    scatter_interleaved(rest.gradient, &rest.beside->gradient, apart + classes * BLOCK_VOXELS, BLOCK_VOXELS, classes,
+                        BLOCK_VOXELS, rest.store == STORE_STREAMING);
+}
+
 // The largest of a simple run's labels so far, lane by lane: one instruction a block tells whether a label is no class.
 LANES_INLINE vu8 larger_bytes(const run *at, vu8 largest) {
     return __builtin_elementwise_max(*(const vu8_anywhere *)at->targets, largest);
@@ -160,6 +195,25 @@ typedef struct padded_block {
     // [classes][BLOCK_VOXELS]; maps only where the run has them, dense only where several classes have dense targets
     float *logits, *gradient, *maps, *dense;
 } padded_block;
+
+static inline void pad_values(const run *rest, int classes, padded_block *pad) {
+    const run_layout *beside = rest->beside;
+    const int adds = rest->gradient && rest->store == STORE_ADD;
+    if (beside) {
+        gather_interleaved(pad->logits, BLOCK_VOXELS, rest->logits, &beside->logits, classes, rest->voxels);
+        if (adds)
+            gather_interleaved(pad->gradient, BLOCK_VOXELS, rest->gradient, &beside->gradient, classes, rest->voxels);
+        return;
+    }
+    for (int c = 0; c < classes; c++) {
+        int64_t offset = c * rest->class_stride;
+        widen(pad->logits + c * BLOCK_VOXELS, logits_from(rest->logits, rest->logits_type, offset), rest->logits_type,
+              rest->voxels);
+        if (adds)
+            widen(pad->gradient + c * BLOCK_VOXELS, gradient_from(rest->gradient, rest->gradient_type, offset),
+                  rest->gradient_type, rest->voxels);
+    }
+}
 
 static inline run padded_run(const run *rest, int classes, padded_block *pad) {
     run whole_block = *rest;
@@ -180,14 +234,7 @@ static inline run padded_run(const run *rest, int classes, padded_block *pad) {
         padded.weights = memcpy(memset(pad->weights, 0, sizeof pad->weights), rest->weights, voxels * sizeof(float));
     memset(pad->logits, 0, values * sizeof(float));
     memset(pad->gradient, 0, values * sizeof(float));
-    for (int c = 0; c < classes; c++) {
-        int64_t offset = c * rest->class_stride;
-        widen(pad->logits + c * BLOCK_VOXELS, logits_from(rest->logits, rest->logits_type, offset), rest->logits_type,
-              rest->voxels);
-        if (rest->gradient && rest->store == STORE_ADD)
-            widen(pad->gradient + c * BLOCK_VOXELS, gradient_from(rest->gradient, rest->gradient_type, offset),
-                  rest->gradient_type, rest->voxels);
-    }
+    pad_values(rest, classes, pad);
     if (rest->maps) {
         padded.maps = memset(pad->maps, 0, values * sizeof(float));
         for (int c = 0; c < classes; c++)
@@ -200,15 +247,19 @@ static inline run padded_run(const run *rest, int classes, padded_block *pad) {
     return padded;
 }
 
-// The last block of a sample, and any block of elements that are not floats.
+// The last block of a sample, and any block whose elements are not floats or not class by class.
 static inline int is_padded(const run *rest) {
     int narrow = rest->logits_type != CLOSS_FLOAT32 || (rest->gradient && rest->gradient_type != CLOSS_FLOAT32);
-    return rest->voxels < BLOCK_VOXELS || narrow;
+    return rest->voxels < BLOCK_VOXELS || narrow || rest->beside;
 }
 
 static inline void copy_back(const run *rest, int classes, const padded_block *pad) {
     if (!rest->gradient) return;
     int64_t voxels = rest->voxels < BLOCK_VOXELS ? rest->voxels : BLOCK_VOXELS;
+    if (rest->beside) {
+        scatter_interleaved(rest->gradient, &rest->beside->gradient, pad->gradient, BLOCK_VOXELS, classes, voxels, 0);
+        return;
+    }
     for (int c = 0; c < classes; c++)
         narrow(gradient_from(rest->gradient, rest->gradient_type, c * rest->class_stride), rest->gradient_type,
                pad->gradient + c * BLOCK_VOXELS, voxels, 0);
@@ -236,6 +287,7 @@ static inline void copy_back(const run *rest, int classes, const padded_block *p
             else                                                                                                       \
                 at.voxels = BLOCK_VOXELS;                                                                              \
             at.logits_type = at.gradient_type = CLOSS_FLOAT32;                                                         \
+            at.beside = 0;                                                                                             \
             __VA_ARGS__;                                                                                               \
             if (padded_) copy_back(&rest_, classes, &pad_);                                                            \
         }                                                                                                              \

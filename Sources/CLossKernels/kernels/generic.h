@@ -10,5 +10,6 @@
 #else
 #define CLOSS_HAS_HALF 0
 #endif
+#define CLOSS_HAS_WIDE_SHUFFLES 0
 #define OF_ISA(name) name##_generic
 #define ISA_HERE CLOSS_ISA_GENERIC

@@ -461,6 +461,7 @@ LANES_INLINE void softmax_one_block(const formula *f, softmax_kind kind, const r
                                     const smoothing *smooth, const block_labels *labels, softmax_block *block,
                                     softmax_sums *sums) {
     exponentiate(f, kind, at, labels, block, &sums->not_finite);
+    prefetch_beside(at);
     if (kind.mode & MODE_TOTALS) {
         if (kind.wants & WANTS_REGION && !f->weighted)
             total_region(kind, at, labels, block, sums);
@@ -533,14 +534,17 @@ LANES_INLINE int64_t simple_softmax_blocks(const formula *f, softmax_kind kind, 
     const uint8_t ignore = (uint8_t)f->ignore_index;
     vf32 few[FEW_CLASSES], many[kind.classes > FEW_CLASSES ? kind.classes : 1];
     softmax_block block = {.exponential = kind.classes > FEW_CLASSES ? many : few};
+    float apart[2 * BLOCK_VOXELS * (kind.classes > FEW_CLASSES ? CLASSES_TAKEN_APART : FEW_CLASSES)];
     int64_t offset = 0;
     for (; offset + BLOCK_VOXELS <= whole->voxels; offset += BLOCK_VOXELS) {
         run at = simple_block(whole, offset);
+        if (whole->beside) take_apart(whole, offset, kind.classes, apart, &at);
         vu8 each = *(const vu8_anywhere *)at.targets, ignored = {0};
         if (ignores) ignored = (vu8)(each == ignore);
         if (kind.mode & MODE_TOTALS)
             sums->largest_label = __builtin_elementwise_max(each & ~ignored, sums->largest_label);
         simple_softmax_block(own, kind, &at, each, ignored, k, smooth, &block, sums);
+        if (whole->beside && kind.mode & MODE_GRADIENT) put_together(whole, offset, kind.classes, apart);
     }
     if (kind.mode & MODE_TOTALS) {
         sums->valid += (int32_t)(offset / BLOCK_VOXELS);

@@ -199,6 +199,10 @@ LANES_INLINE f32x16 four_quads(const float *a, const float *b, const float *c, c
 #define LOW_HALVES(a, b) __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
 #define HIGH_HALVES(a, b) __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
 
+// The first (or last) eight of `a`, then those of `b`.
+#define LOW_EIGHTS(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
+#define HIGH_EIGHTS(a, b) __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31)
+
 // Four matrices of 4 x 4 side by side, transposed; its own inverse.
 LANES_INLINE void transpose_quads(f32x16 v[4]) {
     f32x16 low_01 = LOW_PAIRS(v[0], v[1]), high_01 = HIGH_PAIRS(v[0], v[1]);
@@ -250,6 +254,60 @@ LANES_INLINE void join_few(float *to, const float *from, int64_t row, int classe
         for (int c = 0; c < classes; c++) to[v * classes + c] = from[c * row + v];
 }
 
+#if CLOSS_HAS_WIDE_SHUFFLES
+
+// The same for four classes side by side and nothing between the voxels: eight shuffles of two whole vectors.
+LANES_INLINE void spread_fours(float *to, int64_t row, const float *from) {
+    f32x16 v[4], early[2], late[2];
+    for (int i = 0; i < 4; i++) v[i] = *(const f32x16_anywhere *)(from + i * TREE_LANES);
+    for (int i = 0; i < 2; i++) {
+        early[i] =
+            __builtin_shufflevector(v[2 * i], v[2 * i + 1], 0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);
+        late[i] =
+            __builtin_shufflevector(v[2 * i], v[2 * i + 1], 2, 6, 10, 14, 18, 22, 26, 30, 3, 7, 11, 15, 19, 23, 27, 31);
+    }
+    *(f32x16_anywhere *)to = LOW_EIGHTS(early[0], early[1]);
+    *(f32x16_anywhere *)(to + row) = HIGH_EIGHTS(early[0], early[1]);
+    *(f32x16_anywhere *)(to + 2 * row) = LOW_EIGHTS(late[0], late[1]);
+    *(f32x16_anywhere *)(to + 3 * row) = HIGH_EIGHTS(late[0], late[1]);
+}
+
+LANES_INLINE void join_fours(float *to, const float *from, int64_t row, int streaming) {
+    f32x16 v[4], early[2], late[2];
+    for (int i = 0; i < 4; i++) v[i] = *(const f32x16_anywhere *)(from + i * row);
+    early[0] = LOW_EIGHTS(v[0], v[1]), early[1] = HIGH_EIGHTS(v[0], v[1]);
+    late[0] = LOW_EIGHTS(v[2], v[3]), late[1] = HIGH_EIGHTS(v[2], v[3]);
+    for (int i = 0; i < 4; i++) {
+        f32x16 a = early[i / 2], b = late[i / 2];
+        f32x16 line = i % 2 ? __builtin_shufflevector(a, b, 4, 12, 20, 28, 5, 13, 21, 29, 6, 14, 22, 30, 7, 15, 23, 31)
+                            : __builtin_shufflevector(a, b, 0, 8, 16, 24, 1, 9, 17, 25, 2, 10, 18, 26, 3, 11, 19, 27);
+        if (streaming)
+            __builtin_nontemporal_store(line, (f32x16_line *)(to + i * TREE_LANES));
+        else
+            *(f32x16_anywhere *)(to + i * TREE_LANES) = line;
+    }
+}
+
+#else
+
+LANES_INLINE void spread_fours(float *to, int64_t row, const float *from) { spread_sixteen(to, row, from, 4, 4); }
+
+LANES_INLINE void join_fours(float *to, const float *from, int64_t row, int streaming) {
+    f32x16 v[4];
+    for (int i = 0; i < 4; i++) v[i] = *(const f32x16_anywhere *)(from + i * row);
+    transpose_quads(v);
+    for (int i = 0; i < 4; i++) {
+        const float *lanes = (const float *)v + 4 * i;
+        f32x16 line = four_quads(lanes, lanes + 16, lanes + 32, lanes + 48);
+        if (streaming)
+            __builtin_nontemporal_store(line, (f32x16_line *)(to + i * TREE_LANES));
+        else
+            *(f32x16_anywhere *)(to + i * TREE_LANES) = line;
+    }
+}
+
+#endif
+
 // Classes side by side in each voxel, to rows of classes.
 static inline void spread(float *restrict to, int64_t row, const float *restrict from, int64_t step, int classes,
                           int64_t voxels) {
@@ -262,7 +320,9 @@ static inline void spread(float *restrict to, int64_t row, const float *restrict
         spread_few(to, row, from, 3, 3, voxels);
         return;
     }
-    if (classes >= 4)
+    if (classes == 4 && step == 4)
+        for (; v + TREE_LANES <= voxels; v += TREE_LANES) spread_fours(to + v, row, from + v * 4);
+    else if (classes >= 4)
         for (; v + TREE_LANES <= voxels; v += TREE_LANES) spread_sixteen(to + v, row, from + v * step, step, classes);
     spread_few(to + v, row, from + v * step, step, classes, voxels - v);
 }
@@ -317,6 +377,11 @@ static inline void gather_interleaved(float *to, int64_t row, const void *from, 
 
 static inline void scatter_interleaved(void *to, const buffer_layout *b, const float *from, int64_t row, int classes,
                                        int64_t voxels, int streaming) {
+    if (b->type == CLOSS_FLOAT32 && classes == 4 && b->column == 4 && (uintptr_t)to % (streaming ? 64 : 4) == 0 &&
+        voxels % TREE_LANES == 0) {
+        for (int64_t v = 0; v < voxels; v += TREE_LANES) join_fours((float *)to + v * 4, from + v, row, streaming);
+        return;
+    }
     int64_t tile = tile_voxels(classes);
     float side_by_side[tile * classes];
     for (int64_t v = 0; v < voxels; v += tile) {
@@ -418,6 +483,9 @@ static inline void gather_elements(void *to, int64_t row, const void *base, cons
 }
 
 // ------------------------------------------------------------------------------------------------------ pieces ----
+
+// Of a softmax's run: so few classes that, where they stand side by side, each block is taken apart in the nearest cache.
+enum { CLASSES_TAKEN_APART = 32 };
 
 // Room for one piece.
 typedef struct stage {

@@ -54,21 +54,28 @@ static const walks *walks_of(const formula *f) {
     return f->activation == CLOSS_SOFTMAX ? &OF_ISA(softmax_walks) : &OF_ISA(channel_walks);
 }
 
+// Whether the classes stand side by side, as the softmax's walks can take them apart.
+static int is_beside(const formula *f, const buffer_layout *b) {
+    return f->activation == CLOSS_SOFTMAX && f->classes <= CLASSES_TAKEN_APART && b->linear && b->channel == 1;
+}
+
 // Whether the walks can read the run's elements, and write its gradient, where they are, whatever their type.
 static int is_in_place(const formula *f, const run *whole) {
     const run_layout *l = whole->layout;
     if (whole->channels || whole->mask || whole->weights || whole->maps) return 0;
-    if (!is_straight(&l->logits) || !is_straight(&l->targets)) return 0;
-    if (whole->gradient && !(is_straight(&l->gradient) && l->gradient.channel == l->logits.channel)) return 0;
-    return walks_of(f)->in_place(f, whole->target);
+    if (!is_straight(&l->targets) || !walks_of(f)->in_place(f, whole->target)) return 0;
+    if (is_beside(f, &l->logits)) return !whole->gradient || is_beside(f, &l->gradient);
+    if (!is_straight(&l->logits)) return 0;
+    return !whole->gradient || (is_straight(&l->gradient) && l->gradient.channel == l->logits.channel);
 }
 
-static run run_in_place(const run *whole) {
+static run run_in_place(const formula *f, const run *whole) {
     const run_layout *l = whole->layout;
     run here = *whole;
     here.layout = 0;
     here.first = 0;
     here.class_stride = l->logits.channel;
+    if (is_beside(f, &l->logits)) here.beside = l;
     here.logits_type = l->logits.type;
     here.logits = straight_at(whole->logits, l, &l->logits, whole->first);
     here.targets = straight_at(whole->targets, l, &l->targets, whole->first);
@@ -103,7 +110,7 @@ static fault totals_of_channels(const formula *f, const run *whole, run_sums *ou
 static fault totals(const formula *f, const run *whole, run_sums *out) {
     if (!whole->layout) return plain_totals(f, whole, out);
     if (is_in_place(f, whole)) {
-        run here = run_in_place(whole);
+        run here = run_in_place(f, whole);
         return plain_totals(f, &here, out);
     }
     if (whole->channels) return totals_of_channels(f, whole, out);
@@ -149,7 +156,7 @@ static void gradient(const formula *f, const run *whole, const run_coefficients 
     if (!whole->layout) {
         plain_gradient(f, whole, k, balanced_loss);
     } else if (is_in_place(f, whole)) {
-        run here = run_in_place(whole);
+        run here = run_in_place(f, whole);
         plain_gradient(f, &here, k, balanced_loss);
     } else if (whole->channels) {
         __int128 sum = gradient_of_channels(f, whole, k, balanced_loss != 0);
@@ -196,7 +203,7 @@ static fault totals_and_gradient(const formula *f, const run *whole, const run_c
     if (!whole->layout) {
         found = plain_totals_and_gradient(f, whole, k, out);
     } else if (is_in_place(f, whole)) {
-        run here = run_in_place(whole);
+        run here = run_in_place(f, whole);
         found = plain_totals_and_gradient(f, &here, k, out);
     } else if (whole->channels) {
         found = totals_and_gradient_of_channels(f, whole, k, out);
