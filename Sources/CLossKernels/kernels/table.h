@@ -82,6 +82,7 @@ static run run_in_place(const formula *f, const run *whole) {
     if (!whole->gradient) return here;
     here.gradient_type = l->gradient.type;
     here.gradient = (float *)straight_at(whole->gradient, l, &l->gradient, whole->first);
+    if (here.beside) return here;
     uintptr_t lines = (uintptr_t)here.gradient | (uintptr_t)(here.class_stride * (int64_t)l->gradient.bytes);
     if (here.store == STORE_STREAMING && lines % 64) here.store = STORE_PLAIN;
     return here;
