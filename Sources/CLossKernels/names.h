@@ -27,6 +27,7 @@
 #define combined_pass                closs_inner_combined_pass
 #define diagnose                     closs_inner_diagnose
 #define evaluation_check             closs_inner_evaluation_check
+#define evaluation_coefficients      closs_inner_evaluation_coefficients
 #define evaluation_finish            closs_inner_evaluation_finish
 #define evaluation_prepare           closs_inner_evaluation_prepare
 #define evaluation_write             closs_inner_evaluation_write
@@ -64,6 +65,7 @@
 #define scratch_selection_threads    closs_inner_scratch_selection_threads
 #define selection_batch_pass         closs_inner_selection_batch_pass
 #define selection_coefficients_words closs_inner_selection_coefficients_words
+#define selection_counted_pass       closs_inner_selection_counted_pass
 #define selection_finish             closs_inner_selection_finish
 #define selection_likely_window      closs_inner_selection_likely_window
 #define selection_needs_stage        closs_inner_selection_needs_stage

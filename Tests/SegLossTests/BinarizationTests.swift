@@ -69,6 +69,56 @@ final class BinarizationTests: XCTestCase {
         }
     }
 
+    /// Large batches: the hardest negatives are found through a window, gradients go past the cache where every row
+    /// begins a cache line, and the last block of a sample is not full.
+    func testLargeBatches() throws {
+        let seed = testSeed(703)
+        var g = SplitMix64(seed: seed)
+        for (logits, dice) in [(false, false), (true, false), (false, true)] {
+            var head = Head.random(samples: 2, voxels: 270_032, logits: logits, using: &g)
+            head.dice = dice
+            if logits { head.P = head.P.map { $0 + Float.random(in: 0...0.01, using: &g) } } // hardly any ties
+            let expected = head.problem.evaluate(scale: 0.75)
+            let old = [Float](repeating: 0.3, count: head.P.count)
+            let added = head.problem.evaluate(scale: -2, adding: (old, old))
+            for instructionSet in [InstructionSet.generic, .avx2, .avx512] where instructionSet.isAvailable {
+                for threads in [1, 2, 5] where threads == 2 || instructionSet != .generic {
+                    let options = Options(threads: threads, instructionSet: instructionSet)
+                    let what = "seed \(seed), \(instructionSet), \(threads) threads"
+                    check(try alignedOutcome(head, .overwrite(scale: 0.75), -7, options), expected, what)
+                    check(try alignedOutcome(head, .add(scale: -2), 0.3, options), added, "\(what), added")
+                }
+            }
+            check(try head.outcome(.gaps, write: .overwrite(scale: 0.75)), expected, "seed \(seed), gaps")
+        }
+    }
+
+    /// The facade's value and gradients from and to memory that begins a cache line.
+    private func alignedOutcome(
+        _ head: Head, _ write: Write, _ old: Float, _ options: Options
+    ) throws -> Head.Outcome {
+        let input = AlignedFloats(head.joined(head.P, head.T, channels: 2))
+        let gradient = AlignedFloats([Float](repeating: old, count: input.values.count))
+        let evaluation = try evaluate(head, input, gradient, write, options)
+        let written = Array(gradient.values)
+        return Head.Outcome(
+            evaluation: evaluation, map: head.channel(written, from: 0, stride: 2 * head.voxels),
+            threshold: head.channel(written, from: head.voxels, stride: 2 * head.voxels))
+    }
+
+    // Not inlined: Swift 6.3.1's optimiser stops where a mutable span is made beside a loop.
+    @inline(never)
+    private func evaluate(
+        _ head: Head, _ input: AlignedFloats, _ gradient: AlignedFloats, _ write: Write, _ options: Options
+    ) throws -> BinarizationEvaluation {
+        var evaluator = try head.evaluator(options: options)
+        let targets = head.targets.map { UInt8($0) }
+        var span = gradient.values.mutableSpan
+        return try evaluator.evaluate(
+            head: input.values.span, targets: targets.span, mask: head.mask.span, thresholdMap: head.thresholdMap.span,
+            thresholdMask: head.thresholdMask.span, gradient: &span, write: write)
+    }
+
     func testEmptyMasksAndNoText() {
         var g = SplitMix64(seed: 7)
         for step in 0..<3 {

@@ -4,10 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/diagnose.h"
 #include "api/evaluation.h"
 #include "driver/binarization_passes.h"
 #include "driver/environment.h"
+#include "driver/selection_passes.h"
 #include "sums/wide.h"
+#include "terms/selection.h"
 
 struct closs_binarization {
     closs_binarization_spec spec;
@@ -48,8 +51,8 @@ static closs_term main_term(const closs_binarization_spec *spec) {
         return (closs_term){.kind = CLOSS_DICE,
                             .weight = spec->map_weight,
                             .of.region = {.smooth_denominator = spec->dice_epsilon,
-                                        .denominator = CLOSS_LINEAR,
-                                        .scope = CLOSS_PER_BATCH}};
+                                          .denominator = CLOSS_LINEAR,
+                                          .scope = CLOSS_PER_BATCH}};
     return (closs_term){.kind = CLOSS_BALANCED_BINARY_CROSS_ENTROPY,
                         .weight = spec->map_weight,
                         .of.balanced_binary_cross_entropy = {.negative_ratio = spec->negative_ratio,
@@ -150,7 +153,8 @@ typedef struct binarization_call {
     closs_result map_result, threshold_result;
     double main, l1;
     binarization_maps maps;
-    float target, constant; // A and C, the scale in them
+    binarization_totals_words totals;
+    binarization_scaled scaled;
     double dice;
 } binarization_call;
 
@@ -290,10 +294,14 @@ static closs_status check_call(const closs_binarization *b, const closs_binariza
     call->maps = (binarization_maps){.first = {.map = rows[0].values,
                                                .threshold = rows[1].values,
                                                .logits = spec->activation == CLOSS_SIGMOID,
+                                               .balanced = b->map->formula.balanced,
+                                               .error = &b->threshold->formula.pointwise[0],
                                                .steepness = (float)spec->steepness,
                                                .target = batch->target,
                                                .targets = batch->targets,
                                                .mask = batch->mask,
+                                               .threshold_map = batch->threshold_map,
+                                               .threshold_mask = batch->threshold_mask,
                                                .map_gradient = gradient ? gradient->map.values : 0,
                                                .threshold_gradient = gradient ? gradient->threshold.values : 0,
                                                .voxels = spec->voxels},
@@ -302,22 +310,48 @@ static closs_status check_call(const closs_binarization *b, const closs_binariza
                                      .threshold_stride = rows[1].stride,
                                      .map_gradient_stride = rows[2].stride,
                                      .threshold_gradient_stride = rows[3].stride,
-                                     .kernels = b->map->kernels,
-                                     .threads = b->map->threads};
+                                     .map_plan = b->map,
+                                     .threshold_plan = b->threshold};
+    if (gradient && gradient->write == CLOSS_ADD) call->maps.first.store = STORE_ADD;
     return status;
 }
 
 // --------------------------------------------------------------------------------------------------- evaluate ----
 
+// A sweep over both maps says that a value is bad; each map's own says which.
+static closs_status refuse_value(binarization_call *call, closs_error *error) {
+    closs_status status = of_map("map", evaluation_prepare(&call->map, error), error);
+    if (status == CLOSS_OK) status = of_map("threshold", evaluation_prepare(&call->threshold, error), error);
+    if (status != CLOSS_OK) return status;
+    return refuse(error, CLOSS_OUT_OF_RANGE, -1, "the input changed while it was read");
+}
+
+static void clear_totals(const evaluation *e) {
+    memset(e->scratch.totals, 0, e->part.plan->totals.count * sizeof *e->scratch.totals);
+}
+
+// The sums of both maps, and the hardest negatives.
+static closs_status prepare_totals(binarization_call *call, int losses, closs_error *error) {
+    const evaluation *map = &call->map;
+    clear_totals(map);
+    clear_totals(&call->threshold);
+    call->totals.map = map->scratch.totals;
+    call->totals.threshold = call->threshold.scratch.totals;
+    if (binarization_totals_pass(&call->maps, &call->totals)) return refuse_value(call, error);
+    if (!call->maps.first.balanced) return CLOSS_OK;
+    const int64_t counts[] = {call->totals.positives, call->totals.negatives};
+    sweep_fault found =
+        selection_counted_pass(&map->part, counts, losses, map->scratch.totals, map->scratch.histograms);
+    return found.found ? of_map("map", diagnose(&map->part, &found, error), error) : CLOSS_OK;
+}
+
 // Arithmetic 10.2.
 static closs_status prepare_dice(const closs_binarization_spec *spec, const closs_binarization_gradient *gradient,
                                  binarization_call *call, closs_error *error) {
-    int64_t words[BINARIZATION_WORDS] = {0};
-    binarization_totals_pass(&call->maps, words);
-    double product = wide_double(wide_value(words), PROBABILITY_QUANTUM);
-    double map = wide_double(wide_value(words + 2), PROBABILITY_QUANTUM);
-    double target = wide_double(wide_value(words + 4), PROBABILITY_QUANTUM);
-    double numerator = 2 * product, denominator = (map + target) + spec->dice_epsilon;
+    double product = wide_double(wide_value(call->totals.product), PROBABILITY_QUANTUM);
+    double binary = wide_double(wide_value(call->totals.binary), PROBABILITY_QUANTUM);
+    double target = wide_double(wide_value(call->totals.target), PROBABILITY_QUANTUM);
+    double numerator = 2 * product, denominator = (binary + target) + spec->dice_epsilon;
     double f = spec->binary_weight, a = 0, c = 0;
     call->dice = 0;
     if (denominator > 0) {
@@ -326,14 +360,27 @@ static closs_status prepare_dice(const closs_binarization_spec *spec, const clos
         c = f * ((numerator / denominator) / denominator);
     }
     if (!gradient) return CLOSS_OK;
-    float scale = gradient->scale;
-    call->target = (float)a * scale;
-    call->constant = (float)c * scale;
-    if (!isfinite((float)spec->steepness * (fabsf(call->target) + fabsf(call->constant))))
+    binarization_scaled *scaled = &call->scaled;
+    scaled->scale = gradient->scale;
+    scaled->binary_target = (float)a * gradient->scale;
+    scaled->binary_constant = (float)c * gradient->scale;
+    if (!isfinite((float)spec->steepness * (fabsf(scaled->binary_target) + fabsf(scaled->binary_constant))))
         return refuse(error, CLOSS_OUT_OF_RANGE, -1,
                       "a coefficient of the binary map's gradient, %g times the scale %g, is beyond the range of float",
-                      a, (double)scale);
+                      a, (double)gradient->scale);
     return CLOSS_OK;
+}
+
+static void write_gradients(binarization_call *call) {
+    const scratch *map = &call->map.scratch;
+    const closs_plan *plan = call->map.part.plan;
+    call->scaled.map = map->coefficients;
+    call->scaled.threshold = call->threshold.scratch.coefficients;
+    call->scaled.tie_ends = map->tie_ends;
+    find_tie_ends(&call->map.part, map->coefficients, map->tie_ends);
+    if (plan->formula.balanced) memset(map->balanced_losses, 0, (size_t)call->maps.samples * 2 * sizeof(int64_t));
+    binarization_gradient_pass(&call->maps, &call->scaled, map->balanced_losses);
+    if (plan->formula.balanced) selection_set_losses(plan, map->balanced_losses, map->totals);
 }
 
 NOT_INLINED static closs_status evaluate_binarization(const closs_binarization *b,
@@ -343,13 +390,12 @@ NOT_INLINED static closs_status evaluate_binarization(const closs_binarization *
                                                       size_t memory_bytes, closs_error *error) {
     binarization_call call = {0};
     closs_status status = check_call(b, batch, gradient, result, memory, memory_bytes, &call, error);
-    if (status == CLOSS_OK) status = of_map("map", evaluation_prepare(&call.map, error), error);
-    if (status == CLOSS_OK) status = of_map("threshold", evaluation_prepare(&call.threshold, error), error);
+    if (status == CLOSS_OK) status = prepare_totals(&call, !gradient, error);
+    if (status == CLOSS_OK) status = of_map("map", evaluation_coefficients(&call.map, error), error);
+    if (status == CLOSS_OK) status = of_map("threshold", evaluation_coefficients(&call.threshold, error), error);
     if (status == CLOSS_OK) status = prepare_dice(&b->spec, gradient, &call, error);
-    if (status == CLOSS_OK) status = of_map("map", evaluation_write(&call.map, error), error);
-    if (status == CLOSS_OK) status = of_map("threshold", evaluation_write(&call.threshold, error), error);
     if (status != CLOSS_OK) return status;
-    if (gradient) binarization_gradient_pass(&call.maps, call.target, call.constant);
+    if (gradient) write_gradients(&call);
     evaluation_finish(&call.map);
     evaluation_finish(&call.threshold);
     double value = b->spec.map_weight * call.main + b->spec.threshold_weight * call.l1;

@@ -141,6 +141,17 @@ static int is_plain(const part *p, const buffer_layout *b, int64_t classes) {
            p->batch->first_voxel == 0;
 }
 
+// Whether the voxels of a row are elements one after another.
+static int is_one_stretch(const buffer_layout *b) { return b->linear && b->column == 1; }
+
+static int reads_rows_in_place(const part *p) {
+    const run_layout *l = &p->layout;
+    int by_row = p->plan->formula.activation != CLOSS_SOFTMAX && !p->together;
+    return p->staged && by_row && l->logits.type == CLOSS_FLOAT32 && is_one_stretch(&l->logits) &&
+           is_one_stretch(&l->targets) && is_one_stretch(&l->mask) && is_one_stretch(&l->weights) &&
+           is_one_stretch(&l->maps);
+}
+
 closs_status check_views(part *p, const closs_gradient_buffer *gradient, closs_error *error) {
     const closs_batch *batch = p->batch;
     const closs_view contiguous = {0};
@@ -172,5 +183,6 @@ closs_status check_views(part *p, const closs_gradient_buffer *gradient, closs_e
                 !is_plain(p, &l->gradient, classes);
     int side_by_side = l->logits.channel == 1 || (gradient && l->gradient.channel == 1);
     p->together = p->staged && side_by_side && plan_rows_per_sample(p->plan) > 1;
+    p->rows_in_place = reads_rows_in_place(p);
     return status;
 }

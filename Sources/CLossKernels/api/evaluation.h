@@ -20,6 +20,9 @@ closs_status evaluation_check(evaluation *e, const closs_plan *plan, const closs
 // All that comes before the first write: totals or divisors, and coefficients.
 closs_status evaluation_prepare(evaluation *e, closs_error *error);
 
+// What comes last of that: the coefficients of the totals in the scratch, if there is a gradient.
+closs_status evaluation_coefficients(evaluation *e, closs_error *error);
+
 // Writes the gradient, if there is one.
 closs_status evaluation_write(evaluation *e, closs_error *error);
 

@@ -226,6 +226,13 @@ closs_status closs_gradient(const closs_plan *plan, const int64_t *coefficients,
 
 // --------------------------------------------------------------------------------------------------- evaluate ----
 
+closs_status evaluation_coefficients(evaluation *e, closs_error *error) {
+    const scratch *s = &e->scratch;
+    if (!e->memory.gradient) return accepted(error);
+    finish(e->part.plan, s->totals, 0, s->coefficients);
+    return check_coefficient_range(e->part.plan, s->coefficients, e->memory.gradient->scale, error);
+}
+
 // Totals first, then the gradient.
 static closs_status prepare_two_sweeps(evaluation *e, closs_error *error) {
     const part *p = &e->part;
@@ -233,9 +240,7 @@ static closs_status prepare_two_sweeps(evaluation *e, closs_error *error) {
     clear(e->scratch.totals, p->plan->totals.count);
     sweep_fault found = accumulate_whole(p, !gradient, e->scratch.totals, &e->scratch);
     if (found.found) return diagnose(p, &found, error);
-    if (!gradient) return accepted(error);
-    finish(p->plan, e->scratch.totals, 0, e->scratch.coefficients);
-    return check_coefficient_range(p->plan, e->scratch.coefficients, gradient->scale, error);
+    return evaluation_coefficients(e, error);
 }
 
 static void write_two_sweeps(evaluation *e) {
@@ -271,8 +276,7 @@ static closs_status prepare_one_sweep(evaluation *e, closs_error *error) {
     const scratch *s = &e->scratch;
     sweep_fault found = survey_for_one_sweep(p, e->memory.gradient, s);
     if (found.found) return diagnose(p, &found, error);
-    finish(p->plan, s->totals, 0, s->coefficients);
-    return check_coefficient_range(p->plan, s->coefficients, e->memory.gradient->scale, error);
+    return evaluation_coefficients(e, error);
 }
 
 static closs_status write_one_sweep(evaluation *e, closs_error *error) {

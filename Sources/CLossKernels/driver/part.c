@@ -48,7 +48,28 @@ static run staged_run(const part *p, int64_t row, int64_t first, int64_t voxels,
     };
 }
 
+static const void *place_in(const void *start, const part *p, const buffer_layout *b, int64_t first) {
+    if (!start) return 0;
+    return (const char *)start + (p->batch->first_voxel + first - b->origin) * (int64_t)b->bytes;
+}
+
+// Without a gradient.
+static run run_in_place(const part *p, int64_t row, int64_t first, int64_t voxels) {
+    const run_layout *l = &p->layout;
+    run at = staged_run(p, row, first, voxels, 0, STORE_PLAIN);
+    at.logits = place_in(at.logits, p, &l->logits, first);
+    at.class_stride = l->logits.channel;
+    at.targets = place_in(at.targets, p, &l->targets, first);
+    at.mask = place_in(at.mask, p, &l->mask, first);
+    at.weights = place_in(at.weights, p, &l->weights, first);
+    at.maps = place_in(at.maps, p, &l->maps, first);
+    at.layout = 0;
+    at.first = 0;
+    return at;
+}
+
 run part_run(const part *p, int64_t row, int64_t first, int64_t voxels, void *gradient, gradient_store store) {
+    if (p->rows_in_place && !gradient) return run_in_place(p, row, first, voxels);
     return p->staged ? staged_run(p, row, first, voxels, gradient, store)
                      : plain_run(p, row, first, voxels, gradient, store);
 }

@@ -12,6 +12,7 @@ typedef struct part {
     run_layout layout; // of all buffers, those that lie as the kernels read them too
     int staged;        // some buffer does not
     int together;      // ... and channels lie side by side, so that a sample's are best staged together
+    int rows_in_place; // ... but what is read of a row is floats one after another, and needs no staging
 } part;
 
 // A part's rows are those of its samples; row 0 is its first sample's first. These say what a row is of.

@@ -185,12 +185,17 @@ static sweep_fault sweep_window(window_context *c, group_rows rows, int *threads
 }
 
 // Finds a whole group's threshold; 0 where the sample was no help, and nothing is written then.
-static int find_by_window(const part *p, group_rows rows, int losses, int64_t *group, uint32_t *histograms,
-                          sweep_fault *found) {
+static int find_by_window(const part *p, group_rows rows, const int64_t *counted, int losses, int64_t *group,
+                          uint32_t *histograms, sweep_fault *found) {
     window_context c = {.part = p, .losses = losses, .histograms = histograms};
     int threads;
     if (rows.count * p->voxels < SAMPLE_SHARE * SAMPLE_BLOCKS * BLOCK_VOXELS / 8) return 0;
-    *found = sweep_window(&c, rows, &threads);
+    if (counted) {
+        c.positives = counted[0];
+        c.negatives = counted[1];
+    } else {
+        *found = sweep_window(&c, rows, &threads);
+    }
     if (found->found) return 1;
     int64_t counts[] = {c.positives, c.negatives}, above = 0, equal = 0;
     int64_t k = selection_wanted(p->plan, counts);
@@ -220,18 +225,24 @@ sweep_fault selection_pass(const part *p, int stage, int64_t *totals, uint32_t *
     return count_stage(p, stage, (group_rows){0, part_rows(p)}, totals + p->plan->totals.selection, histograms);
 }
 
-static sweep_fault find_threshold(const part *p, group_rows rows, int losses, int64_t *group, uint32_t *histograms) {
+static sweep_fault find_threshold(const part *p, group_rows rows, const int64_t *counted, int losses, int64_t *group,
+                                  uint32_t *histograms) {
     sweep_fault found = {0};
-    if (find_by_window(p, rows, losses, group, histograms, &found)) return found;
+    if (find_by_window(p, rows, counted, losses, group, histograms, &found)) return found;
     for (int stage = 0; stage < SELECTION_DIGITS && !found.found; stage++)
         found = count_stage(p, stage, rows, group, histograms);
     return found;
 }
 
 sweep_fault selection_batch_pass(const part *p, int losses, int64_t *totals, uint32_t *histograms) {
+    return selection_counted_pass(p, 0, losses, totals, histograms);
+}
+
+sweep_fault selection_counted_pass(const part *p, const int64_t *counts, int losses, int64_t *totals,
+                                   uint32_t *histograms) {
     int64_t *group = totals + p->plan->totals.selection;
     group_rows rows = {0, part_rows(p)};
-    sweep_fault found = find_threshold(p, rows, losses, group, histograms);
+    sweep_fault found = find_threshold(p, rows, counts, losses, group, histograms);
     return found.found ? found : count_stage(p, SELECTION_STAGES - 1, rows, group, histograms);
 }
 
@@ -239,7 +250,7 @@ sweep_fault selection_samples_pass(const part *p, int losses, int64_t *totals, i
     int64_t rows = plan_rows_per_sample(p->plan);
     for (int64_t s = 0; s < p->samples; s++) {
         memset(group, 0, GROUP_WORDS * sizeof *group);
-        sweep_fault found = find_threshold(p, (group_rows){s * rows, rows}, losses, group, histograms);
+        sweep_fault found = find_threshold(p, (group_rows){s * rows, rows}, 0, losses, group, histograms);
         if (found.found) return found;
         selection_resolve(p->plan, p->first_sample + s, group, totals);
     }

@@ -12,6 +12,10 @@ sweep_fault selection_pass(const part *p, int stage, int64_t *totals, uint32_t *
 // pass will add them up.
 sweep_fault selection_batch_pass(const part *p, int losses, int64_t *totals, uint32_t *histograms);
 
+// The same where the positives and negatives were counted before, in that order.
+sweep_fault selection_counted_pass(const part *p, const int64_t *counts, int losses, int64_t *totals,
+                                   uint32_t *histograms);
+
 // The balanced term sample by sample, all stages; `group` has room for one group's words.
 sweep_fault selection_samples_pass(const part *p, int losses, int64_t *totals, int64_t *group, uint32_t *histograms);
 

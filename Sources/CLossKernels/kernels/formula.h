@@ -247,22 +247,38 @@ typedef struct selection_sums {
     int64_t above;          // how many are above the window
 } selection_sums;
 
-// A stretch of two maps, of one sample (arithmetic 10).
+// A stretch of two maps, of one sample, and what they should be (arithmetic 10).
 typedef struct binarization_run {
-    const float *map, *threshold; // P and T
-    int logits;                   // not 0: the maps are sigmoids of these
-    float steepness;              // k
-    closs_target target;          // CLOSS_DENSE_U8 or CLOSS_DENSE_F32
+    const float *map, *threshold;   // P and T
+    int logits;                     // not 0: the maps are sigmoids of these
+    int balanced;                   // P's own loss is the balanced term, not Dice
+    const pointwise_formula *error; // T's own loss
+    float steepness;                // k
+    closs_target target;            // CLOSS_DENSE_U8 or CLOSS_DENSE_F32
     const void *targets;
-    const uint8_t *mask;                      // or NULL
-    float *map_gradient, *threshold_gradient; // or NULL; added to
+    const uint8_t *mask; // or NULL
+    const float *threshold_map;
+    const uint8_t *threshold_mask;            // or NULL
+    float *map_gradient, *threshold_gradient; // or NULL
+    gradient_store store;
     int64_t voxels;
 } binarization_run;
 
-// In quanta: I, B and G.
+// Sums in quanta, and counts.
 typedef struct binarization_sums {
-    int64_t product, map, target;
+    int64_t product, binary, target;      // of the binary map: I, B and G
+    int64_t map_product, map_probability; // of P, where its loss is Dice; its targets' sum is G
+    int64_t positives, negatives;         // not of targets between 0 and 1
+    int64_t error, threshold_valid;       // of T
 } binarization_sums;
+
+// The gradients' coefficients, the caller's scale in them.
+typedef struct binarization_coefficients {
+    run_coefficients map; // of the balanced term
+    float map_target, map_constant;
+    float error;
+    float binary_target, binary_constant; // A and C
+} binarization_coefficients;
 
 // One family's walks over a run, on one instruction set.
 typedef struct walks {
@@ -300,8 +316,9 @@ typedef struct kernels {
                                  uint32_t *histogram, selection_sums *);
     int64_t (*selection_ties)(const formula *, const run *, uint32_t threshold);
     int64_t (*negative_loss)(const formula *, uint32_t key); // in quanta
-    void (*binarization_totals)(const binarization_run *, binarization_sums *);
-    void (*binarization_gradient)(const binarization_run *, float target, float constant);
+    fault (*binarization_totals)(const binarization_run *, binarization_sums *);
+    // Gives back the loss of the values that the balanced term takes.
+    __int128 (*binarization_gradient)(const binarization_run *, const binarization_coefficients *);
 } kernels;
 
 extern const kernels kernels_generic;

@@ -310,3 +310,20 @@ extension Head {
             thresholdGradient: &thresholdSpan, gradientStride: stride, write: write)
     }
 }
+
+/// Floats that begin a cache line.
+final class AlignedFloats {
+    let values: UnsafeMutableBufferPointer<Float>
+
+    init(_ contents: [Float]) {
+        let memory = UnsafeMutableRawPointer.allocate(
+            byteCount: max(contents.count, 1) * MemoryLayout<Float>.stride, alignment: 64)
+        values = UnsafeMutableBufferPointer(
+            start: memory.bindMemory(to: Float.self, capacity: contents.count), count: contents.count)
+        _ = values.initialize(from: contents)
+    }
+
+    deinit {
+        UnsafeMutableRawPointer(values.baseAddress!).deallocate()
+    }
+}
