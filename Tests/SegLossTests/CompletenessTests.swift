@@ -163,6 +163,9 @@ final class CompletenessTests: XCTestCase {
         let golden = try text("Tests/SegLossTests/Fixtures/binarization.json")
         XCTAssertTrue(golden.matches(of: /"name":"db\//).count >= 8, "binarization.json has too few cases")
         XCTAssertTrue(try text("README.md").contains("| DBNet | `BinarizationLoss.db` |"))
+        XCTAssertTrue(
+            try text("bench/Sources/seglossbench/Catalogue/Kernel+Binarization.swift").contains(".binarization(.db)"))
+        XCTAssertTrue(try text("bench/peers/peers.py").contains("\"DBNet\": ("))
         XCTAssertTrue(try text("docs/arithmetic.md").contains("## 10. Differentiable binarization"))
         for preset in [".db", ".dbDice", ".paper"] {
             XCTAssertTrue(try text("docs/losses/dbnet.md").contains("`\(preset)`"), "dbnet.md has no \(preset)")

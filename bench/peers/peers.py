@@ -71,6 +71,27 @@ def balanced_cross_entropy(logits, targets, ratio=3.0, epsilon=1e-6):
     return ((loss * positive).sum() + hardest.sum()) / (positive_count + negative_count + epsilon)
 
 
+def masked_dice(p, text, mask, epsilon=1e-6):
+    p, text = p * mask, text * mask
+    return 1 - 2 * (p * text).sum() / (p.sum() + text.sum() + epsilon)
+
+
+def binarization_loss(head, known, weights=(5, 10, 1), ratio=3.0, k=50.0, epsilon=1e-6):
+    """DBNet's loss (Liao et al. 2020) of a head of two maps, on their logits: balanced cross entropy of the probability
+    map over the batch, L1 of the threshold map, Dice of their differentiable binarization."""
+    text, mask, threshold_map, threshold_mask = known
+    probability, threshold = head[:, 0].sigmoid(), head[:, 1].sigmoid()
+    positive, negative = text * mask, (1 - text) * mask
+    loss = F.binary_cross_entropy(probability, text, reduction="none")
+    positive_count = int(positive.sum())
+    negative_count = min(int(negative.sum()), int(positive_count * ratio))
+    hardest, _ = torch.topk((loss * negative).view(-1), negative_count)
+    balanced = ((loss * positive).sum() + hardest.sum()) / (positive_count + negative_count + epsilon)
+    l1 = ((threshold - threshold_map).abs() * threshold_mask).sum() / threshold_mask.sum()
+    binary = torch.reciprocal(1 + torch.exp(-k * (probability - threshold)))
+    return weights[0] * balanced + weights[1] * l1 + weights[2] * masked_dice(binary, text, mask, epsilon)
+
+
 # -------------------------------------------------------------------------------------------------------- libraries ---
 
 def monai_loss(name, **options):
@@ -127,6 +148,9 @@ CASES = {
     "hard-negative mining": ("mask", {
         "torch eager, topk": lambda: balanced_cross_entropy,
     }),
+    "DBNet": ("text", {
+        "torch eager, topk": lambda: binarization_loss,
+    }),
     "sigmoid Dice": ("mask", {
         "torch eager": lambda: sigmoid_dice,
         "torch.compile": lambda: torch.compile(sigmoid_dice),
@@ -140,6 +164,15 @@ def read_batch(request, labels_enter_as):
     shape = request["shape"]
     logits = torch.from_numpy(numpy.fromfile(request["logits"], dtype="<f4").reshape(shape))
     labels = torch.from_numpy(numpy.fromfile(request["labels"], dtype="u1").reshape([shape[0]] + shape[2:]))
+    if labels_enter_as == "text":
+        files = request["known"]
+
+        def read(name, dtype):
+            values = numpy.fromfile(files[name], dtype=dtype).reshape([shape[0]] + shape[2:])
+            return torch.from_numpy(values).float()
+
+        known = [labels.float(), read("mask", "u1"), read("threshold_map", "<f4"), read("threshold_mask", "u1")]
+        return logits.requires_grad_(True), known
     if labels_enter_as == "mask":
         return logits.requires_grad_(True), labels.unsqueeze(1).float()
     return logits.requires_grad_(True), labels.long()

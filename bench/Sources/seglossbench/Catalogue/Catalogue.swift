@@ -89,6 +89,16 @@ enum Catalogue {
                 kernel: .hardNegativeMining,
                 source: .seeded(.lesion(positive: 0.05), BatchShape(samples, 1, side, side)),
                 isHeadline: side == 640, everyInstructionSet: side >= 512)
+        } + detection()
+    }
+
+    /// Two maps of each photo.
+    private static func detection() -> [Entry] {
+        [(1, 64), (1, 512), (16, 640)].map { samples, side in
+            Entry(
+                kernel: .textDetection,
+                source: .seeded(.text(positive: 0.05), BatchShape(samples, 2, side, side)),
+                isHeadline: side == 640, everyInstructionSet: side >= 512)
         }
     }
 

@@ -5,7 +5,7 @@ struct Kernel: Hashable {
     /// The row's name.
     var name: String
     var family: Family
-    var loss: Loss
+    var formula: Formula
     var activation: Activation
     var bytes: MinimumBytes
     /// Only matters to losses of one sweep.

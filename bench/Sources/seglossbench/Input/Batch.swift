@@ -4,6 +4,7 @@ struct Batch {
     let logits: Buffer<Float>
     let labels: Buffer<UInt8>
     let maps: Maps
+    let text: KnownText
     var ignoreIndex: Int?
 
     init(shape: BatchShape, ignoreIndex: Int? = nil) {
@@ -17,6 +18,7 @@ struct Batch {
         self.logits = logits
         self.labels = labels
         maps = Maps(logits)
+        text = KnownText(shape, labels)
         self.ignoreIndex = ignoreIndex
     }
 

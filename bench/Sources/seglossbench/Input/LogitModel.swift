@@ -28,6 +28,20 @@ struct LogitModel {
         }
     }
 
+    /// Writes a text detector's maps for the batch's labels: the first channel tells text, the second is a threshold
+    /// map, about 0.3 everywhere.
+    func fillMaps(_ batch: Batch, _ seeded: inout Seeded) {
+        let (shape, labels, logits) = (batch.shape, batch.labels.values, batch.logits.values)
+        for sample in 0..<shape.samples {
+            let first = sample * shape.classes * shape.plane
+            for voxel in 0..<shape.plane {
+                let label = Int(labels[sample * shape.plane + voxel])
+                logits[first + voxel] = Self.deviation * seeded.noise() + lift(channel: 0, label: label)
+                logits[first + shape.plane + voxel] = 0.3 * seeded.noise() - 0.85
+            }
+        }
+    }
+
     private func lift(channel: Int, label: Int) -> Float {
         if classes == 1 { return label == 1 ? lift : -lift }
         return label == channel ? lift : 0

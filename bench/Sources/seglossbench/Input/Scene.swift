@@ -4,11 +4,14 @@ enum Scene: Hashable, CustomStringConvertible {
     case street
     /// A few ellipses on background, of this share of the image.
     case lesion(positive: Double)
+    /// The same as text in photos, for a head of two maps: where the text is, and the threshold map.
+    case text(positive: Double)
 
     var description: String {
         switch self {
         case .street: "street"
         case .lesion(let positive): "lesion \(positive)"
+        case .text(let positive): "text \(positive)"
         }
     }
 
@@ -22,10 +25,14 @@ enum Scene: Hashable, CustomStringConvertible {
                 labels: UnsafeMutableBufferPointer(rebasing: labels), height: shape.height, width: shape.width)
             switch self {
             case .street: canvas.paintStreet(classes: shape.classes, &seeded)
-            case .lesion(let positive): canvas.paintLesions(positive: positive, &seeded)
+            case .lesion(let positive), .text(let positive): canvas.paintLesions(positive: positive, &seeded)
             }
         }
-        LogitModel(classes: shape.classes).fill(batch, &seeded)
+        if case .text = self {
+            LogitModel(classes: 1).fillMaps(batch, &seeded)
+        } else {
+            LogitModel(classes: shape.classes).fill(batch, &seeded)
+        }
         return batch
     }
 }

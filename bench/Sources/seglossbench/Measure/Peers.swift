@@ -24,6 +24,8 @@ struct Peers {
         let threads: Int
         let logits: String
         let labels: String
+        /// What else is known of a batch with text: name to file.
+        let known: [String: String]?
         let secondsPerPeer: Double
         let minimumRuns = 3
     }
@@ -39,7 +41,7 @@ struct Peers {
     }
 
     /// Times every peer of the case on the very values of `batch`.
-    func measure(_ name: String, _ batch: Batch, threads: Int) throws -> Answer {
+    func measure(_ name: String, _ batch: Batch, isText: Bool = false, threads: Int) throws -> Answer {
         try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: scratch) }
         let (logits, labels) = (scratch.appending(path: "logits.f32"), scratch.appending(path: "labels.u8"))
@@ -47,11 +49,25 @@ struct Peers {
         try write(batch.labels.bytes, to: labels)
         let request = Request(
             case: name, shape: batch.shape.extents, threads: threads, logits: logits.path, labels: labels.path,
-            secondsPerPeer: secondsPerPeer)
+            known: isText ? try write(batch.text) : nil, secondsPerPeer: secondsPerPeer)
         let (question, answer) = (scratch.appending(path: "request.json"), scratch.appending(path: "answer.json"))
         try JSONEncoder().encode(request).write(to: question)
         try run([script.path, question.path, answer.path], named: name)
         return try JSONDecoder().decode(Answer.self, from: Data(contentsOf: answer))
+    }
+
+    private func write(_ text: KnownText) throws -> [String: String] {
+        let buffers = [
+            ("mask", text.mask.bytes), ("threshold_map", text.thresholdMap.bytes),
+            ("threshold_mask", text.thresholdMask.bytes),
+        ]
+        var files: [String: String] = [:]
+        for (name, bytes) in buffers {
+            let file = scratch.appending(path: name)
+            try write(bytes, to: file)
+            files[name] = file.path
+        }
+        return files
     }
 
     private func write(_ bytes: UnsafeRawBufferPointer, to url: URL) throws {

@@ -117,7 +117,8 @@ struct Runner {
     ) throws {
         guard let peers, let name = entry.kernel.peers else { return }
         progress.say("peers of \(name) ...")
-        let answer = try peers.measure(name, batch, threads: threads)
+        let isText = if case .binarization = entry.kernel.formula { true } else { false }
+        let answer = try peers.measure(name, batch, isText: isText, threads: threads)
         peerVersions = answer.versions
         for (peer, measured) in answer.peers {
             // Their sums are float32; more than that apart, and they computed something else.

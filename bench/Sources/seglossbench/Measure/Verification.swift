@@ -60,12 +60,12 @@ struct Verification {
     // MARK: - The reference's side
 
     private static func reference(_ kernel: Kernel, _ batch: Batch) -> (Outcome, ReferenceCost) {
-        let problem = Problem(kernel, batch)
+        let problem = ReferenceProblem(kernel, batch)
         let clock = ContinuousClock()
-        var outcome = Reference.evaluate(problem)
+        var outcome = problem.evaluate()
         func fastest(wantsGradient: Bool) -> Double {
             (0..<3).map { _ in
-                clock.measure { outcome = Reference.evaluate(problem, wantsGradient: wantsGradient) }.seconds
+                clock.measure { outcome = problem.evaluate(wantsGradient: wantsGradient) }.seconds
             }.min()! / Double(batch.shape.voxels)
         }
         let forward = fastest(wantsGradient: false)
@@ -82,12 +82,22 @@ extension BatchSource {
 
 // MARK: - The library's words in the reference's
 
-extension Problem {
+extension ReferenceProblem {
     fileprivate init(_ kernel: Kernel, _ batch: Batch) {
+        switch kernel.formula {
+        case .terms(let loss): self = .terms(Problem(loss, kernel.activation, batch))
+        case .binarization(let loss):
+            self = .binarization(BinarizationProblem(loss, kernel.activation, batch), shape: batch.shape)
+        }
+    }
+}
+
+extension Problem {
+    fileprivate init(_ loss: SegLoss.Loss, _ activation: SegLoss.Activation, _ batch: Batch) {
         self.init(
             samples: batch.shape.samples, classes: batch.shape.classes, voxels: batch.shape.plane,
-            activation: .init(kernel.activation),
-            terms: kernel.loss.terms.map { SegLossReference.Term(.init($0.term), weight: $0.weight) },
+            activation: .init(activation),
+            terms: loss.terms.map { SegLossReference.Term(.init($0.term), weight: $0.weight) },
             logits: Array(batch.logits.values), target: .labels(batch.labels.values.map(Int64.init)),
             maps: Array(batch.logits.values),
             ignoreIndex: batch.ignoreIndex)
@@ -95,7 +105,7 @@ extension Problem {
 }
 
 extension Problem.Activation {
-    fileprivate init(_ activation: SegLoss.Activation) {
+    init(_ activation: SegLoss.Activation) {
         switch activation {
         case .softmax: self = .softmax
         case .sigmoid: self = .sigmoid

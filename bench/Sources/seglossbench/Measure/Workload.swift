@@ -6,12 +6,8 @@ struct Configuration {
     var threads: Int
     var instructionSet: InstructionSet
 
-    func evaluator(for batch: Batch) throws -> Evaluator {
-        try Evaluator(
-            kernel.loss, shape: batch.shape.facade, activation: kernel.activation,
-            options: Options(
-                ignoreIndex: batch.ignoreIndex, threads: threads, instructionSet: instructionSet,
-                checks: kernel.checks))
+    func evaluator(for batch: Batch) throws -> LossEvaluator {
+        try LossEvaluator(kernel, batch, threads: threads, instructionSet: instructionSet)
     }
 }
 
@@ -83,13 +79,14 @@ struct Rotation {
 
 /// One configuration, ready to be called again and again. A call allocates nothing.
 struct Workload {
-    private var evaluator: Evaluator
+    private var evaluator: LossEvaluator
     private let rotation: Rotation
     private var turn = 0
     private(set) var value = 0.0
 
     init(_ configuration: Configuration, _ rotation: Rotation) throws {
         evaluator = try configuration.evaluator(for: rotation.batches[0])
+        if case .binarization = configuration.kernel.formula { rotation.batches.forEach { $0.text.prepare() } }
         self.rotation = rotation
     }
 
