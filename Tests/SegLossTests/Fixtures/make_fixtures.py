@@ -66,14 +66,15 @@ CASES = []
 
 def case(name, input, terms, activation, target="labels", kind=None, logits=None, classes=None, samples=None, mask=None,
          weights=None, maps=None, ignore=None, scale=1.0, offset=0.0, note=None, exact=1e-9, gradient=None, value=True,
-         suffix=""):
-    """`input` names the golden input; arrays without a slash are its own. `kind` is labels, bytes or floats."""
+         suffix="", pair=False):
+    """`input` names the golden input; arrays without a slash are its own. `kind` is labels, bytes or floats. With `pair`
+    the original takes foreground probabilities p, and we take the logits 0 and log(p / (1 - p)) of two classes."""
     if logits is None:
         logits = "probabilities" if activation == "probabilities" else "logits"
     CASES.append(dict(name=name, input=input, terms=terms if isinstance(terms, list) else [terms],
                       activation=activation, target=target, kind=kind or "labels", logits=logits, classes=classes,
                       samples=samples, mask=mask, weights=weights, maps=maps, ignore=ignore, scale=scale, offset=offset,
-                      note=note, exact=exact, gradient=gradient or logits, has_value=value, suffix=suffix))
+                      note=note, exact=exact, gradient=gradient or logits, has_value=value, suffix=suffix, pair=pair))
 
 
 def softmax(name, input, terms, **more):
@@ -124,6 +125,9 @@ probabilities("pytorch/bce_probabilities", "binary_probabilities", bce())
 probabilities("pytorch/bce_probabilities_weight_sum", "binary_probabilities", bce(divisor=1), weights="weights")
 probabilities("pytorch/bce_probabilities_exact_0_1", "binary_probabilities", bce(), logits="probabilities_exact",
               note="logarithms held at -100, the gradient's denominator at 1e-12")
+
+probabilities("pytorch/smooth_l1_masked", "db", error("smooth_l1", beta=0.1), logits="T", target="threshold_map",
+              kind="floats", mask="threshold_mask")
 
 # kornia
 softmax("kornia/dice_macro", "softmax_many", dice(0, 1e-8, class_weights=[1] * 7 + [0] + [1] * 3), scale=1.1,
@@ -365,6 +369,18 @@ softmax("seeds/s004_weighted_literal", "softmax", region("generalizedDice", 2, 1
 probabilities("db/masked_dice_weights", "db", region("dice", 0, 1e-6, scope="batch", weighted=True), weights="weights",
               **DB)
 
+MAPS = dict(target="labels", maps="distance_maps", exact=1e-7)
+probabilities("seeds/s001_boundary_corrected", "probabilities", error("linear", [0, 1, 1, 1]),
+              note="the maps are float32 here", **MAPS)
+probabilities("seeds/s001_rebalance", "probabilities",
+              [dice(1, 1, "batch", weight=0.99), error("linear", [0, 1, 1, 1], weight=0.01)],
+              note="the maps are float32 here", **MAPS)
+softmax("monai/asymmetric_unified_focal", "binary_probabilities",
+        [focal(0.5, 0.7, weight=0.25, class_gammas=[0.5, 0]),
+         region("tversky", EPS, EPS, alpha=0.3, beta=0.7, class_exponents=[1, 0.5], weight=0.5)],
+        logits="probabilities", target="targets", pair=True, exact=1e-6,
+        note="the focal part is divided by the two classes; logits of the probabilities are float32 here")
+
 # What looks as if it belonged, and why it is not here. Everything named by neither list is a family of its own
 # (Tversky, Jaccard, log-Dice, generalised Dice, Lovasz, boundary, Hausdorff, MCC, top-k, L1, IoU, weight maps, ...).
 # DB's cases of two predictions are in binarization.json.
@@ -399,10 +415,13 @@ def derived(inputs):
     def per_channel(values, samples, voxels):
         return np.repeat(np.tile(np.array(values, np.float32), samples), voxels)
 
+    p = np.float32(array("binary_probabilities", "probabilities")).astype(np.float64).reshape(3, 1, -1)
+    pair = np.concatenate([np.zeros_like(p), np.log(p) - np.log1p(-p)], axis=1)
     labels = array("softmax", "labels_ignore").reshape(2, 1, -1)
     one_hot = np.where(labels == 255, 255, labels == np.arange(4).reshape(1, 4, 1))
     return {
         "derived/softmax_smp_weights": ("class weights 0.25, 1, 2, 5", per_channel(W4, 2, 221)),
+        "derived/binary_logit_pairs": ("0 and the logit of binary_probabilities/probabilities", pair.ravel()),
         "derived/softmax_one_hot_ignore": ("softmax/labels_ignore one-hot, 255 kept", one_hot.ravel()),
     }
 
@@ -619,7 +638,8 @@ def main():
         classes = chosen["classes"] or shape[1]
         voxels = total // samples // classes
         terms = json.loads(json.dumps(chosen["terms"]))
-        logits = use(chosen["input"], chosen["logits"])
+        logits = use(chosen["input"], "derived/binary_logit_pairs" if chosen["pair"] else chosen["logits"])
+        classes = 2 if chosen["pair"] else classes
         target = use(chosen["input"], chosen["target"])
         for term in terms:
             if term.get("positive_weights") == "negatives/positives":
@@ -641,6 +661,10 @@ def main():
         assert (holes > 0) == (chosen["name"] == "torchvision/focal_gamma05_saturated_nan"), chosen["name"]
         expected = [0.0 if v is None else v for v in expected]
         assert len(expected) == total
+        if chosen["pair"]:
+            p = np.float32(inputs[chosen["input"]]["arrays"][chosen["logits"]]["data"]).astype(np.float64)
+            slope = (np.array(expected) * p * (1 - p)).reshape(samples, 1, -1)
+            expected = np.concatenate([-slope, slope], axis=1).ravel().tolist()
         exponent, integers = packed(expected)
         notes = "; ".join(x for x in (chosen["note"], original.get("note")) if x)
         entry = dict(name=chosen["name"] + chosen["suffix"], system=versions[chosen["name"].split("/")[0]],
