@@ -18,6 +18,9 @@ struct GoldenCase {
     let gradientTolerance: Double
     /// The bound of both for computations in Double.
     let exactTolerance: Double
+    /// The original's value is `scale` times ours plus `offset`, its gradient `scale` times ours.
+    let scale: Double
+    let offset: Double
 }
 
 enum Fixtures {
@@ -107,7 +110,8 @@ private struct Entry: Decodable {
             value: value.map { ($0 - offset) / scale },
             valueScale: value.map { max(abs(($0 - offset) / scale), abs($0 / scale)) } ?? 0,
             gradient: gradient.integers.map { (gradient.exponent < 0 ? $0 / power : $0 * power) / scale },
-            valueTolerance: tolerance.value, gradientTolerance: tolerance.gradient, exactTolerance: exact_tolerance)
+            valueTolerance: tolerance.value, gradientTolerance: tolerance.gradient, exactTolerance: exact_tolerance,
+            scale: scale, offset: offset)
     }
 }
 

@@ -26,6 +26,8 @@ struct Configuration {
     var perSample = false
     /// Without: the value only; the outcome's gradient is empty.
     var wantsGradient = true
+    /// What is evaluated in place of the problem's terms.
+    var loss: Loss?
 }
 
 /// Calls the library through its Swift facade.
@@ -438,7 +440,7 @@ private struct Call {
             case .probabilities: .probabilities
             }
         evaluator = try Evaluator(
-            Library.loss(problem.terms),
+            configuration.loss ?? Library.loss(problem.terms),
             shape: .flat(samples: problem.samples, classes: problem.classes, voxels: problem.voxels),
             activation: activation,
             options: Options(

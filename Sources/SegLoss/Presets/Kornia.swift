@@ -1,0 +1,85 @@
+extension Loss {
+    /// kornia's losses, as of kornia 0.9.
+    public static var kornia: Kornia { Kornia() }
+
+    /// The losses of kornia: `let loss: Loss = .kornia.dice(average: .macro)`.
+    ///
+    /// The numbers are those of kornia 0.9. Before, its one-hot targets were not quite 0 and 1, and its Tversky loss
+    /// added up all classes, where false positives and false negatives are equally many.
+    public struct Kornia: Sendable {
+        /// Over what Dice's sums are taken.
+        public enum Average: Sendable, Hashable {
+            /// One Dice for all classes of a sample.
+            case micro
+            /// One Dice for each class that the sample has, then their mean.
+            case macro
+        }
+
+        /// `dice_loss`: `1 - 2 I / (P + G + eps)` of each sample, for ``Activation/softmax``.
+        ///
+        /// - Parameters:
+        ///   - average: Over what the sums are taken.
+        ///   - eps: What is added to the denominator.
+        ///   - weight: One for each class: inside the sums of `micro`, a weighted mean of `macro`.
+        public func dice(average: Average = .micro, eps: Double = 1e-8, weight: [Float]? = nil) -> Loss {
+            switch average {
+            case .micro:
+                .dice(smooth: .denominator(eps), scope: .samplePooled, classWeights: weight.map { .inside($0) })
+            case .macro:
+                .dice(smooth: .denominator(eps), classWeights: weight.map { .normalized($0) }, absent: .skipped)
+            }
+        }
+
+        /// `tversky_loss`: `1 - I / (I + alpha (P - I) + beta (G - I) + eps)` of each class that the sample has, for
+        /// ``Activation/softmax``.
+        ///
+        /// - Parameters:
+        ///   - alpha: The weight of false positives.
+        ///   - beta: The weight of false negatives.
+        ///   - eps: What is added to the denominator.
+        public func tversky(alpha: Double, beta: Double, eps: Double = 1e-8) -> Loss {
+            .tversky(falsePositives: alpha, falseNegatives: beta, smooth: .denominator(eps), absent: .skipped)
+        }
+
+        /// `focal_loss`: `a[y] w[y] (1 - p(y))^gamma nll(y)`, for ``Activation/softmax``.
+        ///
+        /// kornia's mean divides by the classes too, and by ignored voxels.
+        ///
+        /// - Parameters:
+        ///   - classes: How many classes there are.
+        ///   - alpha: The weight of all classes but class 0, which has the rest of 1; `nil`: none.
+        ///   - gamma: How strongly easy voxels are counted less.
+        ///   - weight: `w`, one for each class.
+        ///   - reduction: Mean or sum; the original's default is neither.
+        public func focal(
+            classes: Int, alpha: Double?, gamma: Double = 2, weight: [Float]? = nil, reduction: Reduction = .mean
+        ) -> Loss {
+            (reduction == .mean ? 1 / Double(classes) : 1)
+                * .focal(
+                    gamma: gamma, alpha: alpha, classWeights: weight, divisor: reduction.divisor(mean: .all))
+        }
+
+        /// `binary_focal_loss_with_logits`, for ``Activation/sigmoid``. Ignored values count in the mean.
+        ///
+        /// - Parameters:
+        ///   - alpha: The weight of the positives, negatives having the rest of 1; `nil`: none.
+        ///   - gamma: How strongly easy values are counted less.
+        ///   - posWeight: What the positives weigh besides, the same in all channels.
+        ///   - weight: One for each channel.
+        ///   - reduction: Mean or sum; the original's default is neither.
+        public func binaryFocal(
+            alpha: Double? = 0.25, gamma: Double = 2, posWeight: Double = 1, weight: [Float]? = nil,
+            reduction: Reduction = .mean
+        ) -> Loss {
+            // Positives a k and negatives 1 - a are a factor times an alpha.
+            let positive = (alpha ?? 1) * posWeight
+            let negative = alpha.map { 1 - $0 } ?? 1
+            let both = positive + negative
+            let plain = alpha == nil && posWeight == 1
+            return (plain ? 1 : both)
+                * .focal(
+                    gamma: gamma, alpha: plain ? nil : positive / both, classWeights: weight,
+                    divisor: reduction.divisor(mean: .all))
+        }
+    }
+}

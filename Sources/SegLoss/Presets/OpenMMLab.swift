@@ -1,0 +1,100 @@
+extension Loss {
+    /// mmsegmentation's losses, as of 1.0.
+    public static var mmSegmentation: MMSegmentation { MMSegmentation() }
+    /// mmdetection's Dice loss, as of 3.0.
+    public static var mmDetection: MMDetection { MMDetection() }
+
+    /// The losses of mmsegmentation: `let loss: Loss = .mmSegmentation.dice()`.
+    ///
+    /// `ignore_index`, 255 there, is ``Options/ignoreIndex``; `loss_weight` is a factor: `0.4 *
+    /// .mmSegmentation.dice()`.
+    public struct MMSegmentation: Sendable {
+        /// `CrossEntropyLoss`, for ``Activation/softmax``: class weights multiply, the mean divides by the voxels.
+        ///
+        /// - Parameters:
+        ///   - classWeight: One for each class.
+        ///   - avgNonIgnore: The mean is over the voxels that are not ignored rather than all, the original's default.
+        ///   - reduction: Mean or sum.
+        public func crossEntropy(
+            classWeight: [Float]? = nil, avgNonIgnore: Bool = false, reduction: Reduction = .mean
+        ) -> Loss {
+            .crossEntropy(
+                classWeights: classWeight, divisor: reduction.divisor(mean: avgNonIgnore ? .valid : .all))
+        }
+
+        /// `CrossEntropyLoss` with `use_sigmoid`, for ``Activation/sigmoid``: binary cross entropy of each channel.
+        ///
+        /// - Parameters:
+        ///   - classWeight: One weight of the positives for each channel, as the original means it; there it meets the
+        ///     columns of an image, not its channels.
+        ///   - avgNonIgnore: The mean is over the values that are not ignored rather than all, the original's default.
+        ///   - reduction: Mean or sum.
+        public func binaryCrossEntropy(
+            classWeight: [Float]? = nil, avgNonIgnore: Bool = false, reduction: Reduction = .mean
+        ) -> Loss {
+            .binaryCrossEntropy(
+                positiveWeights: classWeight, divisor: reduction.divisor(mean: avgNonIgnore ? .valid : .all))
+        }
+
+        /// `FocalLoss`, for ``Activation/sigmoid``: class weights multiply, ignored values count in the mean.
+        ///
+        /// - Parameters:
+        ///   - gamma: How strongly easy values are counted less.
+        ///   - alpha: The weight of the positives, negatives having the rest of 1.
+        ///   - classWeight: One for each channel.
+        ///   - reduction: Mean or sum.
+        public func focal(
+            gamma: Double = 2, alpha: Double = 0.5, classWeight: [Float]? = nil, reduction: Reduction = .mean
+        ) -> Loss {
+            .focal(
+                gamma: gamma, alpha: alpha, classWeights: classWeight, divisor: reduction.divisor(mean: .all))
+        }
+
+        /// `DiceLoss`, for ``Activation/softmax``: `1 - (2 I + s) / (sum p^2 + sum g^2 + s)` per sample and class.
+        ///
+        /// The original masks ignored voxels in the numerator alone and takes them for the last class in the
+        /// denominator: a perfect prediction then has a loss. Here they leave all sums.
+        ///
+        /// - Parameters:
+        ///   - smooth: `s`
+        ///   - squared: `exponent=2`; without, `exponent=1`, the linear denominator.
+        ///   - classWeight: One for each class; they multiply.
+        public func dice(smooth: Double = 1, squared: Bool = true, classWeight: [Float]? = nil) -> Loss {
+            .dice(
+                smooth: .both(smooth), denominator: squared ? .squared : .linear,
+                classWeights: classWeight.map { .multiplied($0) })
+        }
+
+        /// `TverskyLoss`, for ``Activation/softmax``: `1 - (I + s) / (I + alpha (P - I) + beta (G - I) + s)` per sample
+        /// and class.
+        ///
+        /// - Parameters:
+        ///   - smooth: `s`
+        ///   - alpha: The weight of false positives.
+        ///   - beta: The weight of false negatives.
+        ///   - classWeight: One for each class; they multiply.
+        public func tversky(
+            smooth: Double = 1, alpha: Double = 0.3, beta: Double = 0.7, classWeight: [Float]? = nil
+        ) -> Loss {
+            .tversky(
+                falsePositives: alpha, falseNegatives: beta, smooth: .both(smooth),
+                classWeights: classWeight.map { .multiplied($0) })
+        }
+    }
+
+    /// The Dice loss of mmdetection: `let loss: Loss = .mmDetection.dice()`.
+    public struct MMDetection: Sendable {
+        /// `DiceLoss`, for ``Activation/sigmoid``: one Dice for each sample (or instance), over all its channels.
+        ///
+        ///     1 - 2 I / ((sum p^2 + eps) + (sum g^2 + eps)),    or    1 - (2 I + eps) / (P + G + eps)
+        ///
+        /// - Parameters:
+        ///   - naiveDice: The second, linear form.
+        ///   - eps: The smoothing.
+        public func dice(naiveDice: Bool = false, eps: Double = 1e-3) -> Loss {
+            .dice(
+                smooth: naiveDice ? .both(eps) : .each(eps), denominator: naiveDice ? .linear : .squared,
+                scope: .samplePooled)
+        }
+    }
+}

@@ -1,0 +1,121 @@
+extension Loss {
+    /// The losses of segmentation_models.pytorch, as of 0.6.
+    public static var smp: SegmentationModels { SegmentationModels() }
+
+    /// The losses of segmentation_models.pytorch: `let loss: Loss = .smp.dice(logLoss: true)`.
+    ///
+    /// `mode` is the ``Activation``: `"binary"` and `"multilabel"` are ``Activation/sigmoid``, `"multiclass"` is
+    /// ``Activation/softmax``, and `from_logits=False` is ``Activation/probabilities``. Region losses sum over the
+    /// batch, meet soft targets in the L1 form, and count a class that the target lacks as 0.
+    public struct SegmentationModels: Sendable {
+        /// `DiceLoss`: `1 - (I + s) / max((P + G) / 2 + s, eps)` of each class, or minus its logarithm.
+        ///
+        /// - Parameters:
+        ///   - classes: Which classes take part; `nil`: all.
+        ///   - logLoss: `-log max(D, eps)` in place of `1 - D`.
+        ///   - smooth: `s`, which is half of what Dice is usually smoothed with.
+        ///   - eps: Where the denominator is held, and the score under a logarithm.
+        ///   - classWeights: One for each class; the mean is divided by them.
+        public func dice(
+            classes: [Int]? = nil, logLoss: Bool = false, smooth: Double = 0, eps: Double = 1e-7,
+            classWeights: [Float]? = nil
+        ) -> Loss {
+            region(.dice, classes, logLoss, .both(2 * smooth), eps, 2 * eps, classWeights)
+        }
+
+        /// `JaccardLoss`: `1 - (I + s) / max(P + G - I + s, eps)` of each class, or minus its logarithm.
+        ///
+        /// - Parameters:
+        ///   - classes: Which classes take part; `nil`: all.
+        ///   - logLoss: `-log max(J, eps)` in place of `1 - J`.
+        ///   - smooth: `s`
+        ///   - eps: Where the denominator is held, and the score under a logarithm.
+        ///   - classWeights: One for each class; the mean is divided by them.
+        public func jaccard(
+            classes: [Int]? = nil, logLoss: Bool = false, smooth: Double = 0, eps: Double = 1e-7,
+            classWeights: [Float]? = nil
+        ) -> Loss {
+            region(.jaccard, classes, logLoss, .both(smooth), eps, eps, classWeights)
+        }
+
+        /// `TverskyLoss`: `(mean of 1 - (I + s) / max(I + alpha (P - I) + beta (G - I) + s, eps))^gamma`.
+        ///
+        /// The mean of the classes is raised; focal Tversky as published raises each class.
+        ///
+        /// - Parameters:
+        ///   - classes: Which classes take part; `nil`: all.
+        ///   - logLoss: `-log max(T, eps)` in place of `1 - T`.
+        ///   - smooth: `s`
+        ///   - eps: Where the denominator is held, and the score under a logarithm.
+        ///   - alpha: The weight of false positives.
+        ///   - beta: The weight of false negatives.
+        ///   - gamma: The power.
+        ///   - classWeights: One for each class; the mean is divided by them.
+        public func tversky(
+            classes: [Int]? = nil, logLoss: Bool = false, smooth: Double = 0, eps: Double = 1e-7, alpha: Double = 0.5,
+            beta: Double = 0.5, gamma: Double = 1, classWeights: [Float]? = nil
+        ) -> Loss {
+            region(
+                .tversky(falsePositives: alpha, falseNegatives: beta), classes, logLoss, .both(smooth), eps, eps,
+                classWeights, exponent: .mean(gamma))
+        }
+
+        private func region(
+            _ formula: Region.Formula, _ classes: [Int]?, _ logLoss: Bool, _ smooth: Smooth, _ eps: Double,
+            _ leastDenominator: Double, _ weights: [Float]?, exponent: Region.Exponent = .none
+        ) -> Loss {
+            .region(
+                Region(
+                    formula, smooth: smooth, intersection: .minimum, scope: .batch,
+                    classes: classes.map { .only($0) } ?? .all, classWeights: weights.map { .normalized($0) },
+                    value: logLoss ? .minusLogScore(least: eps) : .oneMinusScore, exponent: exponent, absent: .zero,
+                    leastDenominator: leastDenominator))
+        }
+
+        /// `FocalLoss`: the focal loss of each channel's sigmoid, which it is even in `"multiclass"` mode; the mean of
+        /// each class's valid values, then that of the classes. For every ``Activation``.
+        ///
+        /// The original's multiclass mode with `from_logits=False` takes logarithms of probabilities for logits; plan
+        /// with ``Activation/probabilities`` for the focal loss of the probabilities themselves.
+        ///
+        /// - Parameters:
+        ///   - alpha: The weight of the positives, negatives having the rest of 1; `nil`: none.
+        ///   - gamma: How strongly easy values are counted less.
+        ///   - classWeights: One for each class; the mean is divided by them.
+        public func focal(alpha: Double? = nil, gamma: Double = 2, classWeights: [Float]? = nil) -> Loss {
+            .focal(gamma: gamma, alpha: alpha, classWeights: classWeights, perChannel: true, divisor: .weight)
+        }
+
+        /// `MCCLoss`: one minus Matthews' correlation of the whole batch, for ``Activation/probabilities`` of one
+        /// channel.
+        ///
+        /// - Parameter eps: What is added to each of the four counts.
+        public func mcc(eps: Double = 1e-5) -> Loss {
+            .matthews(smoothCounts: eps, scope: .batchPooled)
+        }
+
+        /// `SoftBCEWithLogitsLoss`: binary cross entropy with targets `g (1-s) + (1-g) s`, for ``Activation/sigmoid``.
+        /// Ignored values are 0 and count in the mean, as in the original.
+        ///
+        /// - Parameters:
+        ///   - smoothFactor: `s`
+        ///   - posWeight: One weight of the positives for each channel.
+        ///   - reduction: Mean or sum.
+        public func softBCE(
+            smoothFactor: Double = 0, posWeight: [Float]? = nil, reduction: Reduction = .mean
+        ) -> Loss {
+            .binaryCrossEntropy(
+                positiveWeights: posWeight, labelSmoothing: smoothFactor, divisor: reduction.divisor(mean: .all))
+        }
+
+        /// `SoftCrossEntropyLoss`: cross entropy with label smoothing, for ``Activation/softmax``. Ignored voxels are 0
+        /// and count in the mean, as in the original, whose default `smooth_factor=None` is an error.
+        ///
+        /// - Parameters:
+        ///   - smoothFactor: How much of the target is spread evenly over the classes.
+        ///   - reduction: Mean or sum.
+        public func softCrossEntropy(smoothFactor: Double = 0, reduction: Reduction = .mean) -> Loss {
+            .crossEntropy(labelSmoothing: smoothFactor, divisor: reduction.divisor(mean: .all))
+        }
+    }
+}
