@@ -123,6 +123,7 @@ LANES_INLINE void exponentiate(const formula *f, softmax_kind kind, const run *a
         vf32 shifted = (kind.holds ? block->exponential[c] : logit_of(at, c)) - largest;
         vf32 e = exp_nonpositive(shifted);
         block->exponential[c] = e;
+        if (kind.classes > FEW_CLASSES && !at->ahead_bytes) prefetch_class(at, c);
         sum += e;
         if (pointwise) below_one = f32_select(e < 1, below_one + e, below_one);
         if (!picks || labels->uniform) continue;
