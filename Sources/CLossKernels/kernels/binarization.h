@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "kernels/balanced.h"
 #include "kernels/channel.h"
 
 // ------------------------------------------------------------------------------------------------- one vector ----
@@ -117,20 +118,30 @@ typedef struct binarization_state {
     u64x16 map_product, map_probability; // of the probability map
     u64x16 error;
     vi32 positives, valid, threshold_valid, bad;
+    vu8 largest_label;
     vf32 not_finite;
     int64_t blocks;
 } binarization_state;
 
 LANES_INLINE void check_map(const binarization_run *at, int logits, vf32 input, binarization_state *state) {
-    state->not_finite = f32_fma(input, f32_splat(0), state->not_finite);
-    if (!logits) state->bad |= ~((input >= 0) & (input <= 1)) & (lane_numbers() < (int32_t)at->voxels);
+    if (logits)
+        state->not_finite = f32_fma(input, f32_splat(0), state->not_finite);
+    else
+        state->bad |= ~((input >= 0) & (input <= 1)) & (lane_numbers() < (int32_t)at->voxels);
+}
+
+// The largest byte so far of those that the mask leaves; past the end of a run they are 0.
+LANES_INLINE vu8 largest_counted(const binarization_run *at, vu8 largest) {
+    vu8 labels = *(const vu8_anywhere *)at->targets;
+    if (at->mask) labels &= (vu8)(*(const vu8_anywhere *)at->mask != 0);
+    return __builtin_elementwise_max(labels, largest);
 }
 
 LANES_INLINE void check_targets(const binarization_run *at, const binarized_block *x, binarization_state *state) {
     vf32 wanted = x->threshold.g;
     state->bad |= ~((wanted >= 0) & (wanted <= 1));
     if (at->target != CLOSS_DENSE_F32)
-        state->bad |= x->map.valid & (load_bytes(at->targets) > 1);
+        state->largest_label = largest_counted(at, state->largest_label);
     else if (at->balanced)
         state->bad |= ~((x->map.g == 0) | (x->map.g == 1));
     else
@@ -172,7 +183,7 @@ static fault binarization_totals(const binarization_run *whole, binarization_sum
     } else {
         FOR_EACH_BINARIZED(&copy, at, total_binarized(&at, 0, &state));
     }
-    if (i32_any(state.bad | ~(state.not_finite == 0))) return FAULT_FOUND;
+    if (i32_any(state.bad | ~(state.not_finite == 0)) || any_byte_beyond(state.largest_label, 2)) return FAULT_FOUND;
     out->product = exact_total(state.product, PROBABILITY_ANCHOR, state.blocks);
     out->binary = exact_total(state.binary, PROBABILITY_ANCHOR, state.blocks);
     out->positives = count_total(state.positives);
@@ -199,9 +210,8 @@ LANES_INLINE vf32 balanced_map_slope(int logits, const binarization_coefficients
                                      int64_t first, binarization_losses *losses) {
     vi32 lanes = balanced_lanes(&k->map, x, first);
     if (!i32_any(lanes)) return f32_splat(0);
-    channel_values logarithms = {.input = x->input};
-    activate(logits ? CLOSS_SIGMOID : CLOSS_PROBABILITIES, 1, &logarithms);
-    add_losses(&losses->balanced, lanes, f32_select(x->positive, logarithms.n0, logarithms.n1), &losses->unused);
+    vf32 loss = balanced_loss(logits ? CLOSS_SIGMOID : CLOSS_PROBABILITIES, x->input, x->positive);
+    add_losses(&losses->balanced, lanes, loss, &losses->unused);
     vf32 slope = f32_fma(f32_splat(k->map.balanced), binary_slope(1, x, 1), f32_splat(0));
     slope = f32_keep(lanes, slope);
     return logits ? slope : slope / f32_larger(x->p * x->q, f32_splat(1e-12f));

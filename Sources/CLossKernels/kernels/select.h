@@ -6,6 +6,7 @@
 #ifndef CLOSS_KERNELS_SELECT_H
 #define CLOSS_KERNELS_SELECT_H
 
+#include "kernels/balanced.h"
 #include "kernels/channel.h"
 #include "kernels/key.h"
 #include "kernels/order.h"
@@ -135,7 +136,7 @@ typedef struct window_state {
     lane_losses losses;
     int64_t above;
     vi32 bad;
-    vu8 largest_label; // of a simple run
+    vu8 largest_label; // of bytes
     vf32 not_finite;
 } window_state;
 
@@ -153,9 +154,10 @@ LANES_INLINE selection_sets load_sets(const formula *f, const run *at, int simpl
     selection_sets sets = {.input = f32_load(at->logits)};
     if (simple) {
         vu8 labels = *(const vu8_anywhere *)at->targets;
-        state->largest_label = larger_bytes(at, state->largest_label);
-        sets.positive = byte_bits((vu8)(labels == (uint8_t)positive_label(f, at)));
-        sets.negative = ~sets.positive;
+        vu8 counted = at->mask ? (vu8)(*(const vu8_anywhere *)at->mask != 0) : (vu8){} - 1;
+        state->largest_label = __builtin_elementwise_max(labels & counted, state->largest_label);
+        sets.positive = byte_bits((vu8)(labels == (uint8_t)positive_label(f, at)) & counted);
+        sets.negative = ~sets.positive & byte_bits(counted);
     } else {
         channel_values x;
         load_target(f, at, &x, &state->bad);
@@ -199,9 +201,8 @@ LANES_INLINE void window_block(const formula *f, const run *at, int simple, cons
     }
     uint64_t lossy = sweep.first ? above | x.positive : above;
     if (!sweep.losses || !lossy) return;
-    channel_values values = {.input = x.input};
-    activate(f->activation, 1, &values);
-    add_losses(&state->losses, i32_mask(lossy), f32_select(i32_mask(x.positive), values.n0, values.n1), &state->bad);
+    vf32 loss = balanced_loss(f->activation, x.input, i32_mask(x.positive));
+    add_losses(&state->losses, i32_mask(lossy), loss, &state->bad);
 }
 
 LANES_INLINE void window_blocks(const formula *f, const run *whole, const selection_window *w, selection_sweep sweep,
@@ -210,9 +211,12 @@ LANES_INLINE void window_blocks(const formula *f, const run *whole, const select
     const selection_window window = *w;
     const run copy = *whole;
     int64_t offset = 0;
-    if (is_simple(whole) && !f->has_ignore_index) {
+    run without_mask = copy;
+    without_mask.mask = 0;
+    if (is_simple(&without_mask) && !f->has_ignore_index) {
         for (; offset + BLOCK_VOXELS <= copy.voxels; offset += BLOCK_VOXELS) {
             run at = simple_block(&copy, offset);
+            if (copy.mask) at.mask = copy.mask + offset;
             prefetch_ahead(&at);
             window_block(f, &at, 1, &window, edges, sweep, histogram, state);
         }
