@@ -58,13 +58,13 @@ struct RegionCoefficients {
     var Q = 0.0
     var M = 0.0
 
-    /// Rounded to float, then scaled.
+    /// Rounded to float, then scaled; a zero is +0.
     func scaled(by scale: Float, for terms: RegionTerms, hardTargets: Bool) -> ScaledRegionCoefficients {
-        let A = Float(A) * scale
-        let M = Float(M) * scale
+        let A = Float(A) * scale + 0
+        let M = Float(M) * scale + 0
         return ScaledRegionCoefficients(
-            A: hardTargets ? A + M : A, B: Float(B) * scale, Q: Float(Q) * scale, M: M, hasSquares: terms.hasSquares,
-            hasMinimum: terms.hasMinimum && !hardTargets)
+            A: hardTargets ? A + M : A, B: Float(B) * scale + 0, Q: Float(Q) * scale + 0, M: M,
+            hasSquares: terms.hasSquares, hasMinimum: terms.hasMinimum && !hardTargets)
     }
 }
 

@@ -273,5 +273,6 @@ void region_scaled_coefficients(const closs_plan *plan, const int64_t *coefficie
         coefficients + plan->coefficients.region + (sample * plan->shape.classes + first_class) * REGION_COEFFICIENTS;
     for (int64_t c = 0; c < count; c++)
         for (int i = 0; i < REGION_COEFFICIENTS; i++)
-            scaled[i * count + c] = (float)load_double(&words[c * REGION_COEFFICIENTS + i]) * scale;
+            // No -0: with it A g + B would be another zero as a sum than as a choice between A + B and B.
+            scaled[i * count + c] = (float)load_double(&words[c * REGION_COEFFICIENTS + i]) * scale + 0.0f;
 }
