@@ -38,6 +38,10 @@
 #define kernels_avx512               closs_inner_kernels_avx512
 #define kernels_for                  closs_inner_kernels_for
 #define kernels_generic              closs_inner_kernels_generic
+#define loss_map_avx2                closs_inner_loss_map_avx2
+#define loss_map_avx512              closs_inner_loss_map_avx512
+#define loss_map_generic             closs_inner_loss_map_generic
+#define loss_map_pass                closs_inner_loss_map_pass
 #define overlap                      closs_inner_overlap
 #define overlap_has                  closs_inner_overlap_has
 #define parallel_threads             closs_inner_parallel_threads
@@ -48,6 +52,8 @@
 #define pointwise_divisors_known     closs_inner_pointwise_divisors_known
 #define pointwise_finish             closs_inner_pointwise_finish
 #define pointwise_loss_bound         closs_inner_pointwise_loss_bound
+#define pointwise_map_bound          closs_inner_pointwise_map_bound
+#define pointwise_map_factors        closs_inner_pointwise_map_factors
 #define pointwise_sample_value       closs_inner_pointwise_sample_value
 #define pointwise_totals_words       closs_inner_pointwise_totals_words
 #define refuse                       closs_inner_refuse

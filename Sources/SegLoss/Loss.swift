@@ -183,8 +183,8 @@ extension Loss {
     ///     sum_ic w_c v_i |p - g| / divisor
     ///
     /// With a mask and the divisor ``Divisor/valid`` DBNet's loss of the threshold map (Liao et al. 2020); where the
-    /// mask is empty it is 0. The derivative where `p = g` is 0. For ``Activation/sigmoid``, whose gradient it goes
-    /// through, and ``Activation/probabilities``.
+    /// mask is empty it is 0. The derivative where `p = g` is 0. For every activation, through
+    /// whose gradient it goes; with ``Activation/softmax`` of each class's probability.
     ///
     /// - Parameters:
     ///   - classWeights: `w`, one for each channel, each at least 0 and not all 0; `nil`: all 1. A weight of 0 leaves
@@ -198,8 +198,8 @@ extension Loss {
     ///
     ///     sum_ic w_c v_i s(p - g) / divisor,    s(d) = d^2 / (2 beta) where |d| < beta, else |d| - beta / 2
     ///
-    /// The formula of PyTorch's `SmoothL1Loss`; `beta` 0 is the absolute error. For ``Activation/sigmoid`` and
-    /// ``Activation/probabilities``.
+    /// The formula of PyTorch's `SmoothL1Loss`; `beta` 0 is the absolute error. For every activation; with
+    /// ``Activation/softmax`` of each class's probability.
     ///
     /// - Parameters:
     ///   - beta: The error below which its square counts, at least 0.
@@ -215,7 +215,7 @@ extension Loss {
     ///
     ///     sum_ic w_c v_i (p - g)^2 / divisor
     ///
-    /// For ``Activation/sigmoid`` and ``Activation/probabilities``.
+    /// For every activation; with ``Activation/softmax`` of each class's probability.
     ///
     /// - Parameters:
     ///   - classWeights: `w`, one for each channel, each at least 0 and not all 0; `nil`: all 1.
@@ -229,7 +229,8 @@ extension Loss {
     ///     sum_ic w_c v_i p m / divisor
     ///
     /// With signed distance maps, negative inside, the boundary loss of Kervadec et al., "Boundary loss for highly
-    /// unbalanced segmentation" (2019). For ``Activation/sigmoid`` and ``Activation/probabilities``.
+    /// unbalanced segmentation" (2019). For every activation; with ``Activation/softmax`` of each class's probability and
+    /// a map for each class.
     ///
     /// - Parameters:
     ///   - classWeights: `w`, one for each channel, each at least 0 and not all 0; `nil`: all 1. A weight of 0 leaves

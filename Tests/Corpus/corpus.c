@@ -57,8 +57,8 @@ typedef struct problem {
     closs_write write;
     float scale;
     int in_place;
-    size_t values, voxels;           /* of the batch */
-    float *logits, *weights, *start; /* start: what the gradient's memory holds before */
+    size_t values, voxels;                  /* of the batch */
+    float *logits, *weights, *maps, *start; /* start: what the gradient's memory holds before */
     void *targets;
     uint8_t *mask;
 } problem;
@@ -131,12 +131,21 @@ static void set_label(void *targets, closs_target target, size_t i, int64_t labe
     }
 }
 
+/* Terms that ask the dense targets of a softmax to be distributions. */
+static int needs_labels(const problem *p) {
+    for (size_t i = 0; i < p->spec.term_count; i++)
+        if (p->terms[i].kind == CLOSS_CROSS_ENTROPY || p->terms[i].kind == CLOSS_FOCAL)
+            return p->spec.activation == CLOSS_SOFTMAX;
+    return 0;
+}
+
 static void draw_targets(problem *p, random_numbers *r, int has_balanced) {
     static const char *NAMES[] = {"u8", "u16", "i32", "i64", "dense-u8", "dense-f32"};
-    closs_target target = (closs_target)(CLOSS_LABELS_U8 + below(r, p->spec.activation == CLOSS_SOFTMAX ? 4 : 6));
+    closs_target target = (closs_target)(CLOSS_LABELS_U8 + below(r, needs_labels(p) ? 4 : 6));
     int64_t classes = p->spec.shape.classes, labels = classes == 1 ? 2 : classes;
     if (target == CLOSS_LABELS_U8 && labels > 255) target = CLOSS_LABELS_U16;
-    p->spec.has_ignore_index = target != CLOSS_DENSE_F32 && one_in(r, 2);
+    int may_ignore = p->spec.activation == CLOSS_SOFTMAX ? !is_dense(target) : target != CLOSS_DENSE_F32;
+    p->spec.has_ignore_index = may_ignore && one_in(r, 2);
     p->spec.ignore_index = target == CLOSS_LABELS_I32 || target == CLOSS_LABELS_I64 ? -1 - below(r, 100) : 255;
     if (target == CLOSS_LABELS_U16) p->spec.ignore_index = 65535;
     size_t count = is_dense(target) ? p->values : p->voxels;
@@ -170,6 +179,16 @@ static void draw_mask_and_weights(problem *p, random_numbers *r, int has_balance
         p->batch.weights_count = p->voxels;
         add_to_name(p, " weights");
     }
+}
+
+static void draw_maps(problem *p, random_numbers *r) {
+    int wanted = 0;
+    for (size_t i = 0; i < p->spec.term_count; i++) wanted |= p->terms[i].kind == CLOSS_LINEAR_MAP;
+    if (!wanted) return;
+    p->maps = allocate(p->values, sizeof *p->maps);
+    for (size_t i = 0; i < p->values; i++) p->maps[i] = (float)(below(r, 1 << 16) - (1 << 15)) * 0x1p-9f;
+    p->batch.maps = p->maps;
+    p->batch.maps_count = p->values;
 }
 
 static void draw_write(problem *p, random_numbers *r) {
@@ -259,7 +278,13 @@ static void draw_term(problem *p, random_numbers *r, closs_term *t, closs_term_k
         add_to_name(p, " error-%d", (int)kind);
         break;
     }
-    case CLOSS_LINEAR_MAP: break; // has no maps here
+    case CLOSS_LINEAR_MAP: {
+        closs_linear_map *of = &t->of.linear_map;
+        of->class_weights = draw_class_weights(p, r, &of->class_weights_count);
+        of->divisor = draw_divisor(r, &of->divisor_value);
+        add_to_name(p, " linear");
+        break;
+    }
     case CLOSS_DICE: {
         closs_region *of = &t->of.region;
         of->smooth_numerator = one_in(r, 2) ? 0x1p-17 : 0;
@@ -292,6 +317,8 @@ static const closs_term_kind SOFTMAX_SETS[][MOST_TERMS] = {
     {CLOSS_JACCARD, CLOSS_MATTHEWS, CLOSS_LEAKY_DICE},
     {CLOSS_TVERSKY, CLOSS_GENERALIZED_DICE, CLOSS_CROSS_ENTROPY},
     {CLOSS_FOCAL, CLOSS_CROSS_ENTROPY},
+    {CLOSS_LINEAR_MAP, CLOSS_DICE, CLOSS_CROSS_ENTROPY},
+    {CLOSS_SQUARED_ERROR, CLOSS_SMOOTH_L1, CLOSS_ABSOLUTE_ERROR, CLOSS_LINEAR_MAP},
 };
 static const closs_term_kind CHANNEL_SETS[][MOST_TERMS] = {
     {CLOSS_BINARY_CROSS_ENTROPY},
@@ -302,6 +329,7 @@ static const closs_term_kind CHANNEL_SETS[][MOST_TERMS] = {
     {CLOSS_JACCARD, CLOSS_MATTHEWS, CLOSS_SQUARED_ERROR},
     {CLOSS_TVERSKY, CLOSS_GENERALIZED_DICE, CLOSS_SMOOTH_L1, CLOSS_ABSOLUTE_ERROR},
     {CLOSS_DICE, CLOSS_FOCAL},
+    {CLOSS_LINEAR_MAP, CLOSS_FOCAL},
     {CLOSS_FOCAL, CLOSS_BINARY_CROSS_ENTROPY, CLOSS_FOCAL, CLOSS_DICE},
     {CLOSS_BALANCED_BINARY_CROSS_ENTROPY, CLOSS_DICE, CLOSS_FOCAL},
 };
@@ -329,6 +357,7 @@ static problem *make_problem(uint64_t seed, closs_activation activation, const c
     }
     draw_targets(p, &r, has_balanced);
     draw_mask_and_weights(p, &r, has_balanced);
+    draw_maps(p, &r);
     draw_input(p, &r);
     draw_write(p, &r);
     return p;
@@ -337,6 +366,7 @@ static problem *make_problem(uint64_t seed, closs_activation activation, const c
 static void free_problem(problem *p) {
     free(p->logits);
     free(p->weights);
+    free(p->maps);
     free(p->start);
     free(p->targets);
     free(p->mask);
@@ -346,7 +376,7 @@ static void free_problem(problem *p) {
 /* ---------------------------------------------------------------------------------------------------- outcome ---- */
 
 typedef struct outcome {
-    uint64_t value_hash, gradient_hash;
+    uint64_t value_hash, gradient_hash, map_hash;
 } outcome;
 
 static closs_error error;
@@ -400,6 +430,21 @@ static uint64_t hash_gradient(const problem *p, const float *gradient) {
     return hash_bytes(UINT64_C(0xcbf29ce484222325), gradient, p->values * sizeof *gradient);
 }
 
+/* How many losses a map of all the problem's voxels holds; 0: no term has one. */
+static size_t map_count(const problem *p) {
+    for (size_t i = 0; i < p->spec.term_count; i++) {
+        closs_term_kind kind = p->terms[i].kind;
+        int pointwise = kind == CLOSS_CROSS_ENTROPY || kind == CLOSS_BINARY_CROSS_ENTROPY || kind == CLOSS_FOCAL ||
+                        kind >= CLOSS_ABSOLUTE_ERROR;
+        if (pointwise) return p->spec.activation == CLOSS_SOFTMAX ? p->voxels : p->values;
+    }
+    return 0;
+}
+
+static uint64_t hash_map(const problem *p, const float *map) {
+    return hash_bytes(UINT64_C(0xcbf29ce484222325), map, map_count(p) * sizeof *map);
+}
+
 static int run_whole(const problem *p, outcome *out) {
     run_memory m;
     if (!begin(p, &m)) return 0;
@@ -409,7 +454,13 @@ static int run_whole(const problem *p, outcome *out) {
     if (p->in_place) batch.logits = gradient;
     closs_gradient_buffer buffer = {.values = gradient, .count = p->values, .write = p->write, .scale = p->scale};
     int ok = good(p, closs_evaluate(m.plan, &batch, &buffer, &m.result, m.scratch, m.scratch_bytes, &error));
-    if (ok) *out = (outcome){hash_result(&m), hash_gradient(p, gradient)};
+    size_t count = map_count(p);
+    float *map = allocate(count, sizeof *map);
+    if (ok && count)
+        ok =
+            good(p, closs_loss_map(m.plan, &p->batch, CLOSS_ALL_TERMS, map, count, m.scratch, m.scratch_bytes, &error));
+    if (ok) *out = (outcome){hash_result(&m), hash_gradient(p, gradient), hash_map(p, map)};
+    free(map);
     free(gradient);
     end(&m);
     return ok;
@@ -418,7 +469,7 @@ static int run_whole(const problem *p, outcome *out) {
 /* A part's own copy of the batch's memory; rows are [samples][classes or 1]. */
 typedef struct cut {
     closs_batch batch;
-    void *memory[4];
+    void *memory[5];
 } cut;
 
 static void copy_rows(char *part, const char *whole, int64_t rows_per_sample, size_t size, const problem *p,
@@ -456,11 +507,12 @@ static cut make_cut(const problem *p, int64_t first_sample, int64_t sample_count
         cut_rows(p->targets, is_dense(b->target) ? classes : 1, target_bytes(b->target), p, b, &b->targets_count);
     b->mask = c.memory[2] = cut_rows(p->mask, 1, 1, p, b, &b->mask_count);
     b->weights = c.memory[3] = cut_rows(p->weights, 1, sizeof(float), p, b, &b->weights_count);
+    b->maps = c.memory[4] = cut_rows(p->maps, classes, sizeof(float), p, b, &b->maps_count);
     return c;
 }
 
 static void free_cut(cut *c) {
-    for (int i = 0; i < 4; i++) free(c->memory[i]);
+    for (int i = 0; i < 5; i++) free(c->memory[i]);
 }
 
 enum { MOST_CUTS = 64 };
@@ -516,6 +568,18 @@ static int gradient_of_cut(const problem *p, run_memory *m, const cut *c, const 
     return ok;
 }
 
+static int map_of_cut(const problem *p, run_memory *m, const cut *c, float *map) {
+    if (!map_count(p)) return 1;
+    int64_t rows = p->spec.activation == CLOSS_SOFTMAX ? 1 : p->spec.shape.classes;
+    size_t count = (size_t)(c->batch.sample_count * rows * c->batch.voxel_count);
+    float *own = allocate(count, sizeof *own);
+    int ok =
+        good(p, closs_loss_map(m->plan, &c->batch, CLOSS_ALL_TERMS, own, count, m->scratch, m->scratch_bytes, &error));
+    if (ok) copy_rows((char *)own, (const char *)map, rows, sizeof *own, p, &c->batch, 1);
+    free(own);
+    return ok;
+}
+
 static int run_in_parts(const problem *p, outcome *out) {
     run_memory m;
     if (!begin(p, &m)) return 0;
@@ -528,8 +592,12 @@ static int run_in_parts(const problem *p, outcome *out) {
     int ok = accumulate_cuts(p, &m, cuts, count, totals) &&
              good(p, closs_finish(m.plan, totals, closs_totals_count(m.plan), &m.result, coefficients,
                                   closs_coefficients_count(m.plan), &error));
+    float *map = allocate(map_count(p), sizeof *map);
+    for (int i = 0; ok && i < count; i++) ok = map_of_cut(p, &m, &cuts[i], map);
+    /* After the maps: a gradient may take its logits' place. */
     for (int i = 0; ok && i < count; i++) ok = gradient_of_cut(p, &m, &cuts[i], coefficients, gradient);
-    if (ok) *out = (outcome){hash_result(&m), hash_gradient(p, gradient)};
+    if (ok) *out = (outcome){hash_result(&m), hash_gradient(p, gradient), hash_map(p, map)};
+    free(map);
     for (int i = 0; i < count; i++) free_cut(&cuts[i]);
     free(totals);
     free(coefficients);
@@ -541,11 +609,13 @@ static int run_in_parts(const problem *p, outcome *out) {
 static void run(problem *p) {
     outcome whole, parts;
     if (run_whole(p, &whole)) {
-        printf("%s: %016" PRIx64 " %016" PRIx64 "\n", p->name, whole.value_hash, whole.gradient_hash);
+        printf("%s: %016" PRIx64 " %016" PRIx64 " %016" PRIx64 "\n", p->name, whole.value_hash, whole.gradient_hash,
+               whole.map_hash);
         if (run_in_parts(p, &parts) &&
-            (parts.value_hash != whole.value_hash || parts.gradient_hash != whole.gradient_hash)) {
-            printf("%s IN PARTS DIFFERS: %016" PRIx64 " %016" PRIx64 "\n", p->name, parts.value_hash,
-                   parts.gradient_hash);
+            (parts.value_hash != whole.value_hash || parts.gradient_hash != whole.gradient_hash ||
+             parts.map_hash != whole.map_hash)) {
+            printf("%s IN PARTS DIFFERS: %016" PRIx64 " %016" PRIx64 " %016" PRIx64 "\n", p->name, parts.value_hash,
+                   parts.gradient_hash, parts.map_hash);
             failures++;
         }
     }

@@ -12,7 +12,17 @@ struct ProbabilityError {
     let formula: Formula
 
     func loss(_ value: ChannelValue, target g: Float, map: Float) -> Float {
-        let d = difference(value, g)
+        loss(p: value.p, q: value.q, target: g, map: map)
+    }
+
+    /// The derivative of the loss by p.
+    func derivative(_ value: ChannelValue, target g: Float, map: Float) -> Float {
+        derivative(p: value.p, q: value.q, target: g, map: map)
+    }
+
+    /// q is 1 - p without cancellation.
+    func loss(p: Float, q: Float, target g: Float, map: Float) -> Float {
+        let d = difference(p, q, g)
         let a = d.magnitude
         switch formula {
         case .absolute: return a
@@ -22,13 +32,13 @@ struct ProbabilityError {
                 return a
             }
             return a < beta ? (0.5 * (a * a)) / beta : a - beta * 0.5
-        case .linear: return value.p * map
+        case .linear: return p * map
         }
     }
 
     /// The derivative of the loss by p.
-    func derivative(_ value: ChannelValue, target g: Float, map: Float) -> Float {
-        let d = difference(value, g)
+    func derivative(p: Float, q: Float, target g: Float, map: Float) -> Float {
+        let d = difference(p, q, g)
         switch formula {
         case .absolute: return sign(d)
         case .squared: return 2 * d
@@ -38,8 +48,8 @@ struct ProbabilityError {
     }
 
     /// p - g without cancellation where g is 1.
-    private func difference(_ value: ChannelValue, _ g: Float) -> Float {
-        g == 1 ? -value.q : value.p - g
+    private func difference(_ p: Float, _ q: Float, _ g: Float) -> Float {
+        g == 1 ? -q : p - g
     }
 
     private func sign(_ d: Float) -> Float {

@@ -45,16 +45,11 @@ public enum Reference {
                 let v = voxels.weight(sample, voxel)
                 countOfLabel[y] += 1
                 for (i, term) in pointwise.enumerated() {
-                    if term.isPerChannel {
-                        var L: Float = 0
-                        for c in 0..<classes {
-                            let logit = problem.logits[voxels.index(sample, c, voxel)]
-                            L = fma(term.w[c], term.channel(logit, target: g[c], c).loss, L)
-                        }
-                        losses[i][voxel] = L * v
-                    } else {
-                        losses[i][voxel] = term.loss(softmax, label: y, dense: voxels.isDense ? g : nil) * v
+                    let loss = term.loss(softmax, label: y, targets: g, isDense: voxels.isDense) { c in
+                        let index = voxels.index(sample, c, voxel)
+                        return (problem.logits[index], voxels.map(index))
                     }
+                    losses[i][voxel] = loss * v
                     weights[i][voxel] = term.weight(label: y, dense: voxels.isDense ? g : nil) * v
                 }
                 if terms.hasRegion {
@@ -107,6 +102,8 @@ public enum Reference {
             $0.scaled(by: scale, for: terms.regions, hardTargets: voxels.hasHardTargets)
         }
         let isClasswise = pointwise.contains { !$0.isPerChannel }
+        let hasErrors = pointwise.contains { $0.error != nil }
+        let isByProbability = terms.hasRegion || hasErrors
         let smoothing = Smoothing(pointwise, coefficients: K, classes: classes)
         var gradient = [Float](repeating: 0, count: problem.logits.count)
         var q = [Float](repeating: 0, count: classes)
@@ -117,9 +114,19 @@ public enum Reference {
                 let v = voxels.weight(sample, voxel)
                 var top: Float = 0
                 var dot: Float = 0
-                if terms.hasRegion {
+                if isByProbability {
                     for c in 0..<classes {
-                        q[c] = regionCoefficients[sample * classes + c].derivative(p: softmax.p[c], g: g[c])
+                        let region = regionCoefficients[sample * classes + c]
+                        q[c] = terms.hasRegion ? region.derivative(p: softmax.p[c], g: g[c]) : 0
+                        for (i, term) in pointwise.enumerated() {
+                            guard let error = term.error else { continue }
+                            let map = voxels.map(voxels.index(sample, c, voxel))
+                            let t = error.derivative(p: softmax.p[c], q: softmax.miss(c), target: g[c], map: map)
+                            q[c] = fma(terms.regions.isWeighted ? K[i] : K[i] * v, term.w[c] * t, q[c])
+                        }
+                        if hasErrors {
+                            q[c] = held(q[c])
+                        }
                         top = softmax.e[c] < 1 ? top : q[c]
                     }
                     for c in 0..<classes {
@@ -159,17 +166,23 @@ public enum Reference {
                     if smoothing.isThere {
                         G = fma(v, fma(smoothing.M, softmax.p[c], -smoothing.M_c[c]), G)
                     }
-                    for (i, term) in pointwise.enumerated() where term.isPerChannel {
+                    for (i, term) in pointwise.enumerated() where term.isOfSigmoids {
                         let logit = problem.logits[voxels.index(sample, c, voxel)]
                         G = fma(K[i] * v, term.w[c] * term.channel(logit, target: g[c], c).t, G)
                     }
                     let share = terms.regions.isWeighted ? softmax.p[c] * v : softmax.p[c]
-                    gradient[voxels.index(sample, c, voxel)] = terms.hasRegion ? fma(share, (q[c] - top) - dot, G) : G
+                    gradient[voxels.index(sample, c, voxel)] = isByProbability ? fma(share, (q[c] - top) - dot, G) : G
                 }
             }
         }
         outcome.gradient = gradient
         return outcome
+    }
+
+    /// A derivative by a probability that differences of it can be taken of (4.7).
+    private static func held(_ q: Float) -> Float {
+        let q = larger(q, -0x1p124)
+        return q < 0x1p124 ? q : 0x1p124
     }
 
     // MARK: - Sigmoid and probabilities
@@ -306,7 +319,7 @@ public enum Reference {
 }
 
 /// A problem's terms by family, each with its place among all of them.
-private struct Terms {
+struct Terms {
     /// A binary cross-entropy or a focal term, or an error of the probability.
     struct ChannelTerm {
         enum Formula {

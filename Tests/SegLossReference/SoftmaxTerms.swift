@@ -23,6 +23,7 @@ struct SoftmaxTerm {
         case classFocal([Float])
         case binaryChannels(BinaryCrossEntropy)
         case focalChannels(Focal)
+        case error(ProbabilityError)
     }
 
     let index: Int
@@ -67,7 +68,15 @@ struct SoftmaxTerm {
             self.divisor = divisor
             curve = .binaryChannels(
                 BinaryCrossEntropy(channels: classes, positiveWeights: positiveWeights, labelSmoothing: smoothing))
-        default: return nil
+        case .absoluteError(let weights, let divisor):
+            (given, self.divisor, curve) = (weights, divisor, .error(ProbabilityError(formula: .absolute)))
+        case .smoothL1(let beta, let weights, let divisor):
+            (given, self.divisor, curve) = (weights, divisor, .error(ProbabilityError(formula: .smooth(Float(beta)))))
+        case .squaredError(let weights, let divisor):
+            (given, self.divisor, curve) = (weights, divisor, .error(ProbabilityError(formula: .squared)))
+        case .linear(let weights, let divisor):
+            (given, self.divisor, curve) = (weights, divisor, .error(ProbabilityError(formula: .linear)))
+        case .region, .balancedBinaryCrossEntropy: return nil
         }
 
         let weights = given ?? [Float](repeating: 1, count: classes)
@@ -88,11 +97,38 @@ struct SoftmaxTerm {
         W = Float(sum)
     }
 
+    /// Whether it is a sum over the classes, each a value of its own.
     var isPerChannel: Bool {
         switch curve {
-        case .binaryChannels, .focalChannels: true
+        case .binaryChannels, .focalChannels, .error: true
         default: false
         }
+    }
+
+    /// The error of the probability that it is (4.7).
+    var error: ProbabilityError? {
+        if case .error(let error) = curve { error } else { nil }
+    }
+
+    /// Whether it is a loss of each logit's sigmoid (4.5).
+    var isOfSigmoids: Bool { isPerChannel && error == nil }
+
+    /// The loss at a voxel, whatever the term is, without v. `y` is the label where targets are not dense, and `at`
+    /// gives a class's logit and map.
+    func loss(
+        _ voxel: SoftmaxVoxel, label y: Int, targets g: [Float], isDense: Bool,
+        _ at: (Int) -> (logit: Float, map: Float)
+    ) -> Float {
+        guard isPerChannel else { return loss(voxel, label: y, dense: isDense ? g : nil) }
+        var L: Float = 0
+        for c in 0..<w.count {
+            let (logit, map) = at(c)
+            let own =
+                error?.loss(p: voxel.p[c], q: voxel.miss(c), target: g[c], map: map)
+                ?? channel(logit, target: g[c], c).loss
+            L = fma(w[c], own, L)
+        }
+        return L
     }
 
     /// f and s at class c (4.2).
@@ -116,7 +152,7 @@ struct SoftmaxTerm {
             if focal.gamma == 3 { return (((u * u) * u) * n, fma((3 * (u * u)) * p, n, (u * u) * u)) }
             return general(focal.gamma)
         case .classFocal(let gammas): return general(gammas[c])
-        case .binaryChannels, .focalChannels: preconditionFailure()
+        case .binaryChannels, .focalChannels, .error: preconditionFailure()
         }
     }
 

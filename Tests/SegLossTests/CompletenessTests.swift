@@ -81,7 +81,7 @@ final class CompletenessTests: XCTestCase {
             bench: ".squaredError("),
         Row(
             kind: "CLOSS_LINEAR_MAP", reference: "linear", file: "Errors.swift", computes: "linear",
-            golden: "linear", goldenCases: 1, documentation: "Linear", arithmetic: "linear:", bench: ".linear("),
+            golden: "linear", goldenCases: 8, documentation: "Linear", arithmetic: "linear:", bench: ".linear("),
     ]
 
     /// The enumerators of closs_term_kind.

@@ -106,7 +106,7 @@ final class EnvironmentTests: XCTestCase {
     private struct Everything {
         var whole, finished: Evaluation
         var totals: [Int64]
-        var gradient, inParts: [Float]
+        var gradient, inParts, map: [Float]
     }
 
     private func everything(_ made: Evaluator, _ problem: Problem) throws -> Everything {
@@ -118,9 +118,18 @@ final class EnvironmentTests: XCTestCase {
         for stage in 0..<evaluator.stageCount { try batch.accumulate(&evaluator, stage: stage, into: &totals) }
         let finished = try evaluator.finish(totals)
         try batch.gradient(&evaluator, finished.coefficients)
+        let isPointwise = problem.terms.contains {
+            switch $0.kind {
+            case .region, .balancedBinaryCrossEntropy: false
+            default: true
+            }
+        }
+        let map = try isPointwise
+            ? evaluator.lossMap(
+                logits: problem.logits, labels: problem.labels, mask: problem.mask, weights: problem.weights) : []
         return Everything(
             whole: whole, finished: finished.evaluation, totals: totals.words, gradient: gradient,
-            inParts: batch.gradient)
+            inParts: batch.gradient, map: map)
     }
 
     /// What is different, in words.
@@ -131,6 +140,7 @@ final class EnvironmentTests: XCTestCase {
         if found.totals != expected.totals { different.append("totals") }
         if !sameBits(found.gradient, expected.gradient) { different.append("gradient") }
         if !sameBits(found.inParts, expected.inParts) { different.append("gradient by coefficients") }
+        if !sameBits(found.map, expected.map) { different.append("loss map") }
         return different.isEmpty ? [] : ["\(message): \(different.joined(separator: ", "))"]
     }
 

@@ -26,7 +26,7 @@ final class ErrorBadInputTests: XCTestCase {
             { .smoothL1(classWeights: $0, divisor: $1) }, { .linear(classWeights: $0, divisor: $1) },
         ]
         for make in makers {
-            refuse(.badTerm, "sigmoid or probabilities", make(nil, .weight), .softmax)
+            _ = try Evaluator(make(nil, .weight), shape: shape, activation: .softmax)
             refuse(.wrongSize, "class_weights", make([1], .weight))
             for bad in [-1, .nan, .infinity, 0x1p19] as [Float] {
                 refuse(.badOption, "class_weights[1]", make([1, bad], .weight))
@@ -40,8 +40,10 @@ final class ErrorBadInputTests: XCTestCase {
     }
 
     /// The error of a call, whose gradient must stay as it was.
-    private func error(_ loss: Loss, maps: [Float]?, mask: [UInt8]? = nil, line: UInt = #line) throws -> LossError? {
-        var evaluator = try Evaluator(loss, shape: shape, activation: .sigmoid)
+    private func error(
+        _ loss: Loss, _ activation: Activation = .sigmoid, maps: [Float]?, mask: [UInt8]? = nil, line: UInt = #line
+    ) throws -> LossError? {
+        var evaluator = try Evaluator(loss, shape: shape, activation: activation)
         let logits = [Float](repeating: 0.5, count: 140)
         let labels = [UInt8](repeating: 1, count: 70)
         var gradient = [Float](repeating: 7, count: 140)
@@ -55,6 +57,13 @@ final class ErrorBadInputTests: XCTestCase {
     }
 
     func testMaps() throws {
+        for activation in [Activation.sigmoid, .softmax] { try maps(activation) }
+    }
+
+    private func maps(_ activation: Activation) throws {
+        func error(_ loss: Loss, maps: [Float]?, mask: [UInt8]? = nil) throws -> LossError? {
+            try self.error(loss, activation, maps: maps, mask: mask)
+        }
         let good = [Float](repeating: -2, count: 140)
         XCTAssertNil(try error(.linear(), maps: good))
         XCTAssertEqual(try error(.linear(), maps: nil)?.kind, .nullPointer)
@@ -71,13 +80,13 @@ final class ErrorBadInputTests: XCTestCase {
                     XCTAssertEqual(error.kind, .notFinite, error.message)
                     XCTAssertEqual(error.index, index, error.message)
                     XCTAssertTrue(error.message.contains("maps[\(index)]"), error.message)
-                    XCTAssertEqual(try self.error(.linear(), maps: maps, mask: mask)?.index, index)
+                    XCTAssertEqual(try self.error(.linear(), activation, maps: maps, mask: mask)?.index, index)
                 }
             }
         }
         for large in [0x1p19, -0x1p20] as [Float] {
             var maps = good
-            maps[70] = large * 2
+            maps[70] = large * 4
             XCTAssertEqual(try error(.linear(), maps: maps)?.kind, .outOfRange)
         }
     }

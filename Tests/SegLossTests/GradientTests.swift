@@ -165,7 +165,7 @@ final class GradientTests: XCTestCase {
     }
 
     func testErrorsOfTheProbability() {
-        for activation in channelwise {
+        for activation in Problem.Activation.allCases {
             for weights in [nil, [0.5, 0, 2]] as [[Float]?] {
                 for divisor in divisors {
                     check(activation, [.absoluteError(classWeights: weights, divisor: divisor)])

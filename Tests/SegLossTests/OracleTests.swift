@@ -46,6 +46,17 @@ final class OracleTests: XCTestCase {
         Term(.focal(gamma: 2, alpha: nil, divisor: .all, perChannel: true), weight: 2),
         Term(.binaryCrossEntropy(positiveWeights: nil, divisor: .weight, perChannel: true)),
     ]
+    /// Errors of the classes' probabilities beside a region term: both are derivatives by the probability.
+    static let softmaxErrorTerms: [Term] = [
+        Term(.absoluteError(classWeights: nil, divisor: .weight)),
+        Term(.smoothL1(beta: 0.3, classWeights: [1, 2, 0.5], divisor: .valid), weight: 2),
+        Term(.squaredError(classWeights: nil, divisor: .all)),
+        Term(.linear(classWeights: [0, 1, 1], divisor: .weight), weight: 0.1),
+        Term(
+            .dice(
+                smoothNumerator: 1, smoothDenominator: 1, squared: false, scope: .sample, excludeBackground: false,
+                classWeights: nil)),
+    ]
     static let sigmoidTerms: [Term] = [
         Term(.binaryCrossEntropy(positiveWeights: nil, divisor: .valid)),
         Term(.focal(gamma: 2, alpha: 0.25, divisor: .all), weight: 5),
@@ -174,7 +185,8 @@ final class OracleTests: XCTestCase {
 
     var cases: [(Problem.Activation, Int, [Term])] {
         [
-            (.softmax, 2, Self.softmaxTerms), (.softmax, 5, Self.softmaxTerms), (.softmax, 3, Self.softmaxPointwiseTerms),
+            (.softmax, 2, Self.softmaxTerms), (.softmax, 5, Self.softmaxTerms),
+            (.softmax, 3, Self.softmaxPointwiseTerms), (.softmax, 3, Self.softmaxErrorTerms),
             (.sigmoid, 1, Self.sigmoidTerms),
             (.sigmoid, 3, Self.sigmoidTerms), (.probabilities, 1, Self.sigmoidTerms),
             (.probabilities, 2, Self.sigmoidTerms),

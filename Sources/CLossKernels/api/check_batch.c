@@ -93,6 +93,12 @@ static closs_status check_gradient(const part *p, const closs_gradient_buffer *g
     return CLOSS_OK;
 }
 
+static closs_status check_loss_map(const part *p, const call_memory *memory, closs_error *error) {
+    size_t expected = (size_t)(part_rows(p) * p->voxels);
+    if (!memory->loss_map || memory->loss_map_count == expected) return CLOSS_OK;
+    return refuse(error, CLOSS_WRONG_SIZE, -1, "map has %zu elements: expected %zu", memory->loss_map_count, expected);
+}
+
 static closs_status check_buffers(const part *p, const call_memory *memory, closs_error *error) {
     const closs_batch *batch = p->batch;
     const run_layout *l = &p->layout;
@@ -104,6 +110,7 @@ static closs_status check_buffers(const part *p, const call_memory *memory, clos
         status = check_buffer(batch->weights, batch->weights_count, &l->weights, 1, "weights", error);
     if (status == CLOSS_OK) status = check_maps(p->plan, batch, &l->maps, error);
     if (status == CLOSS_OK) status = check_gradient(p, memory->gradient, error);
+    if (status == CLOSS_OK) status = check_loss_map(p, memory, error);
     if (status != CLOSS_OK) return status;
     if (!memory->scratch) return refuse(error, CLOSS_NULL_POINTER, -1, "scratch is NULL");
     if (memory->scratch_bytes < scratch_bytes(p->plan))
@@ -175,6 +182,7 @@ int call_ranges(const part *p, const call_memory *memory, memory_range *listed) 
         terms_range(memory->result),
         per_class_range(memory->result),
         per_sample_range(memory->result),
+        {"map", memory->loss_map, memory->loss_map_count * sizeof(float), 1},
         {"scratch", memory->scratch, memory->scratch_bytes, 1},
     };
     _Static_assert(sizeof ranges <= CALL_RANGES * sizeof *ranges, "a call has no more ranges");

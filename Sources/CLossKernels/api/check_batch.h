@@ -13,6 +13,8 @@ typedef struct call_memory {
     const int64_t *coefficients;
     size_t coefficients_count;
     const closs_result *result;
+    const float *loss_map;
+    size_t loss_map_count;
     void *scratch;
     size_t scratch_bytes;
     int writes_totals;

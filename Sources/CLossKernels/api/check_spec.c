@@ -152,10 +152,8 @@ static closs_status check_focal(const closs_spec *spec, int64_t i, closs_error *
 
 static closs_status check_error(const closs_spec *spec, int64_t i, closs_error *error) {
     const closs_probability_error *t = &spec->terms[i].of.probability_error;
-    closs_status status = needs_channels(spec, i, "loss of the probability's error", error);
-    if (status == CLOSS_OK)
-        status = check_weights(t->class_weights, t->class_weights_count, spec->shape.classes, 0, i, "class_weights", 0,
-                               error);
+    closs_status status =
+        check_weights(t->class_weights, t->class_weights_count, spec->shape.classes, 0, i, "class_weights", 0, error);
     if (status == CLOSS_OK && spec->terms[i].kind == CLOSS_SMOOTH_L1)
         status = check_number(t->beta, 0, FLT_MAX, i, "beta", error);
     return status == CLOSS_OK ? check_divisor(t->divisor, t->divisor_value, i, error) : status;
@@ -163,10 +161,8 @@ static closs_status check_error(const closs_spec *spec, int64_t i, closs_error *
 
 static closs_status check_linear_map(const closs_spec *spec, int64_t i, closs_error *error) {
     const closs_linear_map *t = &spec->terms[i].of.linear_map;
-    closs_status status = needs_channels(spec, i, "linear loss", error);
-    if (status == CLOSS_OK)
-        status = check_weights(t->class_weights, t->class_weights_count, spec->shape.classes, 0, i, "class_weights", 0,
-                               error);
+    closs_status status =
+        check_weights(t->class_weights, t->class_weights_count, spec->shape.classes, 0, i, "class_weights", 0, error);
     return status == CLOSS_OK ? check_divisor(t->divisor, t->divisor_value, i, error) : status;
 }
 

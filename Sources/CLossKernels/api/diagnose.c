@@ -138,8 +138,9 @@ static closs_status diagnose_voxel(const part *p, int sees, int64_t row, int64_t
         status = softmax && dense ? diagnose_distribution(p, at.in_targets, error)
                                   : diagnose_target(p, at.in_targets, error);
     if (status == CLOSS_OK && sees & SEES_WEIGHTS) status = diagnose_weight(p, at.in_weights, error);
-    if (status == CLOSS_OK && sees & SEES_WEIGHTS) status = diagnose_map(p, at.in_maps, error);
     int64_t classes = p->plan->formula.activation == CLOSS_SOFTMAX ? p->plan->shape.classes : 1;
+    for (int64_t c = 0; c < classes && status == CLOSS_OK && sees & SEES_WEIGHTS; c++)
+        status = diagnose_map(p, at.in_maps + c * p->layout.maps.channel, error);
     for (int64_t c = 0; c < classes && status == CLOSS_OK && sees & SEES_INPUT; c++)
         status = diagnose_input(p, at.in_logits + c * p->layout.logits.channel, error);
     if (status == CLOSS_OK && sees & SEES_BALANCED_LOSSES && !masked && !is_ignored(p, &at))

@@ -91,10 +91,13 @@ static void describe_binary(closs_binary_cross_entropy *term, size_t classes, fl
     f->kept = (float)(1 - term->label_smoothing);
 }
 
+static const float **error_weights_of(closs_term *term) {
+    return term->kind == CLOSS_LINEAR_MAP ? &term->of.linear_map.class_weights
+                                          : &term->of.probability_error.class_weights;
+}
+
 static void describe_error(closs_term *term, size_t classes, float **storage, pointwise_formula *f) {
-    int maps = term->kind == CLOSS_LINEAR_MAP;
-    const float **weights = maps ? &term->of.linear_map.class_weights : &term->of.probability_error.class_weights;
-    keep_weights(weights, classes, storage);
+    keep_weights(error_weights_of(term), classes, storage);
     if (term->kind == CLOSS_SMOOTH_L1) f->knee = (float)term->of.probability_error.beta;
 }
 
@@ -107,7 +110,7 @@ static void describe_focal(const closs_focal *term, pointwise_formula *f) {
 
 // What the kernels of a softmax are told of its terms together.
 static void note_softmax_term(formula *f, const pointwise_formula *term) {
-    f->per_channel |= term->per_channel;
+    f->per_channel |= term->per_channel && !is_error(term->kind);
     f->counts |= term->has_class_weights && !term->per_channel;
     f->smooths |= term->smoothing != 0;
     f->has_curves |= term->has_exponent || (term->kind == CLOSS_FOCAL && !term->per_channel);
@@ -151,6 +154,8 @@ static void add_term(closs_plan *plan, size_t i, float **storage) {
     f->maps |= term->kind == CLOSS_LINEAR_MAP;
     if (is_error(term->kind)) {
         describe_error(term, classes, storage, described);
+        described->per_channel = softmax;
+        if (softmax) describe_softmax_weights(*error_weights_of(term), 0, plan->shape.classes, storage, described);
     } else if (term->kind == CLOSS_CROSS_ENTROPY) {
         describe_cross_entropy(&term->of.cross_entropy, plan->shape.classes, storage, described);
     } else if (term->kind == CLOSS_FOCAL) {

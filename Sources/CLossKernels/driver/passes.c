@@ -304,3 +304,27 @@ sweep_fault combined_pass(const part *p, const int64_t *coefficients, const clos
     part same = apart(p);
     return gradient->values == p->batch->logits ? found : totals_pass(&same, totals);
 }
+
+// --------------------------------------------------------------------------------------------------- loss map ----
+
+typedef struct loss_map_context {
+    const part *part;
+    int term;
+    float *map;
+} loss_map_context;
+
+static fault loss_map_run(void *context, int thread, int64_t row, int64_t first, int64_t voxels) {
+    (void)thread;
+    const loss_map_context *c = context;
+    const part *p = c->part;
+    run at = part_run(p, row, first, voxels, 0, STORE_PLAIN);
+    loss_map_factors factors = pointwise_map_factors(p->plan, c->term, row_channel(p, row));
+    p->plan->kernels->loss_map(&p->plan->formula, &at, &factors, c->map + row * p->voxels + first);
+    return FAULT_NONE;
+}
+
+void loss_map_pass(const part *p, int term, float *map) {
+    loss_map_context context = {p, term, map};
+    sweep s = sweep_of(p, 0, loss_map_run, &context);
+    run_sweep(&s);
+}

@@ -21,6 +21,10 @@ sweep_fault survey_pass(const part *p, int with_logits, int64_t *totals, survey_
 void gradient_pass(const part *p, const int64_t *coefficients, const closs_gradient_buffer *gradient, int64_t *tie_ends,
                    int64_t *balanced_losses);
 
+// Writes the unreduced losses of the pointwise terms, or of one (-1: all): [samples][rows][voxels] of the part, which
+// is known to be good.
+void loss_map_pass(const part *p, int term, float *map);
+
 // Totals and gradient of pointwise terms in one sweep.
 sweep_fault combined_pass(const part *p, const int64_t *coefficients, const closs_gradient_buffer *gradient,
                           int64_t *totals);

@@ -314,7 +314,8 @@ typedef struct closs_balanced_binary_cross_entropy {
  *     CLOSS_ABSOLUTE_ERROR   loss(d) = |d|           (L1; with a mask DBNet's loss of the threshold map)
  *     CLOSS_SQUARED_ERROR    loss(d) = d^2           (Brier score, mean squared error)
  *     CLOSS_SMOOTH_L1        loss(d) = d^2 / (2 beta) where |d| < beta, |d| - beta / 2 elsewhere (PyTorch's SmoothL1Loss)
- * The derivative of |d| at 0 is 0. Through the sigmoid, or by p. */
+ * The derivative of |d| at 0 is 0. Through the sigmoid, through the softmax (p and g of each class, g 1 where the label
+ * is c; the weight of a value is w_c v_i, and there are as many values at a voxel as classes), or by p. */
 typedef struct closs_probability_error {
     const float *class_weights; /* w, [classes], each >= 0 and below 2^19, not all 0; NULL: all 1 */
     size_t class_weights_count;
@@ -325,7 +326,8 @@ typedef struct closs_probability_error {
 
 /* The probability times a map that comes with the batch (closs_batch.maps), of any sign: with signed distance maps the
  * boundary loss (Kervadec et al. 2019):
- *     sum_ic w_c v_i p m / divisor. */
+ *     sum_ic w_c v_i p m / divisor.
+ * With a softmax of each class's probability, with a map for each class. */
 typedef struct closs_linear_map {
     const float *class_weights; /* w, as above; 0 leaves a class out, of the sum of weights too */
     size_t class_weights_count;
@@ -547,6 +549,18 @@ CLOSS_API closs_status closs_finish(const closs_plan *plan, const int64_t *total
 CLOSS_API closs_status closs_gradient(const closs_plan *plan, const int64_t *coefficients, size_t coefficients_count,
                                       const closs_batch *part, const closs_gradient_buffer *gradient, void *scratch,
                                       size_t scratch_bytes, closs_error *error);
+
+enum { CLOSS_ALL_TERMS = -1 };
+
+/* The unreduced losses of a part, for hard examples, uncertainty or a picture: at every value what `term` (an index of
+ * the spec's terms) adds to its sum, class and voxel weights in it, divided by nothing; or with CLOSS_ALL_TERMS the sum
+ * over the pointwise terms of weight times that. 0 where a voxel does not count. Region and balanced terms have no loss
+ * of a single voxel: they are refused by name, and stay out of the sum. `map` holds [samples][voxels] of the part with
+ * softmax, where a voxel's loss is of all its classes, else [samples][classes][voxels]; contiguous, whatever the views
+ * of the batch. Refused is what closs_accumulate refuses, and what float could not hold. A refused call leaves the map
+ * as it was. */
+CLOSS_API closs_status closs_loss_map(const closs_plan *plan, const closs_batch *part, int term, float *map,
+                                      size_t map_count, void *scratch, size_t scratch_bytes, closs_error *error);
 
 /* ---------------------------------------------------------------------------------------------- binarization ---- */
 

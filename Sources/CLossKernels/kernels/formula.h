@@ -26,7 +26,7 @@ typedef struct pointwise_formula {
     int has_exponent;
     float exponent;
     const float *class_gamma; // [classes], or NULL: `gamma` for all
-    int per_channel;          // 4.5: of each logit's sigmoid
+    int per_channel;          // 4.5: of each logit's sigmoid; 4.7: of each class's probability
     // Binary cross entropy (5.1).
     const float *positive_weight; // [classes]
     float flipped, kept;          // the label smoothing s, and 1 - s
@@ -296,6 +296,20 @@ extern const walks softmax_walks_avx2, channel_walks_avx2;
 extern const walks softmax_walks_avx512, channel_walks_avx512;
 #endif
 
+// Which losses a map holds, and with what factors (arithmetic 6.5).
+typedef struct loss_map_factors {
+    int only;                      // the pointwise term whose losses they are; -1: the sum of all
+    float factor[CLOSS_MAX_TERMS]; // of each pointwise term
+} loss_map_factors;
+
+// Writes the unreduced losses of a run's voxels one after another.
+typedef void loss_map_kernel(const formula *, const run *, const loss_map_factors *, float *map);
+
+loss_map_kernel loss_map_generic;
+#if defined(__x86_64__)
+loss_map_kernel loss_map_avx2, loss_map_avx512;
+#endif
+
 // The kernels of one instruction set.
 typedef struct kernels {
     closs_isa isa;
@@ -319,6 +333,7 @@ typedef struct kernels {
     fault (*binarization_totals)(const binarization_run *, binarization_sums *);
     // Gives back the loss of the values that the balanced term takes.
     __int128 (*binarization_gradient)(const binarization_run *, const binarization_coefficients *);
+    loss_map_kernel *loss_map;
 } kernels;
 
 extern const kernels kernels_generic;

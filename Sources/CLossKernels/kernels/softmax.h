@@ -12,6 +12,9 @@
 
 enum { WANTS_REGION = 1, WANTS_POINTWISE = 2 };
 
+// Where the derivative by a probability is held that maps take beyond it (arithmetic 4.7): differences stay finite.
+static const float LARGEST_SLOPE = 0x1p+124f;
+
 // Of a walk for labels: so few classes that their exponentials are held in registers.
 enum { FEW_CLASSES = 4 };
 
@@ -22,7 +25,7 @@ typedef struct softmax_kind {
     int squares; // of probabilities are totalled
     int plain;   // the one pointwise term that there may be is a plain cross entropy
     int soft;    // targets are dense
-    int extras;  // there may be label smoothing, or terms per channel
+    int extras;  // there may be label smoothing, terms per channel, or errors
     int minimum; // ... and the smaller of probability and target is totalled
     int holds;   // the logits of a block until their exponentials are there: they are read once
 } softmax_kind;
@@ -38,6 +41,7 @@ typedef struct softmax_block {
     vf32 weight;                             // v
     vf32 *exponential;                       // [classes]
     vf32 *share;                             // S_c, [classes]; of dense targets
+    vf32 *slope;                             // q_c, [classes]; where a term is an error
 } softmax_block;
 
 // The sums of one class.
@@ -265,10 +269,34 @@ LANES_INLINE vf32 per_channel_loss(const pointwise_formula *term, softmax_kind k
     return loss;
 }
 
+// p - g of class c (arithmetic 4.7).
+LANES_INLINE vf32 class_difference(softmax_kind kind, const run *at, const block_labels *labels,
+                                   const softmax_block *block, int c, vf32 p) {
+    vf32 g = target_of(kind, at, labels, c);
+    vf32 miss = f32_select(block->exponential[c] < 1, 1 - p, block->rest * block->reciprocal);
+    return error_difference(g == 1, p, miss, g);
+}
+
+LANES_INLINE vf32 class_map(const pointwise_formula *term, const run *at, int c) {
+    return term->kind == CLOSS_LINEAR_MAP ? f32_load(at->maps + c * at->class_stride) : f32_splat(0);
+}
+
+LANES_INLINE vf32 class_error_loss(const pointwise_formula *term, softmax_kind kind, const run *at,
+                                   const block_labels *labels, const softmax_block *block) {
+    vf32 loss = {0};
+    for (int c = 0; c < kind.classes; c++) {
+        vf32 p = probability_of(block, c);
+        vf32 own = error_loss(term, p, class_difference(kind, at, labels, block, c, p), class_map(term, at, c));
+        loss = term->has_class_weights ? f32_fma(f32_splat(term->class_weight[c]), own, loss) : loss + own;
+    }
+    return loss;
+}
+
 // A term's loss, without the voxel weight.
 LANES_INLINE vf32 softmax_loss(const pointwise_formula *term, softmax_kind kind, const run *at,
                                const block_labels *labels, const softmax_block *block) {
     if (kind.plain || (!kind.extras && term->plain)) return block->lse - block->target_shifted;
+    if (kind.extras && is_error(term->kind)) return class_error_loss(term, kind, at, labels, block);
     if (kind.extras && term->per_channel) return per_channel_loss(term, kind, at, labels);
     vf32 loss;
     if (kind.soft) {
@@ -303,7 +331,11 @@ LANES_INLINE void total_pointwise(const formula *f, softmax_kind kind, const run
     for (int k = 0; k < f->pointwise_count; k++) {
         const pointwise_formula *term = &f->pointwise[k];
         vf32 loss = softmax_loss(term, kind, at, labels, block) * block->weight;
-        add_limited(&sums->loss[k], f32_keep(labels->valid, loss), &sums->beyond);
+        loss = f32_keep(labels->valid, loss);
+        if (kind.extras && term->kind == CLOSS_LINEAR_MAP)
+            add_limited_signed(&sums->loss[k], loss, &sums->beyond);
+        else
+            add_limited(&sums->loss[k], loss, &sums->beyond);
         if (!kind.plain || at->weights) total_softmax_weight(f, term, k, kind.soft, at, labels, block->weight, sums);
     }
 }
@@ -384,7 +416,7 @@ LANES_INLINE vf32 per_channel_slope(const formula *f, softmax_kind kind, const r
     vf32 logit = logit_of(at, c), target = target_of(kind, at, labels, c);
     for (int i = 0; i < f->pointwise_count; i++) {
         const pointwise_formula *term = &f->pointwise[i];
-        if (!term->per_channel) continue;
+        if (!term->per_channel || is_error(term->kind)) continue;
         vf32 own;
         sigmoid_slope(term, c, &logit, &target, &own);
         if (term->has_class_weights) own = f32_splat(term->class_weight[c]) * own;
@@ -412,18 +444,53 @@ LANES_INLINE vf32 region_slope(softmax_kind kind, const run *at, const run_coeff
     return kind.squares ? f32_fma(f32_splat(k->probability[c]), p, picked) : picked;
 }
 
+// Adds what the errors make of each class's probability (arithmetic 4.7). With weighted regions the voxel's weight
+// waits for the probability.
+LANES_OUTLINED void add_error_slopes(const formula *f, int soft, const run *at, const run_coefficients *k,
+                                     const block_labels *labels, softmax_block *block) {
+    for (int c = 0; c < f->classes; c++) {
+        vf32 d = class_difference((softmax_kind){.soft = soft}, at, labels, block, c, probability_of(block, c));
+        vf32 slope = block->slope[c];
+        for (int i = 0; i < f->pointwise_count; i++) {
+            const pointwise_formula *term = &f->pointwise[i];
+            if (!is_error(term->kind)) continue;
+            vf32 own = error_slope(term, d, class_map(term, at, c));
+            if (term->has_class_weights) own = f32_splat(term->class_weight[c]) * own;
+            vf32 factor = f->weighted ? f32_splat(k->pointwise[i]) : voxel_factor(k, i, labels, block);
+            slope = f32_fma(factor, own, slope);
+        }
+        slope = f32_larger(slope, f32_splat(-LARGEST_SLOPE));
+        block->slope[c] = f32_select(slope < LARGEST_SLOPE, slope, f32_splat(LARGEST_SLOPE));
+    }
+}
+
+LANES_INLINE void find_error_slopes(const formula *f, softmax_kind kind, const run *at, const run_coefficients *k,
+                                    const block_labels *labels, softmax_block *block) {
+    for (int c = 0; c < kind.classes; c++)
+        block->slope[c] =
+            kind.wants & WANTS_REGION ? region_slope(kind, at, k, labels, c, probability_of(block, c)) : f32_splat(0);
+    add_error_slopes(f, kind.soft, at, k, labels, block);
+}
+
+// q_c: the derivative by the probability, of the region terms and then of the errors.
+LANES_INLINE vf32 probability_slope(const formula *f, softmax_kind kind, const run *at, const run_coefficients *k,
+                                    const block_labels *labels, const softmax_block *block, int c) {
+    if (kind.extras && f->errors) return block->slope[c];
+    return region_slope(kind, at, k, labels, c, probability_of(block, c));
+}
+
 // `top` and `dot`: relative to the most probable class nothing cancels where the network is sure.
-LANES_INLINE vf32 region_dot(softmax_kind kind, const run *at, const run_coefficients *k, const block_labels *labels,
-                             const softmax_block *block, vf32 *top) {
+LANES_INLINE vf32 region_dot(const formula *f, softmax_kind kind, const run *at, const run_coefficients *k,
+                             const block_labels *labels, const softmax_block *block, vf32 *top) {
     *top = f32_splat(0);
     for (int c = 0; c < kind.classes; c++) {
-        vf32 slope = region_slope(kind, at, k, labels, c, probability_of(block, c));
+        vf32 slope = probability_slope(f, kind, at, k, labels, block, c);
         *top = f32_select(block->exponential[c] < 1, *top, slope);
     }
     vf32 dot = {0};
     for (int c = 0; c < kind.classes; c++) {
         vf32 p = probability_of(block, c);
-        dot = f32_fma(p, region_slope(kind, at, k, labels, c, p) - *top, dot);
+        dot = f32_fma(p, probability_slope(f, kind, at, k, labels, block, c) - *top, dot);
     }
     return dot;
 }
@@ -432,7 +499,9 @@ LANES_INLINE void write_gradient(const formula *f, softmax_kind kind, const run 
                                  const smoothing *smooth, const block_labels *labels, softmax_block *block) {
     vf32 top, dot, share, others;
     int pointwise = kind.wants & WANTS_POINTWISE, classwise = pointwise && (!kind.extras || f->classwise);
-    if (kind.wants & WANTS_REGION) dot = region_dot(kind, at, k, labels, block, &top);
+    int by_probability = kind.wants & WANTS_REGION || (kind.extras && f->errors);
+    if (kind.extras && f->errors) find_error_slopes(f, kind, at, k, labels, block);
+    if (by_probability) dot = region_dot(f, kind, at, k, labels, block, &top);
     if (classwise)
         share =
             kind.soft ? dense_shares(f, kind, at, k, labels, block, &others) : label_share(f, kind, k, labels, block);
@@ -448,9 +517,9 @@ LANES_INLINE void write_gradient(const formula *f, softmax_kind kind, const run 
                 slope = f32_fma(block->weight, f32_fma(f32_splat(smooth->all), p, f32_splat(-smooth->own[c])), slope);
             if (kind.extras && f->per_channel) slope = per_channel_slope(f, kind, at, k, labels, block, c, slope);
         }
-        if (kind.wants & WANTS_REGION) {
+        if (by_probability) {
             vf32 own = f->weighted ? p * block->weight : p;
-            slope = f32_fma(own, (region_slope(kind, at, k, labels, c, p) - top) - dot, slope);
+            slope = f32_fma(own, (probability_slope(f, kind, at, k, labels, block, c) - top) - dot, slope);
         }
         store_gradient(at, c * at->class_stride, slope);
     }
@@ -458,12 +527,18 @@ LANES_INLINE void write_gradient(const formula *f, softmax_kind kind, const run 
 
 // ------------------------------------------------------------------------------------------------------ walks ----
 
+LANES_INLINE void check_maps(int classes, const run *at, vf32 *not_finite) {
+    for (int c = 0; c < classes; c++)
+        *not_finite = f32_fma(f32_load(at->maps + c * at->class_stride), f32_splat(0), *not_finite);
+}
+
 LANES_INLINE void softmax_one_block(const formula *f, softmax_kind kind, const run *at, const run_coefficients *k,
                                     const smoothing *smooth, const block_labels *labels, softmax_block *block,
                                     softmax_sums *sums) {
     exponentiate(f, kind, at, labels, block, &sums->not_finite);
     prefetch_beside(at);
     if (kind.mode & MODE_TOTALS) {
+        if (kind.extras && f->maps) check_maps(kind.classes, at, &sums->not_finite);
         if (kind.wants & WANTS_REGION && !f->weighted)
             total_region(kind, at, labels, block, sums);
         else if (f->counts && !kind.soft)
@@ -487,8 +562,8 @@ LANES_INLINE formula plain_formula(const formula *f, softmax_kind kind) {
 LANES_INLINE void softmax_blocks(const formula *f, softmax_kind kind, const run *whole, const run_coefficients *k,
                                  const smoothing *smooth, softmax_sums *sums) {
     if (whole->voxels == 0) return;
-    vf32 exponentials[kind.classes], shares[kind.soft ? kind.classes : 1];
-    softmax_block block = {.exponential = exponentials, .share = shares};
+    vf32 exponentials[kind.classes], shares[kind.soft ? kind.classes : 1], slopes[kind.extras ? kind.classes : 1];
+    softmax_block block = {.exponential = exponentials, .share = shares, .slope = slopes};
     formula plain;
     if (kind.plain) plain = plain_formula(f, kind);
     const formula *own = kind.plain ? &plain : f;
@@ -561,7 +636,7 @@ LANES_INLINE int is_plain(const formula *f) {
     return f->pointwise_count == 0 || (f->pointwise_count == 1 && term->kind == CLOSS_CROSS_ENTROPY && term->plain);
 }
 
-LANES_INLINE int has_extras(const formula *f) { return f->smooths || f->per_channel; }
+LANES_INLINE int has_extras(const formula *f) { return f->smooths || f->per_channel || f->errors; }
 
 LANES_FUNCTION int softmax_in_place(const formula *f, closs_target target) {
     return target == CLOSS_LABELS_U8 && !f->weighted && !has_extras(f);

@@ -52,6 +52,7 @@ static fault survey_softmax(const formula *f, const run *whole, int with_logits,
     FOR_EACH_BLOCK(whole, at, f->classes, {
         survey_softmax_block(f, &at, &sums, state);
         if (with_logits) survey_logits(f, &at, f->classes, state);
+        for (int c = 0; f->maps && c < f->classes; c++) survey_map(at.maps + c * at.class_stride, state);
         sums.blocks++;
     });
     return finish_softmax_sums(f, whole, &sums, out);

@@ -263,4 +263,5 @@ static fault survey(const formula *f, const run *whole, int with_logits, run_sur
      selection_ties,                                                                                                   \
      negative_loss,                                                                                                    \
      binarization_totals,                                                                                              \
-     binarization_gradient}
+     binarization_gradient,                                                                                            \
+     OF_ISA(loss_map)}

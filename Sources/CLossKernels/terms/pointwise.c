@@ -1,6 +1,10 @@
 #include "terms/pointwise.h"
 
+#include <math.h>
+
 #include "sums/wide.h"
+
+static const double LARGEST_LOSS = 0x1p+19; // arithmetic 6.2
 
 static int64_t *words_of(const closs_plan *plan, int64_t *totals, int k, int64_t group, int64_t row) {
     int64_t rows = plan_rows_per_sample(plan);
@@ -208,7 +212,7 @@ void pointwise_add_known(const closs_plan *plan, int64_t *totals) {
 // The largest factor that a term puts before a negative log-likelihood, of a voxel's all values.
 static double largest_factor(const closs_plan *plan, const pointwise_formula *term) {
     double largest = 1;
-    if (is_error(term->kind)) return largest;
+    if (is_error(term->kind)) return term->per_channel ? 2.0 * term->class_weight_sum + 1 : 1;
     if (term->per_channel) largest = 2.0 * term->class_weight_sum + 1;
     if (term->plain || (term->kind == CLOSS_FOCAL && (!term->target_factor || term->per_channel))) return largest;
     const float *factors = term->kind == CLOSS_BINARY_CROSS_ENTROPY ? term->positive_weight : term->target_factor;
@@ -223,14 +227,51 @@ static double largest_factor(const closs_plan *plan, const pointwise_formula *te
 
 double pointwise_loss_bound(const closs_plan *plan, float largest_logit, float largest_weight, float largest_map) {
     double log_likelihood = plan->formula.activation == CLOSS_PROBABILITIES ? 100 : 2.0 * largest_logit + 8;
-    double bound = 0;
+    double bound = 0, mapped = 0;
     for (int k = 0; k < plan->formula.pointwise_count; k++) {
         const pointwise_formula *term = &plan->formula.pointwise[k];
         double factor = largest_factor(plan, term);
+        if (term->kind == CLOSS_LINEAR_MAP && factor * largest_map > mapped) mapped = factor * largest_map;
         // The power of an exponent above 1 is not worth a bound: every loss will be looked at.
         if (term->has_exponent && term->exponent > 1) factor = 0x1p100;
         if (factor > bound) bound = factor;
     }
-    double likely = bound * log_likelihood;
-    return (likely > largest_map ? likely : largest_map) * largest_weight;
+    double likely = bound * log_likelihood, largest = likely > mapped ? likely : mapped;
+    // What is infinite as a float is no number times a weight of 0.
+    return largest < 0x1p120 ? largest * largest_weight : INFINITY;
+}
+
+// ------------------------------------------------------------------------------------------------------- maps ----
+
+// The factor of a term's losses at a row: what they were divided by, the row's weight and, in a sum, the term's own.
+static float map_factor(const closs_plan *plan, size_t term, int sum, int64_t row) {
+    const float *weights = row_weights(plan, term);
+    double own = plan->formula.pointwise[plan->pointwise_index[term]].weight_scale * (weights ? weights[row] : 1);
+    return (float)(sum ? plan->terms[term].weight * own : own);
+}
+
+loss_map_factors pointwise_map_factors(const closs_plan *plan, int term, int64_t row) {
+    loss_map_factors m = {.only = term < 0 ? -1 : plan->pointwise_index[term]};
+    for (size_t i = 0; i < plan->term_count; i++)
+        if (plan->pointwise_index[i] >= 0) m.factor[plan->pointwise_index[i]] = map_factor(plan, i, term < 0, row);
+    return m;
+}
+
+double pointwise_map_bound(const closs_plan *plan, int term, float largest_weight, float largest_map) {
+    double largest = 0;
+    for (int64_t row = 0; row < plan_rows_per_sample(plan); row++) {
+        double bound = 0;
+        for (size_t i = 0; i < plan->term_count; i++) {
+            int k = plan->pointwise_index[i];
+            if (k < 0 || (term >= 0 && (size_t)term != i)) continue;
+            // Sums of losses below 2^19 are exact; those of linear terms may be larger where they cancel.
+            double loss = LARGEST_LOSS, mapped = (double)largest_map * largest_weight;
+            if (plan->formula.pointwise[k].kind == CLOSS_LINEAR_MAP)
+                loss += mapped * largest_factor(plan, &plan->formula.pointwise[k]);
+            double factor = map_factor(plan, i, term < 0, row);
+            bound += (factor < 0 ? -factor : factor) * loss;
+        }
+        if (!(bound <= largest)) largest = bound;
+    }
+    return largest;
 }

@@ -22,6 +22,13 @@ double pointwise_finish(const closs_plan *plan, size_t term, const int64_t *tota
 // What the term is of one sample alone. For plans that keep totals by sample.
 double pointwise_sample_value(const closs_plan *plan, size_t term, const int64_t *totals, int64_t sample);
 
+// What the losses of a row's map are multiplied by: of one of the plan's terms, or (-1) of all.
+loss_map_factors pointwise_map_factors(const closs_plan *plan, int term, int64_t row);
+
+// A bound of what such a map can hold, from the largest voxel weight and magnitude of a map there are; the losses
+// themselves are known to be good.
+double pointwise_map_bound(const closs_plan *plan, int term, float largest_weight, float largest_map);
+
 // Not 0 where every term's divisor is known before anything is read.
 int pointwise_divisors_known(const closs_plan *plan, const closs_batch *batch);
 

@@ -223,10 +223,22 @@ probabilities("db/masked_l1", "db", error("smooth_l1", beta=0.0), logits="T", ta
 # LIVIAETS
 probabilities("liviaets/boundary_given_map", "probabilities", error("linear", [0, 1, 1, 1]), target="labels",
               maps="distance_maps", note="the mean over the chosen classes' values")
+probabilities("liviaets/boundary", "probabilities", error("linear", divisor="valid"), target="labels",
+              maps="derived/probabilities_distances", exact=1e-7, note="the map rounded to float32")
+probabilities("liviaets/boundary_spacing", "probabilities", error("linear", [0, 1, 1, 0]), target="labels",
+              maps="derived/probabilities_distances_spaced", exact=1e-7, note="the map rounded to float32")
+probabilities("liviaets/boundary_truncated", "probabilities", error("linear", [0, 1, 1, 1]), target="labels",
+              maps="derived/probabilities_distances_whole", note="distances truncated to whole numbers")
+probabilities("seeds/s001_boundary_toy_literal", "toy", error("linear", [0, 1]), target="labels",
+              maps="derived/toy_distances_whole", note="distances truncated to whole numbers")
+probabilities("seeds/s001_boundary_toy_corrected", "toy", error("linear", [0, 1]), target="labels",
+              maps="derived/toy_distances", exact=1e-7, note="the map rounded to float32")
 probabilities("liviaets/dice", "probabilities", dice(1e-10, 1e-10, background=False), target="labels")
 
 # MONAI
 S = 1e-5
+softmax("monai/boundary", "softmax", error("linear", [0, 1, 1, 1]), maps="derived/softmax_distances", exact=1e-7,
+        note="the map rounded to float32; the mean over the foreground is by class weights of 0 and 1")
 softmax("monai/dice_softmax_default", "softmax", dice(S, S))
 softmax("monai/dice_softmax_nobg_batch", "softmax", dice(S, S, "batch", background=False))
 softmax("monai/dice_squared_smooth", "softmax_many", dice(1, 1, squared=True))
@@ -415,6 +427,21 @@ def derived(inputs):
     def per_channel(values, samples, voxels):
         return np.repeat(np.tile(np.array(values, np.float32), samples), voxels)
 
+    def distances(labels, classes, spacing=(1, 1), whole=False):
+        """Signed distances of the classes' regions: to the region outside, 1 less the distance to its outside inside;
+        0 for a class that is not there. Every pixel against every other: the images are small."""
+        maps = np.zeros((len(labels), classes) + labels.shape[1:])
+        for n, image in enumerate(labels):
+            for c in range(classes):
+                inside = image == c
+                if not inside.any():
+                    continue
+                to = [np.sqrt((((np.argwhere(~there)[:, None] - np.argwhere(there)[None]) * spacing) ** 2)
+                              .sum(-1).min(1)) for there in (inside, ~inside)]
+                maps[n, c][~inside] = to[0]
+                maps[n, c][inside] = 1 - to[1]
+        return (np.trunc(maps) if whole else maps).astype(np.float32).ravel()
+
     p = np.float32(array("binary_probabilities", "probabilities")).astype(np.float64).reshape(3, 1, -1)
     pair = np.concatenate([np.zeros_like(p), np.log(p) - np.log1p(-p)], axis=1)
     labels = array("softmax", "labels_ignore").reshape(2, 1, -1)
@@ -422,6 +449,18 @@ def derived(inputs):
     return {
         "derived/softmax_smp_weights": ("class weights 0.25, 1, 2, 5", per_channel(W4, 2, 221)),
         "derived/binary_logit_pairs": ("0 and the logit of binary_probabilities/probabilities", pair.ravel()),
+        "derived/softmax_distances": ("signed distances of softmax/labels", distances(array("softmax", "labels"), 4)),
+        "derived/probabilities_distances": ("signed distances of probabilities/labels",
+                                            distances(array("probabilities", "labels"), 4)),
+        "derived/probabilities_distances_spaced": (
+            "signed distances of probabilities/labels, rows 1 and columns 2.5 apart",
+            distances(array("probabilities", "labels"), 4, (1, 2.5))),
+        "derived/probabilities_distances_whole": (
+            "signed distances of probabilities/labels, truncated towards 0",
+            distances(array("probabilities", "labels"), 4, whole=True)),
+        "derived/toy_distances": ("signed distances of toy/labels", distances(array("toy", "labels"), 2)),
+        "derived/toy_distances_whole": ("signed distances of toy/labels, truncated towards 0",
+                                        distances(array("toy", "labels"), 2, whole=True)),
         "derived/softmax_one_hot_ignore": ("softmax/labels_ignore one-hot, 255 kept", one_hot.ravel()),
     }
 
@@ -528,6 +567,8 @@ def evaluate(problem, arrays):
                 each, t = np.abs(difference), np.sign(difference)
             d = divide(term["divisor"], (w * a).sum(), valid)
             loss, t = ((w * a * each).sum() / d, w * a * t / d) if d > 0 else (0.0, np.zeros_like(x))
+            if activation == "softmax":
+                t = p * (t - (p * t).sum(axis=1, keepdims=True))
             t = t * p * q if activation == "sigmoid" else t
         elif kind == "region":
             return None  # the Swift oracle proves these, whose derivatives are the formulas' own

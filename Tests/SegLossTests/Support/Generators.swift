@@ -324,7 +324,8 @@ struct Generator {
         for _ in 0...random.below(5) {
             let kind: Term.Kind
             if activation == .softmax {
-                switch random.below(8) {
+                switch random.below(10) {
+                case 8, 9: kind = error(classes)
                 case 0...2: kind = crossEntropy(classes)
                 case 3, 4: kind = softmaxFocal(classes)
                 case 5: kind = random.chance(0.5) ? binaryCrossEntropy(classes, perChannel: true) : anyRegion(classes, weightedRegions)

@@ -367,7 +367,7 @@ private struct Formulas {
         _ classWeights: [Float]?, _ divisor: Term.Divisor, _ factor: Double, _ gradient: inout [Double],
         _ wanted: Bool, _ formula: (Double, Double, Double) -> (loss: Double, slope: Double)
     ) -> Result {
-        precondition(activation != .softmax)
+        if activation == .softmax { return classError(classWeights, divisor, factor, &gradient, wanted, formula) }
         let w = classFactors(classWeights)
         var loss = Sum()
         var weight = Sum()
@@ -397,6 +397,47 @@ private struct Formulas {
         each { at, scale, b, here in
             let through = activation == .sigmoid ? b.p * b.q : 1
             gradient[at] += factor * scale / d * here.slope * through
+        }
+        return result
+    }
+
+    /// The same of every class's probability in a softmax.
+    func classError(
+        _ classWeights: [Float]?, _ divisor: Term.Divisor, _ factor: Double, _ gradient: inout [Double],
+        _ wanted: Bool, _ formula: (Double, Double, Double) -> (loss: Double, slope: Double)
+    ) -> Result {
+        let w = classFactors(classWeights)
+        var loss = Sum()
+        var weight = Sum()
+        var valid = 0
+        var s = makeSoftmax()
+        func at(_ n: Int, _ c: Int, _ i: Int, _ s: Softmax) -> (loss: Double, slope: Double) {
+            let target = g(n, c, i)
+            let map = maps.map { Double($0[index(n, c, i)]) } ?? 0
+            return formula(s.p[c], target == 1 ? -s.q[c] : s.p[c] - target, map)
+        }
+        for n in 0..<samples {
+            for i in 0..<voxels where isValid(n, 0, i) {
+                softmax(n, i, &s)
+                for c in 0..<classes {
+                    loss.add(w[c] * v(n, i) * at(n, c, i, s).loss)
+                    weight.add(w[c] * v(n, i))
+                    valid += 1
+                }
+            }
+        }
+        let d = divide(divisor, weight: weight.value, valid: valid, all: samples * classes * voxels)
+        guard d > 0 else { return (0, 0) }
+        let result = (loss.value / d, w.max()! * roundings(0x1p-32, rows: samples) / d)
+        guard wanted else { return result }
+        for n in 0..<samples {
+            for i in 0..<voxels where isValid(n, 0, i) {
+                softmax(n, i, &s)
+                let slopes = (0..<classes).map { factor * w[$0] * v(n, i) / d * at(n, $0, i, s).slope }
+                var mean = 0.0
+                for c in 0..<classes where c != s.top { mean += s.p[c] * (slopes[c] - slopes[s.top]) }
+                for c in 0..<classes { gradient[index(n, c, i)] += s.p[c] * ((slopes[c] - slopes[s.top]) - mean) }
+            }
         }
         return result
     }

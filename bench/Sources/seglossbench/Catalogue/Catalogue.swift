@@ -7,7 +7,7 @@ struct Entry {
     /// Timed with every instruction set that the machine has, not the best alone.
     var everyInstructionSet = false
     /// Passes to time. Where only the way of writing differs, forward alone would say nothing new.
-    var passes = Pass.allCases
+    var passes = Pass.standard
 
     var shape: BatchShape { source.shape }
 }
@@ -52,7 +52,14 @@ enum Catalogue {
                 Entry(kernel: kernel, source: .seeded(.street, BatchShape(1, 4, side, side)))
             }
         }
-        return fourClasses + otherClasses + more + regions + [
+        let maps = [512, 2048].map { side in
+            Entry(
+                kernel: .softmaxLossMap, source: .seeded(.street, BatchShape(1, 4, side, side)), passes: [.lossMap])
+        }
+        let errors = [512, 2048].map { side in
+            Entry(kernel: .softmaxDiceBoundary, source: .seeded(.street, BatchShape(1, 4, side, side)))
+        }
+        return fourClasses + otherClasses + more + errors + maps + regions + [
             checkedBeforeWriting(.softmaxCrossEntropy, .seeded(.street, BatchShape(1, 4, 2048, 2048)))
         ]
     }
@@ -74,7 +81,10 @@ enum Catalogue {
         let errors = Kernel.errors.flatMap { kernel in
             [512, 2048].map { side in Entry(kernel: kernel, source: lesion(side)) }
         }
-        return plain + checked + errors
+        let maps = [512, 2048].map { side in
+            Entry(kernel: .sigmoidLossMap, source: lesion(side), passes: [.lossMap])
+        }
+        return plain + checked + errors + maps
     }
 
     private static func lesion(_ side: Int) -> BatchSource {

@@ -51,6 +51,19 @@ extension Kernel {
         loss: .dice() + .focal(gamma: 2, alpha: nil, perChannel: true, divisor: .all), activation: .softmax,
         bytes: .twoSweeps)
 
+    /// The boundary loss beside Dice, its maps given.
+    static let softmaxDiceBoundary = Kernel(
+        name: "softmax Dice + linear, with maps", family: .softmax, loss: .dice() + 0.01 * .linear(),
+        activation: .softmax, bytes: .twoSweepsWithMaps)
+
+    static let softmaxLossMap = Kernel(
+        name: "softmax cross entropy, loss map", family: .softmax, loss: .crossEntropy(), activation: .softmax,
+        bytes: .oneSweep)
+
+    static let sigmoidLossMap = Kernel(
+        name: "sigmoid focal, gamma 2, loss map", family: .sigmoid, loss: .focal(gamma: 2, alpha: 0.25),
+        activation: .sigmoid, bytes: .oneSweep)
+
     static let softmaxMore = [softmaxFocal, softmaxThree, softmaxDiceChannelFocal]
 
     static let sigmoidBCE = Kernel(

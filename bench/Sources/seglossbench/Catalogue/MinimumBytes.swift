@@ -8,9 +8,16 @@ struct MinimumBytes: Hashable {
 
     var forward: PerVoxel
     var gradient: PerVoxel
+    /// Of one term: a sweep that looks and one that writes one value for each voxel (softmax, or one channel).
+    var lossMap = PerVoxel(eachClass: 8, once: 6)
 
     func perVoxel(_ pass: Pass, classes: Int) -> Int {
-        let bytes = pass == .forward ? forward : gradient
+        let bytes =
+            switch pass {
+            case .forward: forward
+            case .gradient: gradient
+            case .lossMap: lossMap
+            }
         return bytes.eachClass * classes + bytes.once
     }
 
@@ -23,13 +30,20 @@ struct MinimumBytes: Hashable {
     /// A sweep that sums (or checks), and one that writes.
     static let twoSweeps = MinimumBytes(
         forward: PerVoxel(eachClass: 4, once: 1), gradient: PerVoxel(eachClass: 12, once: 2))
+    /// The same two that read a map beside the logits, each.
+    static let twoSweepsWithMaps = MinimumBytes(
+        forward: PerVoxel(eachClass: 8, once: 1), gradient: PerVoxel(eachClass: 20, once: 2))
     /// Two sweeps that rank, and one that writes.
     static let ranking = MinimumBytes(
         forward: PerVoxel(eachClass: 8, once: 2), gradient: PerVoxel(eachClass: 16, once: 3))
 }
 
 /// What one call computes.
-enum Pass: String, Codable, CaseIterable {
+enum Pass: String, Codable {
     case forward = "forward"
     case gradient = "forward+gradient"
+    case lossMap = "loss map"
+
+    /// Those of every kernel.
+    static let standard = [Pass.forward, .gradient]
 }

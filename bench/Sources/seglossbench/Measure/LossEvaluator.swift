@@ -32,6 +32,11 @@ struct LossEvaluator {
         if let value = try binarization?.value(of: batch, gradient: gradient) { return value }
         return try terms!.value(of: batch, gradient: gradient)
     }
+
+    /// Of a loss of terms.
+    mutating func lossMap(of batch: Batch, into buffer: Buffer<Float>) throws {
+        try terms!.lossMap(of: batch, into: buffer)
+    }
 }
 
 extension BinarizationEvaluator {

@@ -73,7 +73,8 @@ struct MemoryLimit {
     let read: Double
 
     /// A value alone only reads.
-    func limit(_ pass: Pass) -> Double { pass == .forward ? read : copy }
+    /// A map of losses is read ten times as much as it is written.
+    func limit(_ pass: Pass) -> Double { pass == .gradient ? copy : read }
 }
 
 extension InstructionSet {

@@ -26,12 +26,17 @@ struct Verification {
         let small = entry.source.small()
         let key = "\(entry.kernel.name) \(small.shape.text) \(entry.source.isGiven)"
         if let known = costs[key] { return known }
-        let (expected, cost) = Self.reference(entry.kernel, small)
+        let isMap = entry.passes == [.lossMap]
+        let (expected, cost) = isMap ? Self.referenceMap(entry.kernel, small) : Self.reference(entry.kernel, small)
         for instructionSet in machine.instructionSets {
             for threads in machine.threadCounts {
                 let configuration = Configuration(
                     kernel: entry.kernel, threads: threads, instructionSet: instructionSet)
-                try Self.compare(configuration, small, with: expected)
+                if isMap {
+                    try Self.compareMap(configuration, small, with: expected)
+                } else {
+                    try Self.compare(configuration, small, with: expected)
+                }
             }
         }
         costs[key] = cost
@@ -57,7 +62,31 @@ struct Verification {
         }
     }
 
+    /// The outcome's gradient is the map.
+    private static func compareMap(_ configuration: Configuration, _ batch: Batch, with expected: Outcome) throws {
+        var evaluator = try configuration.evaluator(for: batch)
+        let map = Buffer<Float>(count: batch.shape.values)
+        map.values.update(repeating: .nan)
+        try evaluator.lossMap(of: batch, into: map)
+        for (index, want) in expected.gradient.enumerated() where map.values[index].bitPattern != want.bitPattern {
+            let name = "\(configuration.kernel.name) \(batch.shape.text) (\(configuration.instructionSet.name))"
+            throw BenchError("\(name): map[\(index)] is \(map.values[index]), the scalar reference's \(want)")
+        }
+    }
+
     // MARK: - The reference's side
+
+    private static func referenceMap(_ kernel: Kernel, _ batch: Batch) -> (Outcome, ReferenceCost) {
+        guard case .terms(let problem) = ReferenceProblem(kernel, batch) else {
+            preconditionFailure("\(kernel.name) has no loss of a single voxel")
+        }
+        var map: [Float] = []
+        let seconds = (0..<3).map { _ in
+            ContinuousClock().measure { map = Reference.lossMap(problem) }.seconds
+        }.min()! / Double(batch.shape.voxels)
+        let outcome = Outcome(value: 0, terms: [], perClass: [], gradient: map)
+        return (outcome, ReferenceCost(secondsPerVoxel: [.lossMap: seconds]))
+    }
 
     private static func reference(_ kernel: Kernel, _ batch: Batch) -> (Outcome, ReferenceCost) {
         let problem = ReferenceProblem(kernel, batch)

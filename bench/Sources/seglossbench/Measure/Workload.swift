@@ -59,6 +59,15 @@ extension Evaluator {
     }
 }
 
+extension Evaluator {
+    /// Values of a map of one loss for each voxel, at the beginning of a buffer.
+    @inline(never)
+    mutating func lossMap(of batch: Batch, into buffer: Buffer<Float>) throws {
+        var map = UnsafeMutableBufferPointer(rebasing: buffer.values[..<batch.shape.voxels]).mutableSpan
+        try lossMap(logits: batch.logits.values.span, labels: batch.labels.values.span, into: &map)
+    }
+}
+
 /// Batches of one content and gradients to write to, used in turn.
 ///
 /// A batch that fits the cache would be found there again by the next call, as it is not in training, where a network
@@ -97,6 +106,7 @@ struct Workload {
         switch pass {
         case .forward: value = try evaluator.value(of: batch)
         case .gradient: value = try evaluator.value(of: batch, gradient: gradient)
+        case .lossMap: try evaluator.lossMap(of: batch, into: gradient)
         }
     }
 

@@ -34,7 +34,7 @@ final class Progress {
         let spread = (row.p90Seconds - row.p10Seconds) / row.medianSeconds
         print(
             Self.line(
-                row.name, row.shape, row.pass == .forward ? "fwd" : "fwd+grad", "\(row.threads)", row.isa,
+                row.name, row.shape, Self.short(row.pass), "\(row.threads)", row.isa,
                 [
                     Format.time(row.medianSeconds), Format.percent(spread), Format.digits(row.gigavoxelsPerSecond),
                     Format.digits(row.gigabytesPerSecond), Format.percent(row.fractionOfLimit),
@@ -44,6 +44,14 @@ final class Progress {
             print("    \(Format.ratio(seconds / row.medianSeconds)) faster than \(peer) (\(Format.time(seconds)))")
         }
         fflush(nil)
+    }
+
+    private static func short(_ pass: Pass) -> String {
+        switch pass {
+        case .forward: "fwd"
+        case .gradient: "fwd+grad"
+        case .lossMap: "map"
+        }
     }
 
     private static func line(

@@ -1,0 +1,2 @@
+#include "kernels/generic.h"
+#include "kernels/loss_map.h"
