@@ -54,6 +54,7 @@
 #define pointwise_loss_bound         closs_inner_pointwise_loss_bound
 #define pointwise_map_bound          closs_inner_pointwise_map_bound
 #define pointwise_map_factors        closs_inner_pointwise_map_factors
+#define pointwise_parts_words        closs_inner_pointwise_parts_words
 #define pointwise_sample_value       closs_inner_pointwise_sample_value
 #define pointwise_totals_words       closs_inner_pointwise_totals_words
 #define refuse                       closs_inner_refuse

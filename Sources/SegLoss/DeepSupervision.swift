@@ -185,9 +185,7 @@ extension DeepSupervision {
         let value = try evaluateScales(
             evaluators, weights, views, logits, labels, &gradients, write, &workspaces, &scratch)
         let scales = evaluators.indices.map { scale in
-            Evaluation(
-                value: value.scales[scale], loss: evaluators[scale].loss, classes: evaluators[scale].shape.classes,
-                samples: evaluators[scale].plan.valuedSamples, numbers: workspaces[scale].numbers)
+            Evaluation(value: value.scales[scale], of: evaluators[scale], numbers: workspaces[scale].numbers)
         }
         return ScalesEvaluation(value: value.sum, scales: scales)
     }

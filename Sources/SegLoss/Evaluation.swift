@@ -7,17 +7,22 @@ public struct Evaluation: Sendable, Hashable {
     /// The loss: the sum over the terms of weight times value.
     public let value: Double
     private let loss: Loss
+    private let activation: Activation
     private let classes: Int
+    /// Whether pointwise terms of a softmax have parts of single classes.
+    private let hasClassParts: Bool
     /// Samples with values of their own: all, or none.
     private let samples: Int
     /// The value of each term, then for each term its parts of each class, then for each its values of each sample.
     private let numbers: [Double]
 
-    init(value: Double, loss: Loss, classes: Int, samples: Int, numbers: [Double]) {
+    init(value: Double, of evaluator: Evaluator, numbers: [Double]) {
         self.value = value
-        self.loss = loss
-        self.classes = classes
-        self.samples = samples
+        loss = evaluator.loss
+        activation = evaluator.activation
+        classes = evaluator.shape.classes
+        hasClassParts = evaluator.options.perClass
+        samples = evaluator.plan.valuedSamples
         self.numbers = numbers
     }
 
@@ -52,7 +57,8 @@ public struct Evaluation: Sendable, Hashable {
         public subscript(position: Int) -> TermResult {
             let term = evaluation.loss.terms[position]
             let first = endIndex + position * evaluation.classes
-            let count = term.term.hasClassParts ? evaluation.classes : 0
+            let hasParts = term.term.hasClassParts(evaluation.activation, always: evaluation.hasClassParts)
+            let count = hasParts ? evaluation.classes : 0
             return TermResult(
                 weight: term.weight,
                 value: evaluation.numbers[position],
@@ -73,9 +79,13 @@ public struct TermResult: Sendable, Hashable {
 
     /// The term's parts that belong to single classes or channels, one for each:
     ///
-    /// - Dice: the class's loss without its class weight, the mean of the samples; 0 for a background left out.
-    /// - Binary cross entropy and focal loss: what the channel adds to the value.
-    /// - Cross entropy and balanced binary cross entropy have no such parts: the array is empty.
+    /// - Dice and the other region terms: the class's loss without its class weight, the mean of the samples; 0 for a
+    ///   background left out.
+    /// - Pointwise terms of channels: what the channel adds to the value.
+    /// - Pointwise terms of a softmax, where ``Options/perClass`` asked for them: what the voxels of that label add (0
+    ///   with dense targets); of terms per channel and errors of the probability, what the class's values add. The
+    ///   array is empty where they were not asked for.
+    /// - Balanced binary cross entropy has no such parts: the array is empty.
     ///
     /// The array is made when it is asked for.
     public var perClass: [Double] { Array(classParts) }

@@ -62,8 +62,7 @@ public struct Evaluator: Sendable {
     public var threads: Int { plan.threads }
 
     func evaluation(_ value: Double) -> Evaluation {
-        Evaluation(
-            value: value, loss: loss, classes: shape.classes, samples: plan.valuedSamples, numbers: workspace.numbers)
+        Evaluation(value: value, of: self, numbers: workspace.numbers)
     }
 }
 

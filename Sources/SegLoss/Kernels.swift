@@ -29,6 +29,7 @@ internal import CLossKernels
         let activation: Activation
         let ignoreIndex: Int?
         let perSample: Bool
+        let perClass: Bool
     }
 
     init(_ loss: Loss, shape: Shape, activation: Activation, options: Options) throws(LossError) {
@@ -54,7 +55,8 @@ internal import CLossKernels
         valuedSamples = options.perSample ? shape.samples : 0
         purpose = Purpose(
             loss: loss, shape: .flat(samples: shape.samples, classes: shape.classes, voxels: shape.voxels),
-            activation: activation, ignoreIndex: options.ignoreIndex, perSample: options.perSample)
+            activation: activation, ignoreIndex: options.ignoreIndex, perSample: options.perSample,
+            perClass: options.perClass)
     }
 
     deinit {
@@ -66,7 +68,8 @@ internal import CLossKernels
         guard self !== other, purpose != other.purpose else { return }
         throw LossError(
             kind: .badTerm,
-            message: "the totals are of another loss, shape, activation, ignored label or perSample than the evaluator's")
+            message: "the totals are of another loss, shape, activation, ignored label, perSample or perClass than "
+                + "the evaluator's")
     }
 
     /// The instruction set that the plan's calls use; never `best`.
@@ -448,6 +451,7 @@ private func withSpec(
             unsafe spec.isa = options.instructionSet.code
             unsafe spec.checks = options.checks.code
             unsafe spec.per_sample = options.perSample ? 1 : 0
+            unsafe spec.per_class = options.perClass ? 1 : 0
             return unsafe body(&spec)
         }
     }

@@ -13,6 +13,9 @@ public struct Options: Sendable, Hashable {
     /// Whether results also hold the value of each sample: ``TermResult/perSample``. Totals are then larger: they are
     /// kept for each sample.
     public var perSample: Bool
+    /// Whether results also hold what each class adds to the pointwise terms of a softmax: ``TermResult/perClass``.
+    /// The sweeps are then slower. Parts of region terms and of channels are always there.
+    public var perClass: Bool
 
     /// Options; each has its usual value unless given.
     public init(
@@ -20,13 +23,15 @@ public struct Options: Sendable, Hashable {
         threads: Int = 0,
         instructionSet: InstructionSet = .best,
         checks: Checks = .beforeWriting,
-        perSample: Bool = false
+        perSample: Bool = false,
+        perClass: Bool = false
     ) {
         self.ignoreIndex = ignoreIndex
         self.threads = threads
         self.instructionSet = instructionSet
         self.checks = checks
         self.perSample = perSample
+        self.perClass = perClass
     }
 }
 

@@ -122,11 +122,14 @@ extension Term {
         }
     }
 
-    /// Whether the term's value has parts that belong to single classes.
-    var hasClassParts: Bool {
+    /// Whether the term's value has parts that belong to single classes; `always`: also that of a pointwise term of a
+    /// softmax.
+    func hasClassParts(_ activation: Activation, always: Bool) -> Bool {
         switch self {
-        case .binaryCrossEntropy, .focal, .region, .absoluteError, .smoothL1, .squaredError, .linear: true
-        case .crossEntropy, .balancedBinaryCrossEntropy: false
+        case .region: true
+        case .balancedBinaryCrossEntropy: false
+        case .crossEntropy, .binaryCrossEntropy, .focal, .absoluteError, .smoothL1, .squaredError, .linear:
+            activation != .softmax || always
         }
     }
 }

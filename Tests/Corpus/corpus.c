@@ -346,6 +346,7 @@ static problem *make_problem(uint64_t seed, closs_activation activation, const c
     p->spec.isa = isa;
     p->spec.terms = p->terms;
     p->spec.per_sample = seed % 3 == 1;
+    p->spec.per_class = seed % 4 == 2;
     p->voxels = (size_t)(samples * voxels);
     p->values = p->voxels * (size_t)classes;
     add_to_name(p, "%03" PRIu64 " %s %" PRId64 "x%" PRId64 "x%" PRId64, seed, ACTIVATIONS[activation], samples, classes,

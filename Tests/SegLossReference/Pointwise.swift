@@ -105,6 +105,8 @@ struct PointwiseTotals {
     /// Of each channel; of a softmax, one.
     var losses: [ExactTotal]
     var weights: [ExactTotal]
+    /// Of each class of a softmax, where they are asked for (6.6).
+    var parts: [ExactTotal] = []
     /// Valid values of all channels; of a softmax, valid voxels.
     var valid = 0
     /// Values, invalid ones too.
@@ -129,7 +131,8 @@ struct PointwiseTotals {
         }
         guard D > 0 else {
             return (
-                0, [Double](repeating: 0, count: losses.count), [Float](repeating: 0, count: losses.count)
+                0, [Double](repeating: 0, count: max(losses.count, parts.count)),
+                [Float](repeating: 0, count: losses.count)
             )
         }
         var perChannel: [Double] = []
@@ -138,6 +141,9 @@ struct PointwiseTotals {
             let w = Double(classWeights?[c] ?? 1)
             perChannel.append(w * loss.value / D)
             coefficients.append(Float(factor * w / D))
+        }
+        if !parts.isEmpty {
+            perChannel = parts.map { $0.value / D }
         }
         return (sum(losses, classWeights) / D, perChannel, coefficients)
     }

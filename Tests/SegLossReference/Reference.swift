@@ -2,17 +2,22 @@
 ///
 /// Written from that page alone, to be read beside it and compared with the kernels. The input is taken to be valid.
 public enum Reference {
-    /// The loss of a problem and, where it is wanted, its gradient times `scale`.
-    public static func evaluate(_ problem: Problem, scale: Float = 1, wantsGradient: Bool = true) -> Outcome {
+    /// The loss of a problem and, where it is wanted, its gradient times `scale`; `classParts`: with what each class
+    /// adds to the pointwise terms of a softmax.
+    public static func evaluate(
+        _ problem: Problem, scale: Float = 1, wantsGradient: Bool = true, classParts: Bool = false
+    ) -> Outcome {
         if problem.activation == .softmax {
-            return evaluateSoftmax(problem, scale: scale, wantsGradient: wantsGradient)
+            return evaluateSoftmax(problem, scale: scale, wantsGradient: wantsGradient, classParts: classParts)
         }
         return evaluateChannels(problem, scale: scale, wantsGradient: wantsGradient)
     }
 
     // MARK: - Softmax
 
-    private static func evaluateSoftmax(_ problem: Problem, scale: Float, wantsGradient: Bool) -> Outcome {
+    private static func evaluateSoftmax(
+        _ problem: Problem, scale: Float, wantsGradient: Bool, classParts: Bool
+    ) -> Outcome {
         let voxels = Voxels(problem)
         let classes = problem.classes
         let terms = Terms(problem)
@@ -30,6 +35,9 @@ public enum Reference {
         // Totals.
         let all = problem.samples * problem.voxels
         var totals = pointwise.map { PointwiseTotals(channels: 1, all: $0.isPerChannel ? all * classes : all) }
+        if classParts {
+            for i in totals.indices { totals[i].parts = [ExactTotal](repeating: .ofLosses, count: classes) }
+        }
         var sums = [RegionSums](repeating: RegionSums(weighted: terms.regions.isWeighted), count: problem.samples * classes)
         var countOfLabel = [Int](repeating: 0, count: classes)
         for sample in 0..<problem.samples {
@@ -37,6 +45,8 @@ public enum Reference {
             let zeros = [Float](repeating: 0, count: problem.voxels)
             var losses = [[Float]](repeating: zeros, count: pointwise.count)
             var weights = losses
+            // Of each term and class (6.6).
+            var parts = [[Float]](repeating: zeros, count: classParts ? pointwise.count * classes : 0)
             var p = [[Float]](repeating: zeros, count: classes)
             var targets = p
             var regionWeights = zeros
@@ -50,6 +60,16 @@ public enum Reference {
                         return (problem.logits[index], voxels.map(index))
                     }
                     losses[i][voxel] = loss * v
+                    if classParts && term.isPerChannel {
+                        for c in 0..<classes {
+                            let index = voxels.index(sample, c, voxel)
+                            let own = term.loss(
+                                softmax, class: c, target: g[c], logit: problem.logits[index], map: voxels.map(index))
+                            parts[i * classes + c][voxel] = (term.w[c] * own) * v
+                        }
+                    } else if classParts && !voxels.isDense {
+                        parts[i * classes + y][voxel] = loss * v
+                    }
                     weights[i][voxel] = term.weight(label: y, dense: voxels.isDense ? g : nil) * v
                 }
                 if terms.hasRegion {
@@ -62,6 +82,9 @@ public enum Reference {
             }
             for (i, term) in pointwise.enumerated() {
                 totals[i].losses[0].addSample(losses[i])
+                for c in totals[i].parts.indices {
+                    totals[i].parts[c].addSample(parts[i * classes + c])
+                }
                 if voxels.hasWeights || (voxels.isDense && !term.isPerChannel) {
                     totals[i].weights[0].addSample(weights[i])
                 }
@@ -438,7 +461,7 @@ private struct Finish {
         let (term, perChannel, coefficients) = totals.finish(
             weight: problem.terms[index].weight, divisor: divisor, scale: weightScale, classWeights: classWeights)
         terms[index] = term
-        if problem.activation != .softmax {
+        if problem.activation != .softmax || !totals.parts.isEmpty {
             for c in 0..<problem.classes {
                 perClass[index * problem.classes + c] = perChannel[c]
             }

@@ -123,12 +123,14 @@ struct SoftmaxTerm {
         var L: Float = 0
         for c in 0..<w.count {
             let (logit, map) = at(c)
-            let own =
-                error?.loss(p: voxel.p[c], q: voxel.miss(c), target: g[c], map: map)
-                ?? channel(logit, target: g[c], c).loss
-            L = fma(w[c], own, L)
+            L = fma(w[c], loss(voxel, class: c, target: g[c], logit: logit, map: map), L)
         }
         return L
+    }
+
+    /// The loss of one class alone, of a term per channel or an error, without its class weight.
+    func loss(_ voxel: SoftmaxVoxel, class c: Int, target g: Float, logit: Float, map: Float) -> Float {
+        error?.loss(p: voxel.p[c], q: voxel.miss(c), target: g, map: map) ?? channel(logit, target: g, c).loss
     }
 
     /// f and s at class c (4.2).

@@ -45,7 +45,7 @@ final class ParityTests: XCTestCase {
         _ problem: Problem, _ message: String, _ base: Configuration = .init(), file: StaticString = #filePath,
         line: UInt = #line
     ) {
-        var expected = Reference.evaluate(problem)
+        var expected = Reference.evaluate(problem, classParts: base.perClass)
         if base.perSample { expected.perSample = Reference.perSample(problem) }
         for instructionSet in InstructionSet.available {
             var configuration = base
@@ -117,6 +117,7 @@ final class ParityTests: XCTestCase {
             configuration.threads = 1 + generator.random.below(3)
             configuration.checks = generator.random.element(of: [.beforeWriting, .whileWriting])
             configuration.perSample = generator.random.chance(0.3)
+            configuration.perClass = generator.random.chance(0.3)
             eachInstructionSet(problem, "round \(round), seed \(seed)", configuration)
         }
     }
@@ -170,9 +171,10 @@ final class ParityTests: XCTestCase {
             let wholeSamples = problem.terms.contains {
                 if case .balancedBinaryCrossEntropy = $0.kind { true } else { false }
             }
-            var expected = Reference.evaluate(problem)
             var configuration = Configuration()
             configuration.perSample = generator.random.chance(0.3)
+            configuration.perClass = generator.random.chance(0.3)
+            var expected = Reference.evaluate(problem, classParts: configuration.perClass)
             if configuration.perSample { expected.perSample = Reference.perSample(problem) }
             configuration.labels = [.uint8, .int64, .uint16, .int32]
             configuration.parts = Part.randomCut(problem, wholeSamples: wholeSamples, using: &generator.random)

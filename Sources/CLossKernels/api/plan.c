@@ -185,7 +185,8 @@ static void lay_out(closs_plan *plan) {
     t->region = 0;
     t->pointwise = t->region + region_totals_words(plan);
     t->valid = t->pointwise + pointwise_totals_words(plan);
-    t->selection = t->valid + 2 * (size_t)plan_groups(plan);
+    t->parts = t->valid + 2 * (size_t)plan_groups(plan);
+    t->selection = t->parts + pointwise_parts_words(plan);
     t->count = t->selection + selection_totals_words(plan);
     word_layout *c = &plan->coefficients;
     c->pointwise = 0;
@@ -214,6 +215,8 @@ NOT_INLINED static closs_status create_plan(const closs_spec *spec, closs_plan *
     memcpy(made->terms, spec->terms, spec->term_count * sizeof *spec->terms);
     float *storage = made->storage;
     for (size_t i = 0; i < made->term_count; i++) add_term(made, i, &storage);
+    made->formula.class_parts =
+        spec->per_class && spec->activation == CLOSS_SOFTMAX && made->formula.pointwise_count > 0;
     lay_out(made);
     made->selection_threads = scratch_selection_threads(made);
     *plan = made;

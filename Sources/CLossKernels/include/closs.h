@@ -361,6 +361,8 @@ typedef struct closs_spec {
     closs_isa isa;
     closs_checks checks;
     int per_sample; /* not 0: totals are kept for each sample, for closs_result.per_sample. Changes no other bit. */
+    int per_class;  /* not 0: the losses of a softmax's pointwise terms are added up for each class too, for
+                     * closs_result.per_class. Changes no other bit, but takes a slower sweep. */
 } closs_spec;
 
 /* ------------------------------------------------------------------------------------------------------ plan ---- */
@@ -487,8 +489,10 @@ typedef struct closs_result {
     double value;      /* sum over the terms of weight * term */
     double *terms;     /* [term_count]: each term without its weight */
     double *per_class; /* [term_count][classes]: region terms: the class's loss without its class weight, the mean of the
-                         * samples (0 for a class left out, and for pooled scopes); binary, focal and error terms: what
-                         * the channel adds to the term; 0 for the others */
+                         * samples (0 for a class left out, and for pooled scopes); pointwise terms: what the channel
+                         * adds to the term. With a softmax they need a plan made with per_class: what the voxels of
+                         * that label add (0 with dense targets); of terms per channel and of errors, what the class's
+                         * values add. 0 for the others */
     size_t terms_count, per_class_count;
     /* [term_count][samples]: what each term is of that sample alone, as if the batch were that sample: its own divisor,
      * its own sums. 0 for a balanced term that ranks the whole batch. For plans made with per_sample; refused for
@@ -532,7 +536,8 @@ CLOSS_API closs_status closs_accumulate(const closs_plan *plan, int stage, const
 
 /* The words that `stage` adds to: `*count` words from `*first` on. What to add up element by element, across
  * micro-batches or ranks (an all-reduce of int64 sums), after each stage; of up to 2^36 voxels in all. The plans of all
- * ranks must agree in shape, activation, terms, ignore_index and per_sample. A stage that does not exist has no words. */
+ * ranks must agree in shape, activation, terms, ignore_index, per_sample and per_class. A stage that does not exist has
+ * no words. */
 CLOSS_API void closs_stage_words(const closs_plan *plan, int stage, size_t *first, size_t *count);
 
 /* into += from, the words of one stage. */

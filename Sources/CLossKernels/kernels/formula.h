@@ -54,6 +54,7 @@ typedef struct formula {
     int has_curves;  // some softmax term's slope needs the negative log-likelihood
     int classwise;   // some pointwise term is of a softmax's classes: dense targets must add up to 1
     int per_channel; // some term of a softmax is of each logit's sigmoid
+    int class_parts; // the losses of a softmax's pointwise terms are added up for each class too
     int pointwise_count;
     pointwise_formula pointwise[CLOSS_MAX_TERMS];
     int has_ignore_index;
@@ -198,6 +199,7 @@ typedef struct class_sums {
     int64_t target, target_square;        // G, H, of soft targets; G of weighted hard ones too
     int64_t valid;                        // V, weighted
     int64_t count;                        // of voxels labelled so
+    int64_t loss[CLOSS_MAX_TERMS];        // of each pointwise term; with class parts
 } class_sums;
 
 typedef struct run_sums {

@@ -25,7 +25,7 @@ typedef struct softmax_kind {
     int squares; // of probabilities are totalled
     int plain;   // the one pointwise term that there may be is a plain cross entropy
     int soft;    // targets are dense
-    int extras;  // there may be label smoothing, terms per channel, or errors
+    int extras;  // there may be label smoothing, terms per channel, errors, or class parts
     int minimum; // ... and the smaller of probability and target is totalled
     int holds;   // the logits of a block until their exponentials are there: they are read once
 } softmax_kind;
@@ -50,6 +50,7 @@ typedef struct softmax_class {
     vi32 count;             // of voxels in other blocks
     int64_t product_blocks; // that were added to `product`: a block without the class is passed over
     int64_t uniform_blocks;
+    int64_t loss[CLOSS_MAX_TERMS]; // of each pointwise term, in quanta; with class parts
 } softmax_class;
 
 typedef struct softmax_sums {
@@ -258,17 +259,6 @@ LANES_INLINE vf32 dense_loss(const pointwise_formula *term, softmax_kind kind, c
     return loss;
 }
 
-LANES_INLINE vf32 per_channel_loss(const pointwise_formula *term, softmax_kind kind, const run *at,
-                                   const block_labels *labels) {
-    vf32 loss = {0};
-    for (int c = 0; c < kind.classes; c++) {
-        vf32 logit = logit_of(at, c), target = target_of(kind, at, labels, c), own;
-        sigmoid_loss(term, c, &logit, &target, &own);
-        loss = term->has_class_weights ? f32_fma(f32_splat(term->class_weight[c]), own, loss) : loss + own;
-    }
-    return loss;
-}
-
 // p - g of class c (arithmetic 4.7).
 LANES_INLINE vf32 class_difference(softmax_kind kind, const run *at, const block_labels *labels,
                                    const softmax_block *block, int c, vf32 p) {
@@ -281,12 +271,24 @@ LANES_INLINE vf32 class_map(const pointwise_formula *term, const run *at, int c)
     return term->kind == CLOSS_LINEAR_MAP ? f32_load(at->maps + c * at->class_stride) : f32_splat(0);
 }
 
-LANES_INLINE vf32 class_error_loss(const pointwise_formula *term, softmax_kind kind, const run *at,
+// The loss of class c alone, of a term per channel or an error.
+LANES_INLINE vf32 one_class_loss(const pointwise_formula *term, softmax_kind kind, const run *at,
+                                 const block_labels *labels, const softmax_block *block, int c) {
+    vf32 loss;
+    if (is_error(term->kind)) {
+        vf32 p = probability_of(block, c);
+        return error_loss(term, p, class_difference(kind, at, labels, block, c, p), class_map(term, at, c));
+    }
+    vf32 logit = logit_of(at, c), target = target_of(kind, at, labels, c);
+    sigmoid_loss(term, c, &logit, &target, &loss);
+    return loss;
+}
+
+LANES_INLINE vf32 per_channel_loss(const pointwise_formula *term, softmax_kind kind, const run *at,
                                    const block_labels *labels, const softmax_block *block) {
     vf32 loss = {0};
     for (int c = 0; c < kind.classes; c++) {
-        vf32 p = probability_of(block, c);
-        vf32 own = error_loss(term, p, class_difference(kind, at, labels, block, c, p), class_map(term, at, c));
+        vf32 own = one_class_loss(term, kind, at, labels, block, c);
         loss = term->has_class_weights ? f32_fma(f32_splat(term->class_weight[c]), own, loss) : loss + own;
     }
     return loss;
@@ -296,8 +298,7 @@ LANES_INLINE vf32 class_error_loss(const pointwise_formula *term, softmax_kind k
 LANES_INLINE vf32 softmax_loss(const pointwise_formula *term, softmax_kind kind, const run *at,
                                const block_labels *labels, const softmax_block *block) {
     if (kind.plain || (!kind.extras && term->plain)) return block->lse - block->target_shifted;
-    if (kind.extras && is_error(term->kind)) return class_error_loss(term, kind, at, labels, block);
-    if (kind.extras && term->per_channel) return per_channel_loss(term, kind, at, labels);
+    if (kind.extras && term->per_channel) return per_channel_loss(term, kind, at, labels, block);
     vf32 loss;
     if (kind.soft) {
         loss = dense_loss(term, kind, at, labels, block);
@@ -326,6 +327,26 @@ LANES_INLINE void total_softmax_weight(const formula *f, const pointwise_formula
     add_limited(&sums->weight[k], own * weight, &sums->beyond);
 }
 
+// What the classes add to a term (arithmetic 6.6); `loss` is that of all.
+LANES_OUTLINED void total_class_parts(const formula *f, int k, int soft, const run *at, const block_labels *labels,
+                                      const softmax_block *block, const vf32 *loss, softmax_sums *sums) {
+    const pointwise_formula *term = &f->pointwise[k];
+    if (soft && !term->per_channel) return;
+    for (int c = 0; c < f->classes; c++) {
+        vi32 here = term->per_channel ? labels->valid : labels->each == c;
+        if (!i32_any(here)) continue;
+        vf32 own = *loss;
+        if (term->per_channel) {
+            own = one_class_loss(term, (softmax_kind){.soft = soft}, at, labels, block, c);
+            if (term->has_class_weights) own = f32_splat(term->class_weight[c]) * own;
+            own = own * block->weight;
+        }
+        u64x16 quanta = {0};
+        add_limited_signed(&quanta, f32_keep(here, own), &sums->beyond);
+        sums->of[c].loss[k] += exact_total(quanta, LOSS_ANCHOR, 1);
+    }
+}
+
 LANES_INLINE void total_pointwise(const formula *f, softmax_kind kind, const run *at, const block_labels *labels,
                                   const softmax_block *block, softmax_sums *sums) {
     for (int k = 0; k < f->pointwise_count; k++) {
@@ -336,6 +357,7 @@ LANES_INLINE void total_pointwise(const formula *f, softmax_kind kind, const run
             add_limited_signed(&sums->loss[k], loss, &sums->beyond);
         else
             add_limited(&sums->loss[k], loss, &sums->beyond);
+        if (kind.extras && f->class_parts) total_class_parts(f, k, kind.soft, at, labels, block, &loss, sums);
         if (!kind.plain || at->weights) total_softmax_weight(f, term, k, kind.soft, at, labels, block->weight, sums);
     }
 }
@@ -632,11 +654,11 @@ LANES_INLINE int64_t simple_softmax_blocks(const formula *f, softmax_kind kind, 
 // Whether the copies for plain losses know all that the formula asks for.
 LANES_INLINE int is_plain(const formula *f) {
     const pointwise_formula *term = &f->pointwise[0];
-    if (f->weighted) return 0;
+    if (f->weighted || f->class_parts) return 0;
     return f->pointwise_count == 0 || (f->pointwise_count == 1 && term->kind == CLOSS_CROSS_ENTROPY && term->plain);
 }
 
-LANES_INLINE int has_extras(const formula *f) { return f->smooths || f->per_channel || f->errors; }
+LANES_INLINE int has_extras(const formula *f) { return f->smooths || f->per_channel || f->errors || f->class_parts; }
 
 LANES_FUNCTION int softmax_in_place(const formula *f, closs_target target) {
     return target == CLOSS_LABELS_U8 && !f->weighted && !has_extras(f);
@@ -734,6 +756,7 @@ static fault finish_softmax_sums(const formula *f, const run *whole, const softm
         class_sums *s = &out->classes[c];
         const softmax_class *from = &sums->of[c];
         s->count = count_total(from->count) + from->uniform_blocks * BLOCK_VOXELS;
+        if (f->class_parts) memcpy(s->loss, from->loss, sizeof s->loss);
         if (!f->region) continue;
         double anchor = f->weighted ? LOSS_ANCHOR : PROBABILITY_ANCHOR;
         int dense = whole->target == CLOSS_DENSE_F32;

@@ -18,6 +18,7 @@ typedef struct word_layout {
     size_t region;    // [samples][classes]
     size_t pointwise; // [pointwise terms][groups][rows]: a group is one sample, or all
     size_t valid;     // [groups]
+    size_t parts;     // [pointwise terms][classes] of a softmax, where they are asked for
     size_t selection;
     size_t count; // words in all
 } word_layout;

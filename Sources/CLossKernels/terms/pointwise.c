@@ -15,6 +15,10 @@ static int64_t *valid_of(const closs_plan *plan, int64_t *totals, int64_t group)
     return totals + plan->totals.valid + group * WIDE_WORDS;
 }
 
+static int64_t *part_of(const closs_plan *plan, int64_t *totals, int k, int64_t c) {
+    return totals + plan->totals.parts + (k * plan->shape.classes + c) * WIDE_WORDS;
+}
+
 // Groups of samples whose totals a term is of: all, or one that is one sample.
 typedef struct group_range {
     int64_t first, end;
@@ -27,6 +31,11 @@ static group_range all_groups(const closs_plan *plan) {
 
 size_t pointwise_totals_words(const closs_plan *plan) {
     return (size_t)(plan->formula.pointwise_count * plan_groups(plan) * plan_rows_per_sample(plan)) * POINTWISE_WORDS;
+}
+
+size_t pointwise_parts_words(const closs_plan *plan) {
+    const formula *f = &plan->formula;
+    return f->class_parts ? (size_t)(f->pointwise_count * f->classes) * WIDE_WORDS : 0;
 }
 
 // A float as whole quanta, halves to even (arithmetic 6.3).
@@ -65,6 +74,9 @@ void pointwise_add(const closs_plan *plan, int64_t sample, int64_t row, int with
         wide_add_shared(words + 2, summed ? sums->weight[k] : counted_weight(plan, term, sums));
     }
     wide_add_shared(valid_of(plan, totals, group), sums->valid);
+    for (int k = 0; plan->formula.class_parts && k < plan->formula.pointwise_count; k++)
+        for (int64_t c = 0; c < plan->shape.classes; c++)
+            wide_add_shared(part_of(plan, totals, k, c), sums->classes[c].loss[k]);
 }
 
 static void divisor_of(const closs_term *term, closs_divisor *divisor, double *value) {
@@ -156,6 +168,14 @@ size_t pointwise_coefficient(const closs_plan *plan, int k, int64_t row) {
     return plan->coefficients.pointwise + (size_t)(k * plan_rows_per_sample(plan) + row);
 }
 
+// What each class of a softmax adds.
+static void finish_parts(const closs_plan *plan, int k, const int64_t *totals, double divisor, double *per_class) {
+    for (int64_t c = 0; plan->formula.class_parts && c < plan->shape.classes; c++) {
+        double part = wide_double(wide_value(part_of(plan, (int64_t *)totals, k, c)), LOSS_QUANTUM);
+        per_class[c] = divisor > 0 ? part / divisor : 0;
+    }
+}
+
 double pointwise_finish(const closs_plan *plan, size_t term, const int64_t *totals, int64_t *coefficients,
                         double *per_class) {
     int k = plan->pointwise_index[term];
@@ -171,6 +191,7 @@ double pointwise_finish(const closs_plan *plan, size_t term, const int64_t *tota
         double part = wide_double(row_total(plan, k, totals, groups, row, 0), LOSS_QUANTUM);
         per_class[row] = divisor > 0 ? weight * part / divisor : 0;
     }
+    if (per_class && plan->formula.activation == CLOSS_SOFTMAX) finish_parts(plan, k, totals, divisor, per_class);
     return divisor > 0 ? loss / divisor : 0;
 }
 

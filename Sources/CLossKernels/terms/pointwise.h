@@ -8,6 +8,9 @@ enum { POINTWISE_WORDS = 4 }; // loss and weight of one row of one term, two wor
 
 size_t pointwise_totals_words(const closs_plan *plan);
 
+// Words of the parts by class, if they are asked for.
+size_t pointwise_parts_words(const closs_plan *plan);
+
 // Adds what a run of a sample came to; `row` is 0 for softmax, else the channel.
 void pointwise_add(const closs_plan *plan, int64_t sample, int64_t row, int with_weights, const run_sums *sums,
                    int64_t *totals);
@@ -15,7 +18,7 @@ void pointwise_add(const closs_plan *plan, int64_t sample, int64_t row, int with
 // The word of a term's coefficient at a row.
 size_t pointwise_coefficient(const closs_plan *plan, int k, int64_t row);
 
-// A term's value, its coefficients (NULL: not wanted) and, for channels, its parts (NULL: likewise).
+// A term's value, its coefficients (NULL: not wanted) and its parts by channel or class (NULL: likewise).
 double pointwise_finish(const closs_plan *plan, size_t term, const int64_t *totals, int64_t *coefficients,
                         double *per_class);
 

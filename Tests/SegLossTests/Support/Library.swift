@@ -24,6 +24,8 @@ struct Configuration {
     var mergeOrder: [Int]?
     /// Results hold the values of each sample too.
     var perSample = false
+    /// Results hold what each class adds to a softmax's pointwise terms too.
+    var perClass = false
     /// Without: the value only; the outcome's gradient is empty.
     var wantsGradient = true
     /// What is evaluated in place of the problem's terms.
@@ -446,7 +448,7 @@ private struct Call {
             options: Options(
                 ignoreIndex: problem.ignoreIndex, threads: configuration.threads,
                 instructionSet: configuration.instructionSet, checks: configuration.checks,
-                perSample: configuration.perSample))
+                perSample: configuration.perSample, perClass: configuration.perClass))
     }
 
     func whole() throws -> Outcome {
