@@ -100,6 +100,10 @@ final class PresetFormulaTests: XCTestCase {
             try check(.pyTorch.l1(reduction: .sum), x, x.sum { _, p, g in abs(p - g) })
             try check(
                 .pyTorch.smoothL1(reduction: .sum), x, x.sum { _, p, g in (p - g) * (p - g) / 2 })
+            let huber = x.sum { _, p, g in
+                abs(p - g) < 0.3 ? (p - g) * (p - g) / 2 : 0.3 * (abs(p - g) - 0.15)
+            }
+            try check(.pyTorch.huber(delta: 0.3), x, huber / (3 * x.valid))
         }
     }
 
@@ -156,6 +160,10 @@ final class PresetFormulaTests: XCTestCase {
             try check(
                 .keras.categoricalFocalCrossentropy(), x,
                 x.sumOfLabels { _, p in -0.25 * (1 - p) * (1 - p) * log(p) } / x.valid)
+            let alpha = [0.5, 1, 2.0]
+            try check(
+                .keras.categoricalFocalCrossentropy(alpha: [0.5, 1, 2], gamma: 1), x,
+                x.sumOfLabels { y, p in -alpha[y] * (1 - p) * log(p) } / x.valid)
             let smoothed = x.sum { _, p, g in -(0.9 * g + 0.1 / 3) * log(p) }
             try check(.keras.categoricalCrossentropy(labelSmoothing: 0.1), x, smoothed / x.valid)
             let i = x.sum(x.everySample, x.everyClass, *), sizes = x.sum(x.everySample, x.everyClass, +)

@@ -12,7 +12,7 @@ final class PresetTests: XCTestCase {
     func testOriginalsNumbers() throws {
         let golden = try Fixtures.goldenByName()
         let rows = Self.pyTorchRows + Self.torchvisionRows + Self.monaiRows + Self.nnUNetRows + Self.smpRows
-            + Self.korniaRows + Self.maskRows + Self.textRows
+            + Self.korniaRows + Self.maskRows + Self.boundaryRows + Self.textRows
         XCTAssertTrue(rows.count >= 120, "\(rows.count) rows")
         for row in rows { try row.check(golden) }
     }
@@ -28,6 +28,18 @@ final class PresetTests: XCTestCase {
         let slopes = zip(focal.gradient, dice.gradient).map { 20 * $0 + $1 }
         let error = gradientError(both.gradient.map(Double.init), slopes)
         XCTAssertTrue(error <= 1e-6, "gradient off by \(error) of the largest")
+    }
+
+    /// The losses of both maps: the parts have their cases here, the sum in BinarizationTests.
+    func testTextDetectors() {
+        for loss: BinarizationLoss in [.db, .paddleOCR, .mmOCR, .dbDice] {
+            XCTAssertEqual(loss.weights.threshold, 10)
+            XCTAssertEqual(loss.weights.binary, 1)
+            XCTAssertEqual(loss.weights.map, loss == .dbDice ? 1 : 5)
+            XCTAssertEqual(loss.main == .dice, loss == .dbDice || loss == .paddleOCR)
+            XCTAssertEqual(loss.steepness, 50)
+            XCTAssertEqual(loss.smoothL1Beta, 0)
+        }
     }
 
     /// A sum of presets and other terms is a loss like any other.
@@ -242,6 +254,12 @@ final class PresetTests: XCTestCase {
         Row(golden: "sam2_mask2former/m2f_mask_and_dice", loss: .mask2Former.mask(masks: 5, objects: 3)),
     ]
 
+    private static let boundaryRows = [
+        Row(golden: "liviaets/boundary_given_map", loss: .liviaets.boundary(classes: 4, idc: [1, 2, 3])),
+        Row(golden: "liviaets/dice", loss: .liviaets.dice(idc: [1, 2, 3])),
+        Row(golden: "liviaets/generalized_dice", loss: .liviaets.generalizedDice(idc: [0, 1, 2])),
+    ]
+
     private static let textRows = [
         Row(golden: "db/balanced_bce", loss: .db.balancedCrossEntropy()),
         Row(golden: "db/balanced_bce_other_ratio", loss: .db.balancedCrossEntropy(negativeRatio: 1.5)),
@@ -252,6 +270,7 @@ final class PresetTests: XCTestCase {
         Row(golden: "db/masked_dice", loss: .db.dice()),
         Row(golden: "db/masked_dice_weights", loss: .db.dice(weighted: true)),
         Row(golden: "db/masked_dice_no_text", loss: .db.dice()),
+        Row(golden: "db/leaky_dice", loss: .db.leakyDice()),
         Row(golden: "db/balanced_bce", loss: .paddleOCR.balancedCrossEntropy()),
         Row(golden: "db/masked_dice", loss: .paddleOCR.dice()),
         Row(golden: "db/masked_l1", loss: .paddleOCR.maskL1()),

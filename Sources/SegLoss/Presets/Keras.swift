@@ -45,6 +45,15 @@ extension Loss {
             alpha * .focal(gamma: gamma, alpha: nil, divisor: .valid)
         }
 
+        /// `CategoricalFocalCrossentropy` with an alpha for each class.
+        ///
+        /// - Parameters:
+        ///   - alpha: One factor for each class.
+        ///   - gamma: How strongly easy voxels are counted less.
+        public func categoricalFocalCrossentropy(alpha: [Float], gamma: Double = 2) -> Loss {
+            .focal(gamma: gamma, alpha: nil, classWeights: alpha, divisor: .valid)
+        }
+
         /// `Dice`: `1 - 2 I / (P + G + 1e-7)` over batch and classes together.
         public func dice() -> Loss {
             .dice(smooth: .denominator(1e-7), scope: .batchPooled)

@@ -174,8 +174,8 @@ extension Loss.MONAI {
     /// `AsymmetricUnifiedFocalLoss`: `weight` times an asymmetric focal loss and the rest of 1 times an asymmetric
     /// focal Tversky loss, for ``Activation/softmax``.
     ///
-    ///     focal:    (1-delta) (1-p_0)^gamma nll of the background, delta nll of the other classes; the mean over voxels
-    ///               and classes
+    ///     focal:    (1-delta) (1-p_0)^gamma nll of the background, delta nll of the other classes; the mean over
+    ///               voxels and classes
     ///     Tversky:  1 - T_0 of the background, (1 - T_c)^(1-gamma) of the others, false negatives weighing delta,
     ///               false positives 1-delta; the mean over samples and classes
     ///

@@ -60,6 +60,15 @@ extension Loss {
             .smoothL1(beta: beta, divisor: reduction.divisor(mean: .valid))
         }
 
+        /// `HuberLoss` of the probability: delta times smooth L1.
+        ///
+        /// - Parameters:
+        ///   - delta: The error below which half its square counts, above 0.
+        ///   - reduction: Mean or sum.
+        public func huber(delta: Double = 1, reduction: Reduction = .mean) -> Loss {
+            delta * smoothL1(beta: delta, reduction: reduction)
+        }
+
         /// `MSELoss` of the probability.
         ///
         /// - Parameter reduction: Mean or sum.

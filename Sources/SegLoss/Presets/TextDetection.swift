@@ -1,9 +1,9 @@
 extension Loss {
-    /// The losses of DB's code that are of one map; the whole of it is a unit of its own: docs/losses/dbnet.md.
+    /// The losses of DB's code that are of one map; the whole of it is ``BinarizationLoss/db``.
     public static var db: DB { DB() }
-    /// PaddleOCR's losses of one map.
+    /// PaddleOCR's losses of one map; the whole is ``BinarizationLoss/paddleOCR``.
     public static var paddleOCR: PaddleOCR { PaddleOCR() }
-    /// MMOCR's losses of one map, as of 1.0.
+    /// MMOCR's losses of one map, as of 1.0; the whole is ``BinarizationLoss/mmOCR``.
     public static var mmOCR: MMOCR { MMOCR() }
 
     /// The losses of DB (`MhLiao/DB`): `let loss: Loss = .db.balancedCrossEntropy()`. For ``Activation/probabilities``,
@@ -30,6 +30,16 @@ extension Loss {
         ///   - weighted: The voxel weights of a call enter all sums.
         public func dice(eps: Double = 1e-6, weighted: Bool = false) -> Loss {
             .dice(smooth: .denominator(eps), scope: .batchPooled, voxelWeights: weighted ? .inSums : .unused)
+        }
+
+        /// `LeakyDiceLoss`: `1 - I / (P + eps) + scale (1 - I / (G + eps))` over the batch.
+        ///
+        /// - Parameters:
+        ///   - eps: What is added to both denominators.
+        ///   - coverageScale: How much more missed text costs than background taken for text.
+        public func leakyDice(eps: Double = 1e-6, coverageScale: Double = 5) -> Loss {
+            .leakyDice(
+                falsePositives: 1, falseNegatives: coverageScale, smooth: .denominator(eps), scope: .batchPooled)
         }
     }
 
@@ -99,4 +109,15 @@ extension Loss {
             .smoothL1(beta: beta, divisor: .valid)
         }
     }
+}
+
+extension BinarizationLoss {
+    /// PaddleOCR's `DBLoss` with its default main loss, Dice: weights 5, 10 and 1.
+    ///
+    /// Its mining of negatives takes copies of that one number, to no effect; for mined negatives use ``db``, which is
+    /// its `main_loss_type="BCELoss"`.
+    public static let paddleOCR = BinarizationLoss(main: .dice)
+
+    /// MMOCR's `DBModuleLoss`: the numbers of DB's code. Its smooth L1 has a beta of 0, which is the absolute error.
+    public static let mmOCR = BinarizationLoss.db
 }

@@ -1,0 +1,40 @@
+extension Loss {
+    /// The losses of LIVIAETS/boundary-loss, the code of the boundary loss.
+    public static var liviaets: LIVIAETS { LIVIAETS() }
+
+    /// The losses of LIVIAETS/boundary-loss; `idc` are the classes that take part.
+    ///
+    ///     let loss: Loss = .liviaets.generalizedDice() + 0.01 * .liviaets.boundary(classes: 4, idc: [1, 2, 3])
+    public struct LIVIAETS: Sendable {
+        /// `SurfaceLoss` and `BoundaryLoss`: the mean of `p phi` over samples, chosen classes and voxels, phi the
+        /// signed distance maps of a call. For every ``Activation``.
+        ///
+        /// From Kervadec et al., "Boundary loss for highly unbalanced segmentation" (2019).
+        /// The original's own maps are whole numbers, by the type of its one-hot targets; here a map is what it is.
+        ///
+        /// - Parameters:
+        ///   - classes: How many classes there are.
+        ///   - idc: Which of them take part.
+        public func boundary(classes: Int, idc: [Int]) -> Loss {
+            .linear(classWeights: (0..<max(classes, 0)).map { idc.contains($0) ? 1 : 0 })
+        }
+
+        /// `DiceLoss`: `1 - (2 I + 1e-10) / (P + G + 1e-10)` per sample and class.
+        ///
+        /// - Parameter idc: Which classes take part; `nil`: all.
+        public func dice(idc: [Int]? = nil) -> Loss {
+            .dice(smooth: .both(1e-10), classes: idc.map { .only($0) } ?? .all)
+        }
+
+        /// `GeneralizedDice`: `1 - (2 sum_c w_c I_c + 1e-10) / (sum_c w_c (P_c + G_c) + 1e-10)` of each sample,
+        /// `w_c = 1 / G_c^2`.
+        ///
+        /// In the original a class that a sample lacks weighs 1e20, which leaves that sample no gradient, and the
+        /// smoothing of the numerator is doubled. Here the class weighs what the heaviest other one does.
+        ///
+        /// - Parameter idc: Which classes take part; `nil`: all.
+        public func generalizedDice(idc: [Int]? = nil) -> Loss {
+            .generalizedDice(smooth: .both(1e-10), classes: idc.map { .only($0) } ?? .all)
+        }
+    }
+}
