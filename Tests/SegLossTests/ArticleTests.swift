@@ -50,6 +50,8 @@ final class ArticleTests: XCTestCase {
 
     func testBoundary() throws {
         try check([
+            .init(golden: "seeds/s001_boundary_toy_literal", loss: .linear(classWeights: [0, 1])),
+            .init(golden: "seeds/s001_boundary_toy_corrected", loss: .linear(classWeights: [0, 1])),
             .init(golden: "seeds/s001_boundary_corrected", loss: .linear(classWeights: [0, 1, 1, 1])),
             .init(
                 golden: "seeds/s001_rebalance",
