@@ -142,6 +142,7 @@ final class PresetTests: XCTestCase {
         Row(golden: "monai/focal_softmax_gamma05", loss: .monai.softmaxFocal(classes: 4, gamma: 0.5)),
         Row(golden: "monai/focal_softmax_none_ignore", loss: .monai.softmaxFocal(classes: 4, ignoring: true)),
         Row(golden: "monai/asymmetric_unified_focal", loss: .monai.asymmetricUnifiedFocal(classes: 2, delta: 0.7)),
+        Row(golden: "monai/boundary", loss: .monai.boundary(background: .excluded(classes: 4))),
         Row(golden: "monai/dice_ce_default", loss: .monai.diceCE()),
         Row(
             golden: "monai/dice_ce_weight_smoothing",
@@ -256,6 +257,10 @@ final class PresetTests: XCTestCase {
 
     private static let boundaryRows = [
         Row(golden: "liviaets/boundary_given_map", loss: .liviaets.boundary(classes: 4, idc: [1, 2, 3])),
+        Row(golden: "liviaets/boundary", loss: .liviaets.boundary(classes: 4, idc: [0, 1, 2, 3])),
+        Row(golden: "liviaets/boundary", loss: .monai.boundary()),
+        Row(golden: "liviaets/boundary_spacing", loss: .liviaets.boundary(classes: 4, idc: [1, 2])),
+        Row(golden: "liviaets/boundary_truncated", loss: .liviaets.boundary(classes: 4, idc: [1, 2, 3])),
         Row(golden: "liviaets/dice", loss: .liviaets.dice(idc: [1, 2, 3])),
         Row(golden: "liviaets/generalized_dice", loss: .liviaets.generalizedDice(idc: [0, 1, 2])),
     ]

@@ -208,6 +208,19 @@ extension Loss.MONAI {
     }
 }
 
+// MARK: - Boundary
+
+extension Loss.MONAI {
+    /// `BoundaryLoss` (new in 1.6): the mean of `p phi` over samples, classes and voxels, phi the signed distance maps
+    /// of a call, negative inside. For every ``Activation``.
+    ///
+    /// - Parameter background: Whether class 0 takes part.
+    public func boundary(background: Background = .included) -> Loss {
+        guard case .excluded(let classes) = background else { return .linear() }
+        return .linear(classWeights: [0] + Array(repeating: 1, count: max(classes - 1, 0)))
+    }
+}
+
 // MARK: - Sums
 
 extension Loss.MONAI {
