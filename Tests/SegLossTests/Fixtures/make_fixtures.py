@@ -467,6 +467,105 @@ def derived(inputs):
 
 # ---------------------------------------------------------------------------------------------------- NumPy check
 
+def region_score(o, I, P, S, G, H, V):
+    """The score of the sums of a class or pool, real or complex."""
+    def held(x, least):
+        return x if x.real >= least else least + 0j
+
+    def quotient(num, den):
+        den = held(den, o.get("least_denominator", 0))
+        return num / den if den.real > 0 else 1 + 0j
+
+    n, d = o["smooth_numerator"], o["smooth_denominator"]
+    a, b, e = o.get("alpha", 0), o.get("beta", 0), o.get("smooth_counts", 0)
+    if o.get("squared"):
+        P, G = S, H
+    if o["formula"] in ("dice", "generalizedDice"):
+        tp = held(I, o.get("least_intersection", 0))
+        return quotient(2 * tp + n, 2 * tp + (P - I) + (G - I) + d)
+    if o["formula"] == "jaccard":
+        return quotient(I + n, P + G - I + d)
+    if o["formula"] == "tversky":
+        return quotient(I + n, I + a * (P - I) + b * (G - I) + d)
+    if o["formula"] == "leakyDice":
+        return 1 - a * (1 - quotient(I + n, P + d)) - b * (1 - quotient(I + n, G + d))
+    tp, fp, fn, tn = I + e, P - I + e, G - I + e, V - P - G + I + e
+    square = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
+    root = np.sqrt(square) if square.real > 0 else 0j
+    return (tp * tn - fp * fn + n) / (root + d) if root.real + d > 0 else 0j
+
+
+def raised(x, exponent):
+    if exponent in (0, 1):
+        return x
+    return x ** exponent if x.real > 0 else 0j
+
+
+def region_loss(o, sums, exponent):
+    score, value = region_score(o, *sums), o.get("value", "oneMinusScore")
+    if value == "minusLogScore":
+        least = max(o.get("least_score", 0), 2.0 ** -1022)
+        return raised(-np.log(score if score.real >= least else least + 0j), exponent)
+    loss = {"oneMinusScore": 1 - score, "minusScore": -score, "logCosh": np.log(np.cosh(1 - score))}[value]
+    return raised(loss, exponent)
+
+
+def region_group(o, I, P, S, G, H, V):
+    """The value of a group from the sums of its classes."""
+    c = len(I)
+    classes = o.get("classes") if o.get("classes") is not None else range(c)
+    members = [k for k in classes if k > 0 or not o.get("exclude_background")]
+    weights = np.array(o.get("class_weights") or [1] * c, float)
+    absent = {"zero": 0j, "skipped": 0j, "one": 1 + 0j}
+    rule, exponent = o.get("absent", "natural"), o.get("exponent", 0)
+
+    def loss(sums, power):
+        return absent[rule] if rule != "natural" and not sums[3].real > 0 else region_loss(o, sums, power)
+
+    if o.get("scope", "sample").endswith("Pooled"):
+        power = {"uniform": 0, "simple": 1, "square": 2}[o.get("volume_weighting", "uniform")]
+        volumes = {k: G[k].real ** power + (o.get("volume_offset", 0) if power else 0) for k in members}
+        most = o.get("most_volume_weight", 0) or math.inf
+        u = {k: min(1 / volume, most) for k, volume in volumes.items() if volume > 0}
+        if not u:
+            return 0j
+        u = {k: u.get(k, max(u.values())) * weights[k] for k in members}
+        pool = [sum(u[k] * s[k] for k in members) for s in (I, P, S, G, H, V)]
+        return loss(pool, exponent)
+    total, divisor = 0j, 0.0
+    for k in members:
+        sums = [s[k] for s in (I, P, S, G, H, V)]
+        if rule == "skipped" and not sums[3].real > 0:
+            continue
+        power = (o.get("class_exponents") or [0 if o.get("exponent_of_mean") else exponent] * c)[k]
+        total += weights[k] * loss(sums, power)
+        divisor += weights[k] if o.get("weighting") == "normalized" else 1
+    return raised(total / divisor, exponent if o.get("exponent_of_mean") else 0) if divisor > 0 else 0j
+
+
+def region_term(o, p, g, weights, hard):
+    """Value and derivative by p; the derivatives by the sums are complex steps."""
+    n, c, _ = p.shape
+    groups = [slice(None)] if o.get("scope", "sample").startswith("batch") else [slice(i, i + 1) for i in range(n)]
+    h = g
+    if o.get("minimum") and not hard:
+        h = np.where(p < g, 1, np.where(p > g, 0, 0.5))
+    value, derivative, step = 0.0, np.zeros_like(p), 1e-30
+    for group in groups:
+        pv, gv, v = p[group], g[group], weights[group]
+        meeting = np.minimum(pv, gv) if o.get("minimum") else pv * gv
+        sums = [(v * s).sum(axis=(0, 2)) + 0j for s in (meeting, pv, pv * pv, gv, gv * gv, np.ones_like(pv))]
+        value += region_group(o, *sums).real / len(groups)
+        for k in range(c):
+            slopes = []
+            for which in range(3):
+                moved = [s.copy() for s in sums]
+                moved[which][k] += 1j * step
+                slopes.append(region_group(o, *moved).imag / step / len(groups))
+            derivative[group, k] = v[:, k] * (slopes[0] * h[group, k] + slopes[1] + 2 * p[group, k] * slopes[2])
+    return value, derivative
+
+
 def evaluate(problem, arrays):
     """Value and gradient of a case's problem by the formulas of closs.h, in float64."""
     n, c, v = problem["samples"], problem["classes"], problem["voxels"]
@@ -571,7 +670,12 @@ def evaluate(problem, arrays):
                 t = p * (t - (p * t).sum(axis=1, keepdims=True))
             t = t * p * q if activation == "sigmoid" else t
         elif kind == "region":
-            return None  # the Swift oracle proves these, whose derivatives are the formulas' own
+            v_w = w if term["region"].get("weighted") else valid.astype(float)
+            loss, dp = region_term(term["region"], p, g, v_w, problem["target"]["kind"] != "floats")
+            if activation == "softmax":
+                t = p * (dp - (p * dp).sum(axis=1, keepdims=True))
+            else:
+                t = dp * p * q if activation == "sigmoid" else dp
         elif kind == "dice":
             first = 1 if term["exclude_background"] else 0
             a = np.array(term["class_weights"] or [1] * c, float).reshape(1, c, 1)
@@ -718,16 +822,14 @@ def main():
 
         if arguments.check:
             flat = {name: a["values"] for name, a in used.items()}
-            for term in problem["terms"]:  # options that are float32 in the library
+            checked = json.loads(text(problem))
+            for term in checked["terms"]:  # options that are float32 in the library
                 for key in ("class_weights", "positive_weights"):
                     if term.get(key):
                         term[key] = [float(np.float32(v)) for v in term[key]]
             arrays = {name: np.float32(v) for name, v in flat.items()}
             with np.errstate(all="raise", under="ignore", divide="ignore"):
-                result = evaluate(problem, arrays)
-            if result is None:
-                continue
-            value, gradient = result
+                value, gradient = evaluate(checked, arrays)
             value_error = 0.0
             if chosen["has_value"]:
                 ours = (original["value"] - chosen["offset"]) / chosen["scale"]
