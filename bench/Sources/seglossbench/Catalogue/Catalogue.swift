@@ -59,9 +59,20 @@ enum Catalogue {
         let errors = [512, 2048].map { side in
             Entry(kernel: .softmaxDiceBoundary, source: .seeded(.street, BatchShape(1, 4, side, side)))
         }
-        return fourClasses + otherClasses + more + errors + maps + regions + [
+        return fourClasses + otherClasses + more + errors + maps + regions + stored() + [
             checkedBeforeWriting(.softmaxCrossEntropy, .seeded(.street, BatchShape(1, 4, 2048, 2048)))
         ]
+    }
+
+    /// What layouts and types cost beside planar floats.
+    private static func stored() -> [Entry] {
+        [(4, 512), (4, 2048), (19, 512)].flatMap { classes, side in
+            Storage.others.map { storage in
+                Entry(
+                    kernel: .softmaxDiceCrossEntropy.stored(as: storage),
+                    source: .seeded(.street, BatchShape(1, classes, side, side)))
+            }
+        }
     }
 
     // MARK: - One channel: lesions

@@ -10,6 +10,7 @@ struct Kernel: Hashable {
     var bytes: MinimumBytes
     /// Only matters to losses of one sweep.
     var checks = Checks.whileWriting
+    var storage = Storage.planar
     /// The name in `CASES` of peers/peers.py, where others compute the same.
     var peers: String?
 

@@ -5,6 +5,7 @@ struct Batch {
     let labels: Buffer<UInt8>
     let maps: Maps
     let text: KnownText
+    let stored: StoredLogits
     var ignoreIndex: Int?
 
     init(shape: BatchShape, ignoreIndex: Int? = nil) {
@@ -19,6 +20,7 @@ struct Batch {
         self.labels = labels
         maps = Maps(logits)
         text = KnownText(shape, labels)
+        stored = StoredLogits(shape, logits)
         self.ignoreIndex = ignoreIndex
     }
 

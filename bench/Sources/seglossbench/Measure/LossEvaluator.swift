@@ -5,9 +5,11 @@ struct LossEvaluator {
     // One of the two: an enum's payload would be copied for each call, and its memory with it.
     private var terms: Evaluator?
     private var binarization: BinarizationEvaluator?
+    private let storage: Storage
 
     init(_ kernel: Kernel, _ batch: Batch, threads: Int, instructionSet: InstructionSet) throws {
         let shape = batch.shape.facade
+        storage = kernel.storage
         switch kernel.formula {
         case .terms(let loss):
             terms = try Evaluator(
@@ -25,12 +27,12 @@ struct LossEvaluator {
 
     mutating func value(of batch: Batch) throws -> Double {
         if let value = try binarization?.value(of: batch) { return value }
-        return try terms!.value(of: batch)
+        return try terms!.value(of: batch, storage)
     }
 
     mutating func value(of batch: Batch, gradient: Buffer<Float>) throws -> Double {
         if let value = try binarization?.value(of: batch, gradient: gradient) { return value }
-        return try terms!.value(of: batch, gradient: gradient)
+        return try terms!.value(of: batch, gradient: gradient, storage)
     }
 
     /// Of a loss of terms.

@@ -51,7 +51,7 @@ struct Runner {
                 rows.append(row)
                 progress.show(row)
             }
-            try requireSameBits(workload.fingerprint, as: &fingerprint, configuration, entry)
+            try requireSameBits(workload.fingerprint(passes.last!), as: &fingerprint, configuration, entry)
         }
         progress.end()
     }

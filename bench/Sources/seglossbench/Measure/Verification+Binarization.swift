@@ -6,11 +6,11 @@ enum ReferenceProblem {
     case terms(Problem)
     case binarization(BinarizationProblem, shape: BatchShape)
 
-    func evaluate(wantsGradient: Bool = true) -> Outcome {
+    func evaluate(scale: Float, wantsGradient: Bool = true) -> Outcome {
         switch self {
-        case .terms(let problem): return Reference.evaluate(problem, wantsGradient: wantsGradient)
+        case .terms(let problem): return Reference.evaluate(problem, scale: scale, wantsGradient: wantsGradient)
         case .binarization(let problem, let shape):
-            let outcome = problem.evaluate(scale: 1)
+            let outcome = problem.evaluate(scale: scale)
             return Outcome(
                 value: outcome.value, terms: [outcome.main, outcome.l1, outcome.dice], perClass: [],
                 gradient: shape.joined(outcome.mapGradient, outcome.thresholdGradient))

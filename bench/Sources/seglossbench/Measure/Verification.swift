@@ -49,6 +49,7 @@ struct Verification {
         var evaluator = try configuration.evaluator(for: batch)
         let gradient = Buffer<Float>(count: batch.shape.values)
         gradient.values.update(repeating: .nan)
+        let storage = configuration.kernel.storage
         let forward = try evaluator.value(of: batch)
         let both = try evaluator.value(of: batch, gradient: gradient)
         let name = "\(configuration.kernel.name) \(batch.shape.text) (\(configuration.instructionSet.name), "
@@ -56,9 +57,11 @@ struct Verification {
         for value in [forward, both] where value.bitPattern != expected.value.bitPattern {
             throw BenchError("\(name): the value is \(value), the scalar reference's \(expected.value)")
         }
-        for (index, (got, want)) in zip(gradient.values, expected.gradient).enumerated()
-        where got.bitPattern != want.bitPattern {
-            throw BenchError("\(name): gradient[\(index)] is \(got), the scalar reference's \(want)")
+        for (index, unrounded) in expected.gradient.enumerated() {
+            let place = storage.place(index, batch.shape)
+            let (got, want) = (storage.value(at: place, of: gradient), storage.rounded(unrounded))
+            if got.bitPattern == want.bitPattern { continue }
+            throw BenchError("\(name): gradient[\(place)] is \(got), the scalar reference's \(want)")
         }
     }
 
@@ -91,10 +94,11 @@ struct Verification {
     private static func reference(_ kernel: Kernel, _ batch: Batch) -> (Outcome, ReferenceCost) {
         let problem = ReferenceProblem(kernel, batch)
         let clock = ContinuousClock()
-        var outcome = problem.evaluate()
+        let scale = kernel.storage.scale
+        var outcome = problem.evaluate(scale: scale)
         func fastest(wantsGradient: Bool) -> Double {
             (0..<3).map { _ in
-                clock.measure { outcome = problem.evaluate(wantsGradient: wantsGradient) }.seconds
+                clock.measure { outcome = problem.evaluate(scale: scale, wantsGradient: wantsGradient) }.seconds
             }.min()! / Double(batch.shape.voxels)
         }
         let forward = fastest(wantsGradient: false)
@@ -114,7 +118,7 @@ extension BatchSource {
 extension ReferenceProblem {
     fileprivate init(_ kernel: Kernel, _ batch: Batch) {
         switch kernel.formula {
-        case .terms(let loss): self = .terms(Problem(loss, kernel.activation, batch))
+        case .terms(let loss): self = .terms(Problem(loss, kernel, batch))
         case .binarization(let loss):
             self = .binarization(BinarizationProblem(loss, kernel.activation, batch), shape: batch.shape)
         }
@@ -122,12 +126,13 @@ extension ReferenceProblem {
 }
 
 extension Problem {
-    fileprivate init(_ loss: SegLoss.Loss, _ activation: SegLoss.Activation, _ batch: Batch) {
+    fileprivate init(_ loss: SegLoss.Loss, _ kernel: Kernel, _ batch: Batch) {
         self.init(
             samples: batch.shape.samples, classes: batch.shape.classes, voxels: batch.shape.plane,
-            activation: .init(activation),
+            activation: .init(kernel.activation),
             terms: loss.terms.map { SegLossReference.Term(.init($0.term), weight: $0.weight) },
-            logits: Array(batch.logits.values), target: .labels(batch.labels.values.map(Int64.init)),
+            logits: batch.logits.values.map(kernel.storage.rounded),
+            target: .labels(batch.labels.values.map(Int64.init)),
             maps: Array(batch.logits.values),
             ignoreIndex: batch.ignoreIndex)
     }

@@ -97,6 +97,7 @@ struct Workload {
         evaluator = try configuration.evaluator(for: rotation.batches[0])
         if case .binarization = configuration.kernel.formula { rotation.batches.forEach { $0.text.prepare() } }
         self.rotation = rotation
+        for batch in rotation.batches { batch.stored.prepare(configuration.kernel.storage) }
     }
 
     mutating func run(_ pass: Pass) throws {
@@ -110,9 +111,13 @@ struct Workload {
         }
     }
 
-    /// What the last calls came to, to the last bit.
-    var fingerprint: Fingerprint {
-        Fingerprint(value: value.bitPattern, gradient: rotation.gradients[0].digest)
+    /// What a call comes to, to the last bit. A call of its own: on a slow machine the timed ones may be fewer than there
+    /// are gradients, some of which would then be another kernel's.
+    mutating func fingerprint(_ pass: Pass) throws -> Fingerprint {
+        rotation.gradients[0].values.update(repeating: .nan)
+        turn = 0
+        try run(pass)
+        return Fingerprint(value: value.bitPattern, gradient: rotation.gradients[0].digest)
     }
 }
 
