@@ -8,9 +8,10 @@
 ///     result.value; result.scales[0].value
 ///
 /// The labels of a smaller scale are not made: they are read from the full-size map, every second, fourth, ... voxel of
-/// each direction. All scales are checked before any gradient is written, as far as an ``Evaluator`` does.
+/// each direction, and so are its mask and voxel weights. All scales are checked before any gradient is written, as far
+/// as an ``Evaluator`` does.
 public struct DeepSupervision: Sendable {
-    /// Which voxel of the full-size map a smaller scale's label is.
+    /// Which voxel of the full-size map a smaller scale's label, mask and weight are.
     public enum Sampling: Sendable, Hashable {
         /// The first of each group: PyTorch's `nearest`.
         case nearest
@@ -140,15 +141,17 @@ extension DeepSupervision {
     /// - Parameters:
     ///   - logits: Of each scale: `[samples][classes][voxels]`; see ``Logit``.
     ///   - labels: Of the first scale: `[samples][voxels]`; see ``Label``.
+    ///   - mask: Of the first scale: 0 takes the voxel out of everything; `nil`: all are in.
+    ///   - weights: Of the first scale, each at least 0: factors of the pointwise terms; `nil`: all 1.
     /// - Returns: The loss and its scales.
     /// - Throws: ``LossError`` where a buffer has the wrong count or a value is refused: the message begins with the
     ///   scale's number.
     public mutating func evaluate<Z: Logit, L: Label>(
-        logits: [[Z]], labels: [L]
+        logits: [[Z]], labels: [L], mask: [UInt8]? = nil, weights: [Float]? = nil
     ) throws(LossError) -> ScalesEvaluation {
         try check(logits.count, "logits")
         var none: [[Float]]?
-        return try evaluate(logits, labels, &none, .overwrite)
+        return try evaluate(logits, FullSizeMaps(labels: labels, mask: mask, weights: weights), &none, .overwrite)
     }
 
     /// The value at all scales, with the labels of the first, and the gradient of each scale.
@@ -156,20 +159,23 @@ extension DeepSupervision {
     /// - Parameters:
     ///   - logits: Of each scale: `[samples][classes][voxels]`; see ``Logit``.
     ///   - labels: Of the first scale: `[samples][voxels]`; see ``Label``.
+    ///   - mask: Of the first scale: 0 takes the voxel out of everything; `nil`: all are in.
+    ///   - weights: Of the first scale, each at least 0: factors of the pointwise terms; `nil`: all 1.
     ///   - gradients: Of each scale, of the logits' shapes; its weight is in it.
     ///   - write: How the gradients are written.
     /// - Returns: The loss and its scales.
     /// - Throws: ``LossError`` where a buffer has the wrong count or a value is refused: the message begins with the
     ///   scale's number. All gradients are then as they were, unless ``Checks/whileWriting`` was chosen.
     public mutating func evaluate<Z: Logit, L: Label, G: Logit>(
-        logits: [[Z]], labels: [L], gradients: inout [[G]], write: Write = .overwrite
+        logits: [[Z]], labels: [L], mask: [UInt8]? = nil, weights: [Float]? = nil, gradients: inout [[G]],
+        write: Write = .overwrite
     ) throws(LossError) -> ScalesEvaluation {
         try check(logits.count, "logits")
         try check(gradients.count, "gradients")
         var some: [[G]]? = gradients
         gradients = []  // the arrays have one owner: nothing is copied
         defer { gradients = some! }
-        return try evaluate(logits, labels, &some, write)
+        return try evaluate(logits, FullSizeMaps(labels: labels, mask: mask, weights: weights), &some, write)
     }
 
     private func check(_ count: Int, _ name: String) throws(LossError) {
@@ -179,11 +185,11 @@ extension DeepSupervision {
     }
 
     private mutating func evaluate<Z: Logit, L: Label, G: Logit>(
-        _ logits: [[Z]], _ labels: [L], _ gradients: inout [[G]]?, _ write: Write
+        _ logits: [[Z]], _ maps: FullSizeMaps<L>, _ gradients: inout [[G]]?, _ write: Write
     ) throws(LossError) -> ScalesEvaluation {
         let views = evaluators.indices.map { self.labels(ofScale: $0) }
         let value = try evaluateScales(
-            evaluators, weights, views, logits, labels, &gradients, write, &workspaces, &scratch)
+            evaluators, weights, views, logits, maps, &gradients, write, &workspaces, &scratch)
         let scales = evaluators.indices.map { scale in
             Evaluation(value: value.scales[scale], of: evaluators[scale], numbers: workspaces[scale].numbers)
         }

@@ -51,12 +51,91 @@ final class DeepSupervisionTests: XCTestCase {
         }
     }
 
-    private func sample(
-        _ labels: [UInt8], _ full: [Int], _ small: [Int], _ sampling: DeepSupervision.Sampling
-    ) -> [UInt8] {
+    /// Mask and voxel weights of the full size, read by each scale as its labels are.
+    func testMaskAndWeightsAreSampledLikeTheLabels() throws {
+        let seed = testSeed(302)
+        var random = SplitMix64(seed: seed)
+        let extents = [[4, 12, 20], [4, 6, 10], [2, 3, 5]]
+        let shapes = extents.map { Shape(samples: 2, classes: 3, extents: $0) }
+        let factors = [0.5, 0.25, 0.125]
+        let voxels = 2 * shapes[0].voxels
+        let loss: Loss = .dice(voxelWeights: .inSums) + .crossEntropy()
+        for (hasMask, hasWeights) in [(true, false), (false, true), (true, true)] {
+            for sampling in [DeepSupervision.Sampling.nearest, .center] {
+                let labels = (0..<voxels).map { _ in UInt16(random.below(3)) }
+                let mask = hasMask ? (0..<voxels).map { _ in UInt8(random.below(3)) } : nil
+                let weights = hasWeights ? (0..<voxels).map { _ in Float(random.below(5)) / 2 } : nil
+                let logits = shapes.map { shape in (0..<6 * shape.voxels).map { _ in random.normal() } }
+                var supervision = try DeepSupervision(
+                    loss, shapes: shapes, weights: factors, activation: .softmax, sampling: sampling)
+                var gradients = logits.map { $0.map { _ in Float.nan } }
+                let result = try supervision.evaluate(
+                    logits: logits, labels: labels, mask: mask, weights: weights, gradients: &gradients)
+                let alone = try supervision.evaluate(logits: logits, labels: labels, mask: mask, weights: weights)
+                XCTAssertEqual(alone, result)
+                XCTAssertNotEqual(result.value, try supervision.evaluate(logits: logits, labels: labels).value)
+                for scale in shapes.indices {
+                    func sampled<Element>(_ map: [Element]) -> [Element] {
+                        sample(map, extents[0], extents[scale], sampling)
+                    }
+                    var evaluator = try Evaluator(loss, shape: shapes[scale], activation: .softmax)
+                    var own = [Float](repeating: .nan, count: logits[scale].count)
+                    let one = try evaluator.evaluate(
+                        logits: logits[scale], labels: sampled(labels), mask: mask.map(sampled),
+                        weights: weights.map(sampled), gradient: &own, write: .overwrite(scale: Float(factors[scale])))
+                    XCTAssertEqual(one, result.scales[scale], "scale \(scale), seed \(seed)")
+                    XCTAssertTrue(sameBits(own, gradients[scale]), "scale \(scale), seed \(seed)")
+                }
+            }
+        }
+    }
+
+    func testBadMaskAndWeights() throws {
+        let shapes = [[8, 8], [4, 4]].map { Shape(samples: 1, classes: 2, extents: $0) }
+        let logits = shapes.map { [Float](repeating: 0, count: 2 * $0.voxels) }
+        let labels = [UInt8](repeating: 0, count: 64)
+        let mask = [UInt8](repeating: 1, count: 64)
+        let weights = [Float](repeating: 1, count: 64)
+        for sampling in [DeepSupervision.Sampling.nearest, .center] {
+            var supervision = try DeepSupervision(
+                loss, shapes: shapes, weights: [1, 1], activation: .softmax, sampling: sampling)
+            func refused(
+                _ mask: [UInt8]?, _ weights: [Float]?, _ kind: LossError.Kind, _ word: String, line: UInt = #line
+            ) {
+                var gradients = logits
+                XCTAssertThrowsError(
+                    try supervision.evaluate(
+                        logits: logits, labels: labels, mask: mask, weights: weights, gradients: &gradients), line: line
+                ) {
+                    XCTAssertEqual(($0 as? LossError)?.kind, kind, "\($0)", line: line)
+                    XCTAssertTrue("\($0)".contains(word), "\($0)", line: line)
+                }
+                XCTAssertEqual(gradients, logits, "a gradient was written", line: line)
+            }
+            refused(Array(mask.dropLast()), nil, .wrongSize, "scale 0: mask has 63")
+            refused(mask + [1], nil, .wrongSize, "scale 0: mask has 65")
+            refused([], nil, .wrongSize, "scale 0: mask has 0")
+            refused(nil, Array(weights.dropLast()), .wrongSize, "scale 0: weights has 63")
+            refused(nil, [], .wrongSize, "scale 0: weights has 0")
+            for bad in [-1, .nan, .infinity] as [Float] {
+                var some = weights
+                some[9] = bad  // the first scale's, and the second's where it takes the middle
+                refused(nil, some, .badWeight, "scale 0: weights[9]")
+            }
+            var good = logits
+            XCTAssertNoThrow(
+                try supervision.evaluate(
+                    logits: logits, labels: labels, mask: mask, weights: weights, gradients: &good))
+            XCTAssertNotEqual(good, logits)
+        }
+    }
+
+    private func sample<Element>(
+        _ labels: [Element], _ full: [Int], _ small: [Int], _ sampling: DeepSupervision.Sampling
+    ) -> [Element] {
         let step = zip(full, small).map { $0 / $1 }
         let offset = step.map { sampling == .center ? $0 / 2 : 0 }
-        var sampled: [UInt8] = []
+        var sampled: [Element] = []
         for n in 0..<labels.count / full.reduce(1, *) {
             for z in 0..<small[0] {
                 for y in 0..<small[1] {
@@ -70,16 +149,18 @@ final class DeepSupervisionTests: XCTestCase {
         return sampled
     }
 
-    /// The stored numbers of nnU-Net's wrapper: the gradients of both scales, by one call.
+    /// The stored numbers of nnU-Net's wrapper: the value and the gradients of both scales, by one call.
     func testNNUNet() throws {
         let cases = try Fixtures.golden().filter { $0.name.hasPrefix("nnunet/deep_supervision") }
         XCTAssertEqual(cases.count, 2)
         let weights = [2.0 / 3, 1.0 / 3]
         XCTAssertEqual(DeepSupervision.nnUNetWeights(3), weights + [0])
         try withScales(cases.map(\.problem), weights) { value, gradients in
-            var expected = 0.0
+            let expected = try XCTUnwrap(cases[0].sumOfScales)
+            let exact = zip(weights, cases).map { $0 * Oracle.evaluate($1.problem).value }.reduce(0, +)
+            XCTAssertTrue(
+                abs(exact - expected) <= cases[0].exactTolerance * expected, "oracle \(exact), not \(expected)")
             for (scale, golden) in cases.enumerated() {
-                expected += weights[scale] * Oracle.evaluate(golden.problem).value
                 let want = golden.gradient.map { $0 * weights[scale] }
                 let error = gradientError(gradients[scale].map(Double.init), want)
                 XCTAssertTrue(error <= golden.gradientTolerance, "\(golden.name): off by \(error)")
@@ -90,7 +171,7 @@ final class DeepSupervisionTests: XCTestCase {
 
     /// One call of the C library with scales whose labels are arrays of their own.
     private func withScales(
-        _ problems: [Problem], _ weights: [Double], _ body: (Double, [[Float]]) -> Void
+        _ problems: [Problem], _ weights: [Double], _ body: (Double, [[Float]]) throws -> Void
     ) throws {
         var terms = closs_term.dice { $0.smooth_numerator = 1e-5; $0.smooth_denominator = 1e-5; $0.exclude_background = 1 }
         terms.weight = 1
@@ -106,7 +187,7 @@ final class DeepSupervisionTests: XCTestCase {
             return call
         }
         let value = try Self.evaluate(calls, weights).get()
-        body(value, calls.map { call in (0..<call.gradient.count).map { call.gradientValues![$0] } })
+        try body(value, calls.map { call in (0..<call.gradient.count).map { call.gradientValues![$0] } })
     }
 
     struct Refusal: Error {

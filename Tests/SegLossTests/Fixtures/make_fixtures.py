@@ -818,6 +818,9 @@ def main():
                      value=original["value"] if chosen["has_value"] else None,
                      tolerance=dict(value=1e-6, gradient=1e-6), exact_tolerance=chosen["exact"],
                      gradient=dict(exponent=exponent, integers=integers))
+        if chosen["suffix"].startswith("/scale"):
+            # The original's Dice is -D, ours 1 - D, and the scales' factors add up to 1.
+            entry["sum_of_scales"] = original["value"] + 1
         cases.append(entry)
 
         if arguments.check:

@@ -8,6 +8,8 @@ struct GoldenCase {
     let problem: Problem
     /// The original's value in our terms; `nil` where only the gradient is ours to compare.
     let value: Double?
+    /// The original's sum of this and the other scales' values, in our terms: deep supervision.
+    let sumOfScales: Double?
     /// What a value's error is relative to: our value or the original's, whichever is larger. An original that is a
     /// coefficient near 1 is our small loss, one that is a small coefficient our loss near 1.
     let valueScale: Double
@@ -70,7 +72,7 @@ private struct Entry: Decodable {
     let name: String
     let problem: Setup
     let scale, offset: Double
-    let value: Double?
+    let value, sum_of_scales: Double?
     let gradient: Gradient
     let tolerance: Tolerance
     let exact_tolerance: Double
@@ -108,6 +110,7 @@ private struct Entry: Decodable {
                 maps: try problem.maps.map { try values($0).map { Float($0) } },
                 ignoreIndex: problem.ignore_index),
             value: value.map { ($0 - offset) / scale },
+            sumOfScales: sum_of_scales,
             valueScale: value.map { max(abs(($0 - offset) / scale), abs($0 / scale)) } ?? 0,
             gradient: gradient.integers.map { (gradient.exponent < 0 ? $0 / power : $0 * power) / scale },
             valueTolerance: tolerance.value, gradientTolerance: tolerance.gradient, exactTolerance: exact_tolerance,
