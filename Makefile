@@ -30,7 +30,7 @@ export CC BUILD SWIFTFLAGS
 # ------------------------------------------------------------------------------------------------------ tasks ----
 
 .PHONY: help test test-address test-undefined test-threads test-serial test-arm test-exhaustive bench bench-peers \
-	lib install uninstall clean
+	pictures lib install uninstall clean
 
 help:
 	@echo 'make test                 everything that must hold, in debug and release, Swift and C (about 5 minutes)'
@@ -42,6 +42,7 @@ help:
 	@echo 'make test-exhaustive      the slow sweeps too, such as the elementary functions over every float'
 	@echo 'make bench                verifies and times every kernel; DATA=folder: on your data; BENCHFLAGS=--quick'
 	@echo 'make bench-peers          times PyTorch and MONAI beside them'
+	@echo 'make pictures             draws the losses and their gradients anew, into docs/pictures'
 	@echo 'make lib                  the C library, in $(BUILD)/; OPENMP=0: without threads'
 	@echo 'make install              the C library, its header and segloss.pc; PREFIX=$(PREFIX) DESTDIR='
 	@echo 'make uninstall            takes them away again'
@@ -83,6 +84,10 @@ bench-peers:
 	@$(scripts)/install-missing.sh libomp-dev libpng-dev pkg-config python3-venv
 	bench/peers/setup.sh
 	swift run -c release --package-path bench seglossbench --peers $(BENCHFLAGS)
+
+pictures:
+	@$(scripts)/install-missing.sh libomp-dev libpng-dev pkg-config
+	swift run -c release --package-path bench seglossbench pictures
 
 clean:
 	rm -rf $(BUILD) .build bench/.build Examples/Swift/.build

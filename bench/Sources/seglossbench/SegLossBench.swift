@@ -5,7 +5,8 @@ import Foundation
 struct SegLossBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "seglossbench",
-        abstract: "Verifies every kernel against the scalar reference, then times it against the memory's limit.")
+        abstract: "Verifies every kernel against the scalar reference, then times it against the memory's limit.",
+        subcommands: [Pictures.self])
 
     @Flag(help: "About 20 seconds: the headline figures and one medium size of each kernel.")
     var quick = false
@@ -31,6 +32,8 @@ struct SegLossBench: ParsableCommand {
     /// The folder `bench` of the checkout.
     private static let bench = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
+    /// The checkout.
+    static let repository = bench.deletingLastPathComponent()
 
     func validate() throws {
         guard (threads ?? 1) >= 1 else { throw ValidationError("--threads must be at least 1") }

@@ -26,6 +26,12 @@ struct SVG {
         reach(y2)
     }
 
+    mutating func polyline(_ points: [(x: Double, y: Double)], _ style: String) {
+        let text = points.map { number($0.x) + "," + number($0.y) }.joined(separator: " ")
+        elements.append("<polyline points=\"\(text)\" class=\"\(style)\"/>")
+        reach(points.map(\.y).max() ?? 0)
+    }
+
     mutating func text(_ text: String, x: Double, y: Double, _ style: String, anchor: Anchor = .start) {
         elements.append(
             "<text x=\"\(number(x))\" y=\"\(number(y))\" text-anchor=\"\(anchor.rawValue)\" class=\"\(style)\">"
@@ -39,16 +45,18 @@ struct SVG {
             + "aria-label=\"\(title.escapedForMarkup)\">" + elements.joined(separator: "\n") + "</svg>"
     }
 
-    /// A file of its own.
-    func standalone(title: String) -> String {
-        """
-        <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(number(width)) \(number(height + 16))" \
-        width="\(number(width))" height="\(number(height + 16))" role="img">
+    /// A file of its own, with a margin to the left and right.
+    func standalone(title: String, style: String = Style.chart, margin: Double = 0) -> String {
+        let paper = width + 2 * margin
+        return """
+        <svg xmlns="http://www.w3.org/2000/svg" \
+        viewBox="\(number(0 - margin)) 0 \(number(paper)) \(number(height + 16))" \
+        width="\(number(paper))" height="\(number(height + 16))" role="img">
         <title>\(title.escapedForMarkup)</title>
         <style>
-        \(Style.chart)
+        \(style)
         </style>
-        <rect width="100%" height="100%" class="paper"/>
+        <rect x="\(number(0 - margin))" width="100%" height="100%" class="paper"/>
         \(elements.joined(separator: "\n"))
         </svg>
 
