@@ -16,10 +16,12 @@
 #define check_batch                  closs_inner_check_batch
 #define check_coefficients           closs_inner_check_coefficients
 #define check_disjoint               closs_inner_check_disjoint
+#define check_divisor                closs_inner_check_divisor
 #define check_finish_overlap         closs_inner_check_finish_overlap
 #define check_number                 closs_inner_check_number
 #define check_region                 closs_inner_check_region
 #define check_result                 closs_inner_check_result
+#define check_selection              closs_inner_check_selection
 #define check_spec                   closs_inner_check_spec
 #define check_totals                 closs_inner_check_totals
 #define check_views                  closs_inner_check_views
@@ -42,6 +44,7 @@
 #define loss_map_avx512              closs_inner_loss_map_avx512
 #define loss_map_generic             closs_inner_loss_map_generic
 #define loss_map_pass                closs_inner_loss_map_pass
+#define needs_channels               closs_inner_needs_channels
 #define overlap                      closs_inner_overlap
 #define overlap_has                  closs_inner_overlap_has
 #define parallel_threads             closs_inner_parallel_threads
@@ -57,6 +60,9 @@
 #define pointwise_parts_words        closs_inner_pointwise_parts_words
 #define pointwise_sample_value       closs_inner_pointwise_sample_value
 #define pointwise_totals_words       closs_inner_pointwise_totals_words
+#define ranked_walks_avx2            closs_inner_ranked_walks_avx2
+#define ranked_walks_avx512          closs_inner_ranked_walks_avx512
+#define ranked_walks_generic         closs_inner_ranked_walks_generic
 #define refuse                       closs_inner_refuse
 #define region_add                   closs_inner_region_add
 #define region_coefficients_words    closs_inner_region_coefficients_words
@@ -75,6 +81,7 @@
 #define selection_counted_pass       closs_inner_selection_counted_pass
 #define selection_finish             closs_inner_selection_finish
 #define selection_likely_window      closs_inner_selection_likely_window
+#define selection_name               closs_inner_selection_name
 #define selection_needs_stage        closs_inner_selection_needs_stage
 #define selection_pass               closs_inner_selection_pass
 #define selection_resolve            closs_inner_selection_resolve

@@ -8,7 +8,7 @@ extension Evaluator {
     ///   - labels: Class indices: `[samples][voxels]`; see ``Label``.
     ///   - mask: `[samples][voxels]`: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]`, each at least 0: factors of the pointwise terms; `nil`: all 1.
-    ///   - maps: `[samples][classes][voxels]`: what ``Loss/linear(classWeights:divisor:)`` takes; `nil`: none.
+    ///   - maps: `[samples][classes][voxels]`: what a linear or a balanced L1 term takes; `nil`: none.
     /// - Returns: The loss and its parts.
     /// - Throws: ``LossError`` where a buffer has the wrong count or a value is refused: ``LossError/index`` is the
     ///   value's place in its buffer.
@@ -27,7 +27,7 @@ extension Evaluator {
     ///   - targets: `[samples][classes][voxels]`; see ``DenseTarget``.
     ///   - mask: `[samples][voxels]`: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]`, each at least 0: factors of the pointwise terms; `nil`: all 1.
-    ///   - maps: `[samples][classes][voxels]`: what ``Loss/linear(classWeights:divisor:)`` takes; `nil`: none.
+    ///   - maps: `[samples][classes][voxels]`: what a linear or a balanced L1 term takes; `nil`: none.
     /// - Returns: The loss and its parts.
     /// - Throws: ``LossError`` where a buffer has the wrong count or a value is refused: ``LossError/index`` is the
     ///   value's place in its buffer.
@@ -46,7 +46,7 @@ extension Evaluator {
     ///   - labels: Class indices: `[samples][voxels]`; see ``Label``.
     ///   - mask: `[samples][voxels]`: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]`, each at least 0: factors of the pointwise terms; `nil`: all 1.
-    ///   - maps: `[samples][classes][voxels]`: what ``Loss/linear(classWeights:divisor:)`` takes; `nil`: none.
+    ///   - maps: `[samples][classes][voxels]`: what a linear or a balanced L1 term takes; `nil`: none.
     ///   - gradient: Where the gradient goes: `[samples][classes][voxels]`; it keeps its count.
     ///   - write: How the gradient is written.
     /// - Returns: The loss and its parts.
@@ -70,7 +70,7 @@ extension Evaluator {
     ///   - targets: `[samples][classes][voxels]`; see ``DenseTarget``.
     ///   - mask: `[samples][voxels]`: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]`, each at least 0: factors of the pointwise terms; `nil`: all 1.
-    ///   - maps: `[samples][classes][voxels]`: what ``Loss/linear(classWeights:divisor:)`` takes; `nil`: none.
+    ///   - maps: `[samples][classes][voxels]`: what a linear or a balanced L1 term takes; `nil`: none.
     ///   - gradient: Where the gradient goes: `[samples][classes][voxels]`; it keeps its count.
     ///   - write: How the gradient is written.
     /// - Returns: The loss and its parts.
@@ -94,7 +94,7 @@ extension Evaluator {
     ///   - labels: Class indices: `[samples][voxels]`; see ``Label``.
     ///   - mask: `[samples][voxels]`: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]`, each at least 0: factors of the pointwise terms; `nil`: all 1.
-    ///   - maps: `[samples][classes][voxels]`: what ``Loss/linear(classWeights:divisor:)`` takes; `nil`: none.
+    ///   - maps: `[samples][classes][voxels]`: what a linear or a balanced L1 term takes; `nil`: none.
     ///   - scale: The gradient's factor, finite.
     /// - Returns: The loss and its parts.
     /// - Throws: ``LossError`` where a buffer has the wrong count or a value is refused: ``LossError/index`` is the
@@ -117,7 +117,7 @@ extension Evaluator {
     ///   - targets: `[samples][classes][voxels]`; see ``DenseTarget``.
     ///   - mask: `[samples][voxels]`: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]`, each at least 0: factors of the pointwise terms; `nil`: all 1.
-    ///   - maps: `[samples][classes][voxels]`: what ``Loss/linear(classWeights:divisor:)`` takes; `nil`: none.
+    ///   - maps: `[samples][classes][voxels]`: what a linear or a balanced L1 term takes; `nil`: none.
     ///   - scale: The gradient's factor, finite.
     /// - Returns: The loss and its parts.
     /// - Throws: ``LossError`` where a buffer has the wrong count or a value is refused: ``LossError/index`` is the

@@ -9,7 +9,7 @@ extension Evaluator {
     ///   - labels: Class indices; see ``Label``.
     ///   - mask: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: Each at least 0: factors of the pointwise terms; `nil`: all 1.
-    ///   - maps: What a linear term multiplies, like the logits; `nil` without such a term.
+    ///   - maps: What a linear or a balanced L1 term takes, like the logits; `nil` without such a term.
     ///   - layout: How the buffers lie.
     /// - Returns: The loss and its parts.
     /// - Throws: ``LossError`` where a buffer is too short for its view, or a value is refused: ``LossError/index`` is
@@ -43,7 +43,7 @@ extension Evaluator {
     ///   - labels: Class indices; see ``Label``.
     ///   - mask: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: Each at least 0: factors of the pointwise terms; `nil`: all 1.
-    ///   - maps: What a linear term multiplies, like the logits; `nil` without such a term.
+    ///   - maps: What a linear or a balanced L1 term takes, like the logits; `nil` without such a term.
     ///   - layout: How the buffers lie.
     ///   - gradient: Where the gradient goes; its type need not be the logits'.
     ///   - write: How the gradient is written. What is added is added as `Float`, and the sum is rounded once.

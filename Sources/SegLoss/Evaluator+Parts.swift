@@ -36,7 +36,7 @@ extension Evaluator {
     ///   - labels: Class indices: `[samples][voxels]` of the part; see ``Label``.
     ///   - mask: `[samples][voxels]` of the part: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]` of the part, each at least 0: factors of the pointwise terms; `nil`: all 1.
-    ///   - maps: `[samples][classes][voxels]` of the part: the maps of ``Loss/linear(classWeights:divisor:)``.
+    ///   - maps: `[samples][classes][voxels]` of the part: what a linear or a balanced L1 term takes.
     ///   - part: Which samples and voxels these are.
     ///   - stage: From 0 to ``stageCount`` less one.
     ///   - totals: What is added to.
@@ -61,7 +61,7 @@ extension Evaluator {
     ///   - targets: `[samples][classes][voxels]` of the part; see ``DenseTarget``.
     ///   - mask: `[samples][voxels]` of the part: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]` of the part, each at least 0: factors of the pointwise terms; `nil`: all 1.
-    ///   - maps: `[samples][classes][voxels]` of the part: the maps of ``Loss/linear(classWeights:divisor:)``.
+    ///   - maps: `[samples][classes][voxels]` of the part: what a linear or a balanced L1 term takes.
     ///   - part: Which samples and voxels these are.
     ///   - stage: From 0 to ``stageCount`` less one.
     ///   - totals: What is added to.
@@ -106,7 +106,7 @@ extension Evaluator {
     ///   - labels: Class indices: `[samples][voxels]` of the part; see ``Label``.
     ///   - mask: `[samples][voxels]` of the part: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]` of the part, each at least 0: factors of the pointwise terms; `nil`: all 1.
-    ///   - maps: `[samples][classes][voxels]` of the part: the maps of ``Loss/linear(classWeights:divisor:)``.
+    ///   - maps: `[samples][classes][voxels]` of the part: what a linear or a balanced L1 term takes.
     ///   - part: Which samples and voxels these are.
     ///   - coefficients: What ``finish(_:)`` made of the whole batch's totals.
     ///   - gradient: Where the part's gradient goes: `[samples][classes][voxels]` of the part.
@@ -133,7 +133,7 @@ extension Evaluator {
     ///   - targets: `[samples][classes][voxels]` of the part; see ``DenseTarget``.
     ///   - mask: `[samples][voxels]` of the part: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]` of the part, each at least 0: factors of the pointwise terms; `nil`: all 1.
-    ///   - maps: `[samples][classes][voxels]` of the part: the maps of ``Loss/linear(classWeights:divisor:)``.
+    ///   - maps: `[samples][classes][voxels]` of the part: what a linear or a balanced L1 term takes.
     ///   - part: Which samples and voxels these are.
     ///   - coefficients: What ``finish(_:)`` made of the whole batch's totals.
     ///   - gradient: Where the part's gradient goes: `[samples][classes][voxels]` of the part.
@@ -161,7 +161,7 @@ extension Evaluator {
     ///   - labels: Class indices: `[samples][voxels]` of the part; see ``Label``.
     ///   - mask: `[samples][voxels]` of the part: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]` of the part, each at least 0: factors of the pointwise terms; `nil`: all 1.
-    ///   - maps: `[samples][classes][voxels]` of the part: the maps of ``Loss/linear(classWeights:divisor:)``.
+    ///   - maps: `[samples][classes][voxels]` of the part: what a linear or a balanced L1 term takes.
     ///   - part: Which samples and voxels these are.
     ///   - coefficients: What ``finish(_:)`` made of the whole batch's totals.
     ///   - scale: The gradient's factor, finite.
@@ -186,7 +186,7 @@ extension Evaluator {
     ///   - targets: `[samples][classes][voxels]` of the part; see ``DenseTarget``.
     ///   - mask: `[samples][voxels]` of the part: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]` of the part, each at least 0: factors of the pointwise terms; `nil`: all 1.
-    ///   - maps: `[samples][classes][voxels]` of the part: the maps of ``Loss/linear(classWeights:divisor:)``.
+    ///   - maps: `[samples][classes][voxels]` of the part: what a linear or a balanced L1 term takes.
     ///   - part: Which samples and voxels these are.
     ///   - coefficients: What ``finish(_:)`` made of the whole batch's totals.
     ///   - scale: The gradient's factor, finite.

@@ -76,7 +76,7 @@ extension Evaluator {
     ///   - labels: Class indices: `[samples][voxels]`; see ``Label``.
     ///   - mask: `[samples][voxels]`: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]`, each at least 0: factors of the pointwise terms; `nil`: all 1.
-    ///   - maps: `[samples][classes][voxels]`: what ``Loss/linear(classWeights:divisor:)`` takes; `nil`: none.
+    ///   - maps: `[samples][classes][voxels]`: what a linear or a balanced L1 term takes; `nil`: none.
     /// - Returns: The loss and its parts.
     /// - Throws: ``LossError`` where a buffer has the wrong count or a value is refused: ``LossError/index`` is the
     ///   value's place in its buffer.
@@ -98,7 +98,7 @@ extension Evaluator {
     ///   - targets: `[samples][classes][voxels]`; see ``DenseTarget``.
     ///   - mask: `[samples][voxels]`: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]`, each at least 0: factors of the pointwise terms; `nil`: all 1.
-    ///   - maps: `[samples][classes][voxels]`: what ``Loss/linear(classWeights:divisor:)`` takes; `nil`: none.
+    ///   - maps: `[samples][classes][voxels]`: what a linear or a balanced L1 term takes; `nil`: none.
     /// - Returns: The loss and its parts.
     /// - Throws: ``LossError`` where a buffer has the wrong count or a value is refused: ``LossError/index`` is the
     ///   value's place in its buffer.
@@ -124,7 +124,7 @@ extension Evaluator {
     ///   - labels: Class indices: `[samples][voxels]`; see ``Label``.
     ///   - mask: `[samples][voxels]`: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]`, each at least 0: factors of the pointwise terms; `nil`: all 1.
-    ///   - maps: `[samples][classes][voxels]`: what ``Loss/linear(classWeights:divisor:)`` takes; `nil`: none.
+    ///   - maps: `[samples][classes][voxels]`: what a linear or a balanced L1 term takes; `nil`: none.
     ///   - gradient: Where the gradient goes: `[samples][classes][voxels]`.
     ///   - write: How the gradient is written.
     /// - Returns: The loss and its parts.
@@ -149,7 +149,7 @@ extension Evaluator {
     ///   - targets: `[samples][classes][voxels]`; see ``DenseTarget``.
     ///   - mask: `[samples][voxels]`: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]`, each at least 0: factors of the pointwise terms; `nil`: all 1.
-    ///   - maps: `[samples][classes][voxels]`: what ``Loss/linear(classWeights:divisor:)`` takes; `nil`: none.
+    ///   - maps: `[samples][classes][voxels]`: what a linear or a balanced L1 term takes; `nil`: none.
     ///   - gradient: Where the gradient goes: `[samples][classes][voxels]`.
     ///   - write: How the gradient is written.
     /// - Returns: The loss and its parts.
@@ -174,7 +174,7 @@ extension Evaluator {
     ///   - labels: Class indices: `[samples][voxels]`; see ``Label``.
     ///   - mask: `[samples][voxels]`: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]`, each at least 0: factors of the pointwise terms; `nil`: all 1.
-    ///   - maps: `[samples][classes][voxels]`: what ``Loss/linear(classWeights:divisor:)`` takes; `nil`: none.
+    ///   - maps: `[samples][classes][voxels]`: what a linear or a balanced L1 term takes; `nil`: none.
     ///   - scale: The gradient's factor, finite.
     /// - Returns: The loss and its parts.
     /// - Throws: ``LossError`` where a buffer has the wrong count or a value is refused: ``LossError/index`` is the
@@ -198,7 +198,7 @@ extension Evaluator {
     ///   - targets: `[samples][classes][voxels]`; see ``DenseTarget``.
     ///   - mask: `[samples][voxels]`: 0 takes the voxel out of everything; `nil`: all are in.
     ///   - weights: `[samples][voxels]`, each at least 0: factors of the pointwise terms; `nil`: all 1.
-    ///   - maps: `[samples][classes][voxels]`: what ``Loss/linear(classWeights:divisor:)`` takes; `nil`: none.
+    ///   - maps: `[samples][classes][voxels]`: what a linear or a balanced L1 term takes; `nil`: none.
     ///   - scale: The gradient's factor, finite.
     /// - Returns: The loss and its parts.
     /// - Throws: ``LossError`` where a buffer has the wrong count or a value is refused: ``LossError/index`` is the

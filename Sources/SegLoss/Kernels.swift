@@ -497,7 +497,24 @@ extension closs_term {
             unsafe kind = CLOSS_BALANCED_BINARY_CROSS_ENTROPY
             unsafe of.balanced_binary_cross_entropy = closs_balanced_binary_cross_entropy(
                 negative_ratio: options.negativeRatio, minimum_negatives: Int64(options.minimumNegatives),
-                epsilon: options.epsilon, scope: options.scope.code)
+                epsilon: options.epsilon, scope: options.scope.code,
+                fallback_negatives: Int64(options.fallbackNegatives))
+        case .topK(let options):
+            unsafe kind = CLOSS_TOP_K
+            unsafe of.top_k = closs_top_k(
+                percent: options.percent,
+                ignored: options.ignored == .counted ? CLOSS_IGNORED_COUNTED : CLOSS_IGNORED_EXCLUDED,
+                scope: options.scope.code, class_weights: weights, class_weights_count: count)
+        case .onlineHardExampleMining(let options):
+            unsafe kind = CLOSS_OHEM
+            unsafe of.ohem = closs_ohem(
+                threshold: options.threshold, minimum_kept: Int64(options.minimumKept),
+                divisor: options.divisor.code, divisor_value: options.divisor.value, scope: options.scope.code)
+        case .balancedL1(let options):
+            unsafe kind = CLOSS_BALANCED_L1
+            unsafe of.balanced_l1 = closs_balanced_l1(
+                negative_ratio: options.negativeRatio, minimum_negatives: Int64(options.minimumNegatives),
+                scope: options.scope.code)
         case .absoluteError(let options):
             unsafe kind = CLOSS_ABSOLUTE_ERROR
             unsafe of.probability_error = closs_probability_error(

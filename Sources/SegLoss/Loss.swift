@@ -151,27 +151,33 @@ extension Loss {
     ///     [ sum over positives + sum over the k negatives of greatest loss ] / (positives + k + epsilon),
     ///     k = min(negatives, max(floor(negativeRatio * positives), minimumNegatives))
     ///
+    /// and, without any positive, at least `fallbackNegatives` of them.
+    ///
     /// The balanced cross entropy of DBNet: Liao et al., "Real-time Scene Text Detection with Differentiable
     /// Binarization" (2020). Among negatives of equal loss the one with the lowest index is taken. Targets must be 0 or
-    /// 1; voxel weights are refused; a loss holds at most one such term. For ``Activation/sigmoid`` and
+    /// 1; voxel weights are refused; a loss has one term at most that selects. For ``Activation/sigmoid`` and
     /// ``Activation/probabilities``.
     ///
     /// - Parameters:
     ///   - negativeRatio: How many negatives are taken for each positive, at least 0.
     ///   - minimumNegatives: How many negatives are taken at least, where there are that many.
+    ///   - fallbackNegatives: How many negatives are taken at least where there are no positives (MMOCR's
+    ///     `fallback_negative_num`).
     ///   - epsilon: What is added to the divisor, at least 0. Where that comes to 0 the term is 0 with a zero gradient.
     ///   - scope: Whether each sample has a ranking of its own or the batch has one; each over all channels. Over the
     ///     batch, accumulating parts takes several stages: see ``Evaluator/stageCount``.
     public static func balancedBinaryCrossEntropy(
         negativeRatio: Double = 3,
         minimumNegatives: Int = 0,
+        fallbackNegatives: Int = 0,
         epsilon: Double = 1e-6,
         scope: Scope = .batch
     ) -> Loss {
         Loss(
             .balancedBinaryCrossEntropy(
                 .init(
-                    negativeRatio: negativeRatio, minimumNegatives: minimumNegatives, epsilon: epsilon, scope: scope)))
+                    negativeRatio: negativeRatio, minimumNegatives: minimumNegatives,
+                    fallbackNegatives: fallbackNegatives, epsilon: epsilon, scope: scope)))
     }
 }
 

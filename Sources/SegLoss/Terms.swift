@@ -9,8 +9,14 @@ public enum Term: Sendable, Hashable {
     case focal(Focal)
     /// Dice, Jaccard, Tversky and their kin: see ``Region``.
     case region(Region)
-    /// See ``Loss/balancedBinaryCrossEntropy(negativeRatio:minimumNegatives:epsilon:scope:)``.
+    /// See ``Loss/balancedBinaryCrossEntropy(negativeRatio:minimumNegatives:fallbackNegatives:epsilon:scope:)``.
     case balancedBinaryCrossEntropy(BalancedBinaryCrossEntropy)
+    /// See ``Loss/topK(percent:classWeights:ignored:scope:)``.
+    case topK(TopK)
+    /// See ``Loss/onlineHardExampleMining(threshold:minimumKept:divisor:scope:)``.
+    case onlineHardExampleMining(HardExamples)
+    /// See ``Loss/balancedL1(negativeRatio:minimumNegatives:scope:)``.
+    case balancedL1(BalancedL1)
     /// See ``Loss/absoluteError(classWeights:divisor:)``.
     case absoluteError(ProbabilityError)
     /// See ``Loss/smoothL1(beta:classWeights:divisor:)``.
@@ -68,6 +74,8 @@ public enum Term: Sendable, Hashable {
         public var negativeRatio: Double
         /// How many negatives are taken at least.
         public var minimumNegatives: Int
+        /// How many negatives are taken at least where there are no positives.
+        public var fallbackNegatives: Int
         /// What is added to the divisor, at least 0.
         public var epsilon: Double
         /// Over what the negatives are ranked.
@@ -118,7 +126,8 @@ extension Term {
         case .region(let options): [options.classWeights?.values, options.exponent.values]
         case .absoluteError(let options), .squaredError(let options), .linear(let options): [options.classWeights]
         case .smoothL1(let options): [options.classWeights]
-        case .balancedBinaryCrossEntropy: []
+        case .topK(let options): [options.classWeights]
+        case .balancedBinaryCrossEntropy, .onlineHardExampleMining, .balancedL1: []
         }
     }
 
@@ -127,7 +136,7 @@ extension Term {
     func hasClassParts(_ activation: Activation, always: Bool) -> Bool {
         switch self {
         case .region: true
-        case .balancedBinaryCrossEntropy: false
+        case .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1: false
         case .crossEntropy, .binaryCrossEntropy, .focal, .absoluteError, .smoothL1, .squaredError, .linear:
             activation != .softmax || always
         }

@@ -183,7 +183,8 @@ static void draw_mask_and_weights(problem *p, random_numbers *r, int has_balance
 
 static void draw_maps(problem *p, random_numbers *r) {
     int wanted = 0;
-    for (size_t i = 0; i < p->spec.term_count; i++) wanted |= p->terms[i].kind == CLOSS_LINEAR_MAP;
+    for (size_t i = 0; i < p->spec.term_count; i++)
+        wanted |= p->terms[i].kind == CLOSS_LINEAR_MAP || p->terms[i].kind == CLOSS_BALANCED_L1;
     if (!wanted) return;
     p->maps = allocate(p->values, sizeof *p->maps);
     for (size_t i = 0; i < p->values; i++) p->maps[i] = (float)(below(r, 1 << 16) - (1 << 15)) * 0x1p-9f;
@@ -278,6 +279,14 @@ static void draw_term(problem *p, random_numbers *r, closs_term *t, closs_term_k
         add_to_name(p, " error-%d", (int)kind);
         break;
     }
+    case CLOSS_BALANCED_L1: {
+        closs_balanced_l1 *of = &t->of.balanced_l1;
+        of->negative_ratio = (double)below(r, 13) * 0.25;
+        of->minimum_negatives = below(r, 20);
+        of->scope = (closs_scope)below(r, 2);
+        add_to_name(p, " balanced-l1-%s", of->scope ? "batch" : "sample");
+        break;
+    }
     case CLOSS_LINEAR_MAP: {
         closs_linear_map *of = &t->of.linear_map;
         of->class_weights = draw_class_weights(p, r, &of->class_weights_count);
@@ -305,6 +314,24 @@ static void draw_term(problem *p, random_numbers *r, closs_term *t, closs_term_k
         add_to_name(p, " balanced-%s", of->scope ? "batch" : "sample");
         break;
     }
+    case CLOSS_TOP_K: {
+        closs_top_k *of = &t->of.top_k;
+        of->percent = one_in(r, 8) ? 100 : (double)(1 + below(r, 50));
+        of->ignored = (closs_ignored)below(r, 2);
+        of->scope = (closs_scope)below(r, 2);
+        of->class_weights = draw_class_weights(p, r, &of->class_weights_count);
+        add_to_name(p, " top-%g-%s", of->percent, of->scope ? "batch" : "sample");
+        break;
+    }
+    case CLOSS_OHEM: {
+        closs_ohem *of = &t->of.ohem;
+        of->threshold = eighths;
+        of->minimum_kept = 1 + below(r, 400);
+        of->divisor = draw_divisor(r, &of->divisor_value);
+        of->scope = (closs_scope)below(r, 2);
+        add_to_name(p, " ohem-%g-%s", of->threshold, of->scope ? "batch" : "sample");
+        break;
+    }
     }
 }
 
@@ -319,6 +346,8 @@ static const closs_term_kind SOFTMAX_SETS[][MOST_TERMS] = {
     {CLOSS_FOCAL, CLOSS_CROSS_ENTROPY},
     {CLOSS_LINEAR_MAP, CLOSS_DICE, CLOSS_CROSS_ENTROPY},
     {CLOSS_SQUARED_ERROR, CLOSS_SMOOTH_L1, CLOSS_ABSOLUTE_ERROR, CLOSS_LINEAR_MAP},
+    {CLOSS_DICE, CLOSS_TOP_K},
+    {CLOSS_OHEM, CLOSS_FOCAL},
 };
 static const closs_term_kind CHANNEL_SETS[][MOST_TERMS] = {
     {CLOSS_BINARY_CROSS_ENTROPY},
@@ -332,6 +361,9 @@ static const closs_term_kind CHANNEL_SETS[][MOST_TERMS] = {
     {CLOSS_LINEAR_MAP, CLOSS_FOCAL},
     {CLOSS_FOCAL, CLOSS_BINARY_CROSS_ENTROPY, CLOSS_FOCAL, CLOSS_DICE},
     {CLOSS_BALANCED_BINARY_CROSS_ENTROPY, CLOSS_DICE, CLOSS_FOCAL},
+    {CLOSS_TOP_K},
+    {CLOSS_OHEM, CLOSS_DICE},
+    {CLOSS_BALANCED_L1, CLOSS_FOCAL},
 };
 
 static problem *make_problem(uint64_t seed, closs_activation activation, const closs_term_kind *kinds, int64_t samples,
@@ -339,7 +371,7 @@ static problem *make_problem(uint64_t seed, closs_activation activation, const c
     static const char *ACTIVATIONS[] = {"softmax", "sigmoid", "probabilities"};
     random_numbers r = {seed * UINT64_C(0x2545f4914f6cdd1d)};
     problem *p = allocate(1, sizeof *p);
-    int has_balanced = 0;
+    int has_balanced = 0; /* or another term that takes no weights */
     p->spec.shape = (closs_shape){samples, classes, voxels};
     p->spec.activation = activation;
     p->spec.threads = threads;
@@ -353,7 +385,8 @@ static problem *make_problem(uint64_t seed, closs_activation activation, const c
                 voxels);
     for (int64_t c = 0; c < classes; c++) p->class_weights[c] = (float)(1 + below(&r, 31)) * 0.125f;
     for (; p->spec.term_count < MOST_TERMS && kinds[p->spec.term_count]; p->spec.term_count++) {
-        has_balanced |= kinds[p->spec.term_count] == CLOSS_BALANCED_BINARY_CROSS_ENTROPY;
+        has_balanced |= kinds[p->spec.term_count] == CLOSS_BALANCED_BINARY_CROSS_ENTROPY ||
+                        kinds[p->spec.term_count] == CLOSS_OHEM || kinds[p->spec.term_count] == CLOSS_BALANCED_L1;
         draw_term(p, &r, &p->terms[p->spec.term_count], kinds[p->spec.term_count]);
     }
     draw_targets(p, &r, has_balanced);
@@ -520,9 +553,13 @@ enum { MOST_CUTS = 64 };
 
 /* Last part first, so that the order is not that of the whole. */
 static int make_cuts(const problem *p, cut *cuts) {
-    int balanced = 0, count = 0;
-    for (size_t i = 0; i < p->spec.term_count; i++) balanced |= p->terms[i].kind == CLOSS_BALANCED_BINARY_CROSS_ENTROPY;
-    int64_t voxels = p->spec.shape.voxels, step = balanced || voxels <= 64 ? voxels : (voxels / 3 + 63) / 64 * 64;
+    int selects = 0, count = 0;
+    for (size_t i = 0; i < p->spec.term_count; i++) {
+        closs_term_kind kind = p->terms[i].kind;
+        selects |= kind == CLOSS_BALANCED_BINARY_CROSS_ENTROPY || kind == CLOSS_TOP_K || kind == CLOSS_OHEM ||
+                   kind == CLOSS_BALANCED_L1;
+    }
+    int64_t voxels = p->spec.shape.voxels, step = selects || voxels <= 64 ? voxels : (voxels / 3 + 63) / 64 * 64;
     int64_t starts = (voxels + step - 1) / step;
     for (int64_t s = p->spec.shape.samples - 1; s >= 0; s--)
         for (int64_t i = starts - 1; i >= 0 && count < MOST_CUTS; i--) {

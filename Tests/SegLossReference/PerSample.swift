@@ -4,9 +4,20 @@ extension Reference {
     public static func perSample(_ problem: Problem) -> [Double] {
         let alone = (0..<problem.samples).map { evaluate(problem.sample($0), wantsGradient: false).terms }
         return problem.terms.indices.flatMap { term in
-            let isRankedInBatch =
-                if case .balancedBinaryCrossEntropy(_, _, _, .batch) = problem.terms[term].kind { true } else { false }
-            return alone.map { isRankedInBatch ? 0 : $0[term] }
+            let isOfBatch = problem.terms[term].kind.selectsInBatch
+            return alone.map { isOfBatch ? 0 : $0[term] }
+        }
+    }
+}
+
+extension Term.Kind {
+    /// Whether it selects among the values of the whole batch, so that a sample alone has no value.
+    public var selectsInBatch: Bool {
+        switch self {
+        case .balancedBinaryCrossEntropy(_, _, _, _, .batch), .topK(_, _, _, .batch),
+            .onlineHardExampleMining(_, _, _, .batch), .balancedL1(_, _, .batch):
+            true
+        default: false
         }
     }
 }

@@ -64,7 +64,11 @@ public struct Term: Sendable {
             perChannel: Bool = false)
         case region(Region)
         case balancedBinaryCrossEntropy(
-            negativeRatio: Double, minimumNegatives: Int, epsilon: Double, scope: Scope)
+            negativeRatio: Double, minimumNegatives: Int, fallbackNegatives: Int = 0, epsilon: Double, scope: Scope)
+        case topK(percent: Double, classWeights: [Float]? = nil, ignoredCount: Bool = true, scope: Scope)
+        case onlineHardExampleMining(threshold: Double, minimumKept: Int, divisor: Divisor = .weight, scope: Scope)
+        /// The problem's maps say which values are positive.
+        case balancedL1(negativeRatio: Double, minimumNegatives: Int, scope: Scope)
         case absoluteError(classWeights: [Float]?, divisor: Divisor)
         case smoothL1(beta: Double, classWeights: [Float]?, divisor: Divisor)
         case squaredError(classWeights: [Float]?, divisor: Divisor)

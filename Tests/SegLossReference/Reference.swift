@@ -40,6 +40,7 @@ public enum Reference {
         }
         var sums = [RegionSums](repeating: RegionSums(weighted: terms.regions.isWeighted), count: problem.samples * classes)
         var countOfLabel = [Int](repeating: 0, count: classes)
+        var rankedLosses = [Float?](repeating: nil, count: terms.ranked == nil ? 0 : all)
         for sample in 0..<problem.samples {
             // What each voxel adds to the sums; +0 where it is invalid.
             let zeros = [Float](repeating: 0, count: problem.voxels)
@@ -71,6 +72,10 @@ public enum Reference {
                         parts[i * classes + y][voxel] = loss * v
                     }
                     weights[i][voxel] = term.weight(label: y, dense: voxels.isDense ? g : nil) * v
+                }
+                if let ranked = terms.ranked {
+                    let loss = ranked.formula.crossEntropy.loss(softmax, label: y, dense: voxels.isDense ? g : nil)
+                    rankedLosses[sample * problem.voxels + voxel] = loss * v
                 }
                 if terms.hasRegion {
                     for c in 0..<classes {
@@ -115,6 +120,7 @@ public enum Reference {
             K.append(coefficient[0] * scale)
         }
         finish.regions(terms.regions, sums: sums)
+        let taken = finish.ranked(terms.ranked, losses: rankedLosses)
         var outcome = finish.outcome()
         guard wantsGradient else {
             return outcome
@@ -124,7 +130,7 @@ public enum Reference {
         let regionCoefficients = finish.coefficients.map {
             $0.scaled(by: scale, for: terms.regions, hardTargets: voxels.hasHardTargets)
         }
-        let isClasswise = pointwise.contains { !$0.isPerChannel }
+        let isClasswise = pointwise.contains { !$0.isPerChannel } || taken != nil
         let hasErrors = pointwise.contains { $0.error != nil }
         let isByProbability = terms.hasRegion || hasErrors
         let smoothing = Smoothing(pointwise, coefficients: K, classes: classes)
@@ -157,6 +163,12 @@ public enum Reference {
                     }
                 }
 
+                // K v of the term that ranks losses.
+                var rankedFactor: Float = 0
+                if let taken, taken.isTaken[sample * problem.voxels + voxel] {
+                    rankedFactor = (taken.coefficients[sample] * scale) * v
+                }
+
                 // S of the label, or S_c and their sum.
                 var sum: Float = 0
                 var others: Float = 0
@@ -167,6 +179,9 @@ public enum Reference {
                             for (i, term) in pointwise.enumerated() where !term.isPerChannel {
                                 S[c] = fma(K[i] * v, term.share(softmax, c, dense: g[c]), S[c])
                             }
+                            if let term = terms.ranked?.formula.crossEntropy {
+                                S[c] = fma(rankedFactor, term.share(softmax, c, dense: g[c]), S[c])
+                            }
                         }
                         sum = sum + S[c]
                         others = others + (softmax.e[c] < 1 ? S[c] : 0)
@@ -174,6 +189,9 @@ public enum Reference {
                 } else {
                     for (i, term) in pointwise.enumerated() where !term.isPerChannel {
                         sum = fma(K[i] * v, term.share(softmax, label: y), sum)
+                    }
+                    if let term = terms.ranked?.formula.crossEntropy {
+                        sum = fma(rankedFactor, term.share(softmax, label: y), sum)
                     }
                 }
 
@@ -220,7 +238,8 @@ public enum Reference {
         var totals = [PointwiseTotals](
             repeating: PointwiseTotals(channels: channels, all: problem.logits.count), count: pointwise.count)
         var sums = [RegionSums](repeating: RegionSums(weighted: terms.regions.isWeighted), count: problem.samples * channels)
-        var rankedLosses = [Float](repeating: 0, count: terms.balanced == nil ? 0 : problem.logits.count)
+        var balancedLosses = [Float](repeating: 0, count: terms.balanced == nil ? 0 : problem.logits.count)
+        var rankedLosses = [Float?](repeating: nil, count: terms.ranked == nil ? 0 : problem.logits.count)
         for sample in 0..<problem.samples {
             for channel in 0..<channels {
                 // What each value adds to the sums; +0 where it is invalid.
@@ -245,7 +264,10 @@ public enum Reference {
                         losses[i][voxel] = term.loss(value, target: target, channel: channel, map: map) * v
                     }
                     if terms.balanced != nil {
-                        rankedLosses[index] = target == 1 ? value.n0 : value.n1
+                        balancedLosses[index] = target == 1 ? value.n0 : value.n1
+                    }
+                    if let ranked = terms.ranked {
+                        rankedLosses[index] = ranked.formula.loss(value, target: target, channel: channel, weight: v)
                     }
                 }
                 for i in pointwise.indices {
@@ -275,10 +297,11 @@ public enum Reference {
         var selected: Selection.Finished?
         if let balanced = terms.balanced {
             selected = balanced.formula.finish(
-                weight: problem.terms[balanced.index].weight, values: problem.logits, losses: rankedLosses,
+                weight: problem.terms[balanced.index].weight, values: problem.logits, losses: balancedLosses,
                 voxels: voxels)
             finish.terms[balanced.index] = selected!.term
         }
+        let taken = finish.ranked(terms.ranked, losses: rankedLosses)
         var outcome = finish.outcome()
         guard wantsGradient else {
             return outcome
@@ -288,8 +311,9 @@ public enum Reference {
         let regionCoefficients = finish.coefficients.map {
             $0.scaled(by: scale, for: terms.regions, hardTargets: voxels.hasHardTargets)
         }
-        let hasPointwise = pointwise.contains { !$0.isError } || selected != nil
-        let hasErrors = pointwise.contains { $0.isError }
+        let ranksErrors = terms.ranked?.formula.isOfErrors ?? false
+        let hasPointwise = pointwise.contains { !$0.isError } || selected != nil || (taken != nil && !ranksErrors)
+        let hasErrors = pointwise.contains { $0.isError } || ranksErrors
         var gradient = [Float](repeating: 0, count: problem.logits.count)
         for sample in 0..<problem.samples {
             for channel in 0..<channels {
@@ -311,6 +335,10 @@ public enum Reference {
                         let coefficient = selected.coefficients[sample] * scale
                         G = fma(coefficient, fma(-g, q, (1 - g) * p), G)
                     }
+                    if let taken, let ranked = terms.ranked, taken.isTaken[index], !ranksErrors {
+                        let k = (taken.coefficients[sample] * scale) * v
+                        G = fma(k, ranked.formula.derivative(value, target: g, channel: channel), G)
+                    }
 
                     // By p.
                     var Z = terms.hasRegion ? region.derivative(p: p, g: g) * (terms.regions.isWeighted ? v : 1) : 0
@@ -318,6 +346,11 @@ public enum Reference {
                         let k = pointwiseCoefficients[i][channel] * v
                         let t = term.derivative(value, target: g, channel: channel, map: voxels.map(index))
                         Z = fma(k, t, Z)
+                    }
+                    if let taken, let ranked = terms.ranked, taken.isTaken[index], ranksErrors {
+                        let isSure = ranked.formula.isSure(loss: 0, map: voxels.map(index))
+                        let coefficient = isSure ? taken.coefficients[sample] : taken.rankedCoefficients[sample]
+                        Z = fma(coefficient * scale, ranked.formula.derivative(value, target: g, channel: channel), Z)
                     }
 
                     let result: Float
@@ -383,10 +416,16 @@ struct Terms {
         let formula: Selection
     }
 
+    struct RankedTerm {
+        let index: Int
+        let formula: Ranking
+    }
+
     var softmaxTerms: [SoftmaxTerm] = []
     var channelPointwise: [ChannelTerm] = []
     var regions = RegionTerms()
     var balanced: BalancedTerm?
+    var ranked: RankedTerm?
 
     var hasRegion: Bool { !regions.isEmpty }
 
@@ -406,6 +445,11 @@ struct Terms {
                 softmaxTerms.append(softmaxTerm)
                 continue
             }
+            if let ranking = Ranking(term.kind, index: index, classes: problem.classes) {
+                precondition(ranked == nil && balanced == nil)
+                ranked = RankedTerm(index: index, formula: ranking)
+                continue
+            }
             switch term.kind {
             case .crossEntropy: preconditionFailure("a cross entropy is for a softmax")
             case .binaryCrossEntropy(let positiveWeights, let classWeights, let labelSmoothing, let divisor, _):
@@ -419,11 +463,14 @@ struct Terms {
                     ChannelTerm(index: index, divisor: divisor, formula: .focal(formula), classWeights: classWeights))
             case .region(let region):
                 regions.terms.append((index, term.weight, region))
-            case .balancedBinaryCrossEntropy(let negativeRatio, let minimumNegatives, let epsilon, let scope):
-                precondition(!isSoftmax && balanced == nil && problem.weights == nil)
+            case .balancedBinaryCrossEntropy(
+                let negativeRatio, let minimumNegatives, let fallbackNegatives, let epsilon, let scope):
+                precondition(!isSoftmax && balanced == nil && ranked == nil && problem.weights == nil)
                 let formula = Selection(
-                    negativeRatio: negativeRatio, minimumNegatives: minimumNegatives, epsilon: epsilon, scope: scope)
+                    negativeRatio: negativeRatio, minimumNegatives: minimumNegatives,
+                    fallbackNegatives: fallbackNegatives, epsilon: epsilon, scope: scope)
                 balanced = BalancedTerm(index: index, formula: formula)
+            case .topK, .onlineHardExampleMining, .balancedL1: preconditionFailure("these are ranked")
             case .absoluteError(let classWeights, let divisor):
                 addError(index, .absolute, classWeights, divisor)
             case .smoothL1(let beta, let classWeights, let divisor):
@@ -480,6 +527,15 @@ private struct Finish {
                 perClass[index * problem.classes + c] = parts[c]
             }
         }
+    }
+
+    /// Finishes the term that ranks losses, if there is one.
+    mutating func ranked(_ ranked: Terms.RankedTerm?, losses: [Float?]) -> Ranking.Finished? {
+        guard let ranked else { return nil }
+        let finished = ranked.formula.finish(
+            weight: problem.terms[ranked.index].weight, losses: losses, maps: problem.maps, samples: problem.samples)
+        terms[ranked.index] = finished.term
+        return finished
     }
 
     /// The value, 7.3. The gradient is still to come.

@@ -2,6 +2,7 @@
 struct Selection {
     let negativeRatio: Double
     let minimumNegatives: Int
+    let fallbackNegatives: Int
     let epsilon: Double
     let scope: Term.Scope
 
@@ -74,11 +75,17 @@ struct Selection {
         return result
     }
 
-    /// k = min(n-, max(floor(negative_ratio * n+), minimum_negatives))
+    /// k = min(n-, max(floor(negative_ratio * n+), minimum_negatives)), without positives fallback_negatives at least
     func selectedCount(positives: Int, negatives: Int) -> Int {
-        let wanted = (negativeRatio * Double(positives)).rounded(.down)
+        let least = max(minimumNegatives, positives == 0 ? fallbackNegatives : 0)
+        return Selection.count(ratio: negativeRatio, least: least, positives: positives, negatives: negatives)
+    }
+
+    /// min(n-, max(floor(ratio * n+), least))
+    static func count(ratio: Double, least: Int, positives: Int, negatives: Int) -> Int {
+        let wanted = (ratio * Double(positives)).rounded(.down)
         // What does not fit an Int is more than there are.
         let byRatio = wanted < Double(negatives) ? Int(wanted) : negatives
-        return min(negatives, max(byRatio, minimumNegatives))
+        return min(negatives, max(byRatio, least))
     }
 }

@@ -930,7 +930,7 @@ final class BadInputTests: XCTestCase {
     ) {
         let isOneSweep = problem.terms.allSatisfy { term in
             switch term.kind {
-            case .region, .balancedBinaryCrossEntropy: false
+            case .region, .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1: false
             default: true
             }
         }

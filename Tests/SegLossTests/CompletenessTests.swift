@@ -67,6 +67,20 @@ final class CompletenessTests: XCTestCase {
             documentation: "Balanced binary cross entropy", arithmetic: "## 8. Balanced binary cross entropy",
             bench: ".balancedBinaryCrossEntropy("),
         Row(
+            kind: "CLOSS_TOP_K", reference: "topK", file: "Ranking.swift", computes: "case .topK",
+            golden: "top_k", goldenCases: 5, documentation: "Top-k", arithmetic: "top-k:",
+            bench: ".topK("),
+        // The originals' numbers hold no case of it.
+        Row(
+            kind: "CLOSS_OHEM", reference: "onlineHardExampleMining", file: "Ranking.swift",
+            computes: "case .hardExamples", golden: "hard_examples", goldenCases: 0,
+            documentation: "Online hard example mining", arithmetic: "hard examples:",
+            bench: ".onlineHardExampleMining("),
+        Row(
+            kind: "CLOSS_BALANCED_L1", reference: "balancedL1", file: "Ranking.swift", computes: "case .errors",
+            golden: "balanced_l1", goldenCases: 1, documentation: "Balanced L1", arithmetic: "8.7 Balanced L1",
+            bench: ".balancedL1("),
+        Row(
             kind: "CLOSS_ABSOLUTE_ERROR", reference: "absoluteError", file: "Errors.swift", computes: "absolute",
             golden: "absolute_error", goldenCases: 2, documentation: "Absolute error", arithmetic: "absolute:",
             bench: ".absoluteError("),
@@ -146,6 +160,7 @@ final class CompletenessTests: XCTestCase {
     func testFacade() throws {
         let kernels = try text("Sources/SegLoss/Kernels.swift") + text("Sources/SegLoss/Kernels+Region.swift")
         let loss = try text("Sources/SegLoss/Loss.swift") + text("Sources/SegLoss/Loss+Region.swift")
+            + text("Sources/SegLoss/Loss+Selection.swift")
         for row in Self.rows {
             XCTAssertTrue(
                 kernels.contains("kind = \(row.kind)\n") || kernels.contains(": \(row.kind)\n"),
@@ -193,6 +208,9 @@ final class CompletenessTests: XCTestCase {
         case .focal: "focal"
         case .region(let region): "\(region.formula)".replacing(/[A-Z]/) { "_" + $0.output.lowercased() }
         case .balancedBinaryCrossEntropy: "balanced_binary_cross_entropy"
+        case .topK: "top_k"
+        case .onlineHardExampleMining: "hard_examples"
+        case .balancedL1: "balanced_l1"
         case .absoluteError: "absolute_error"
         case .smoothL1: "smooth_l1"
         case .squaredError: "squared_error"

@@ -120,7 +120,7 @@ final class EnvironmentTests: XCTestCase {
         try batch.gradient(&evaluator, finished.coefficients)
         let isPointwise = problem.terms.contains {
             switch $0.kind {
-            case .region, .balancedBinaryCrossEntropy: false
+            case .region, .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1: false
             default: true
             }
         }

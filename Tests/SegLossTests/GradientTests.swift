@@ -164,6 +164,54 @@ final class GradientTests: XCTestCase {
         }
     }
 
+    func testTopK() {
+        for activation in Problem.Activation.allCases {
+            for weights in [nil, [0.5, 0, 2]] as [[Float]?] {
+                for percent in [1, 30, 100.0] {
+                    for scope in [Term.Scope.sample, .batch] {
+                        for counted in [true, false] {
+                            check(
+                                activation,
+                                [.topK(percent: percent, classWeights: weights, ignoredCount: counted, scope: scope)])
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    func testOnlineHardExampleMining() {
+        for activation in Problem.Activation.allCases {
+            for threshold in [0, 0.3, 0.7, 1] {
+                for kept in [1, 5, 100] {
+                    for scope in [Term.Scope.sample, .batch] {
+                        for divisor in divisors {
+                            check(
+                                activation,
+                                [
+                                    .onlineHardExampleMining(
+                                        threshold: threshold, minimumKept: kept, divisor: divisor, scope: scope)
+                                ])
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    func testBalancedL1() {
+        for activation in channelwise {
+            for ratio in [0, 0.3, 3] {
+                for minimum in [0, 4] {
+                    for scope in [Term.Scope.sample, .batch] {
+                        check(
+                            activation, [.balancedL1(negativeRatio: ratio, minimumNegatives: minimum, scope: scope)])
+                    }
+                }
+            }
+        }
+    }
+
     func testErrorsOfTheProbability() {
         for activation in Problem.Activation.allCases {
             for weights in [nil, [0.5, 0, 2]] as [[Float]?] {
@@ -217,16 +265,23 @@ final class GradientTests: XCTestCase {
         // A correlation of few voxels bends much over a step.
         let hasMatthews = terms.contains { if case .region(let r) = $0.kind { r.formula == .matthews } else { false } }
         let isBalanced = terms.contains { if case .balancedBinaryCrossEntropy = $0.kind { true } else { false } }
+        let isMining = terms.contains {
+            switch $0.kind {
+            case .onlineHardExampleMining, .balancedL1: true
+            default: false
+            }
+        }
         var inputs: [(Subject, Bool)] = [(.blobs, false), (.blobs, true), (.absentClass, false)]
         if activation != .softmax { inputs += isBalanced ? [(.bytes, true)] : [(.soft, true), (.bytes, true)] }
         for (subject, everything) in inputs {
             var problem = generator.problem(
                 activation, samples: 2, classes: 3, voxels: 7, terms: terms, subject: subject,
-                ignoring: everything, masked: everything, weighted: everything && !isBalanced)
-            // Distances between the values that no step bridges, so that the ranking of negatives stays as it is.
+                ignoring: everything, masked: everything, weighted: everything && !isBalanced && !isMining)
+            // Distances between the values, and between them and the others' opposites, that no step bridges, so that
+            // the ranking of negatives, or of losses, stays as it is.
             let levels = (0..<problem.logits.count).shuffled(using: &generator.random)
             for (at, level) in levels.enumerated() {
-                let unit = (Float(level) + 0.5) / Float(levels.count)
+                let unit = (Float(level) + 0.3) / Float(levels.count)
                 problem.logits[at] = activation == .probabilities ? 0.05 + 0.9 * unit : 5 * unit - 2.5
             }
             let gradient = Oracle.evaluate(problem).gradient

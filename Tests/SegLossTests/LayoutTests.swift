@@ -18,6 +18,7 @@ final class LayoutTests: XCTestCase {
     private func random<Z: TestLogit, G: TestLogit>(_ standard: UInt64, _: Z.Type, _: G.Type) throws {
         let seed = testSeed(standard)
         var generator = Generator(seed: seed)
+        generator.takesRankings = true
         for round in 0..<Self.rounds {
             var problem = generator.anything()
             problem.logits = problem.logits.map { Z.rounded($0).float }
@@ -211,9 +212,7 @@ private final class LayoutCall<Z: TestLogit, G: TestLogit> {
         let scale = random.element(of: [Float(1), 1, 0.25, -3])
         write = inPlace || random.chance(0.6) ? .overwrite(scale: scale) : .add(scale: scale)
         old = problem.logits.map { _ in G.rounded(random.normal()).float }
-        let wholeSamples = problem.terms.contains {
-            if case .balancedBinaryCrossEntropy = $0.kind { true } else { false }
-        }
+        let wholeSamples = problem.terms.contains(where: \.selects)
         // In views a part's buffers are those of its whole samples: cut between voxels, never between samples.
         if random.chance(0.3) && !wholeSamples && problem.voxels > 64 {
             let cut = 64 * (1 + random.below((problem.voxels - 1) / 64))

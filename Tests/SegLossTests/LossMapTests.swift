@@ -15,7 +15,7 @@ final class LossMapTests: XCTestCase {
 
     private func isPointwise(_ term: Term) -> Bool {
         switch term.kind {
-        case .region, .balancedBinaryCrossEntropy: false
+        case .region, .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1: false
         default: true
         }
     }
@@ -388,7 +388,7 @@ extension SegLossReference.Term.Kind {
         case .smoothL1(let beta, let w, _): .smoothL1(beta: beta, classWeights: w, divisor: .constant(1))
         case .squaredError(let w, _): .squaredError(classWeights: w, divisor: .constant(1))
         case .linear(let w, _): .linear(classWeights: w, divisor: .constant(1))
-        case .region, .balancedBinaryCrossEntropy: self
+        case .region, .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1: self
         }
     }
 }

@@ -278,8 +278,8 @@ extension SegLossReference.Term {
 
     var isCrossEntropy: Bool {
         switch kind {
-        case .crossEntropy, .binaryCrossEntropy, .balancedBinaryCrossEntropy: true
-        case .focal, .region, .absoluteError, .smoothL1, .squaredError, .linear: false
+        case .crossEntropy, .binaryCrossEntropy, .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining: true
+        case .focal, .region, .balancedL1, .absoluteError, .smoothL1, .squaredError, .linear: false
         }
     }
 

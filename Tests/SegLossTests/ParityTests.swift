@@ -109,6 +109,7 @@ final class ParityTests: XCTestCase {
         let seed = testSeed(104)
         var generator = Generator(seed: seed)
         generator.takesAnyRegion = true
+        generator.takesRankings = true
         for round in 0..<Self.rounds {
             let problem = generator.anything()
             var configuration = Configuration()
@@ -166,11 +167,10 @@ final class ParityTests: XCTestCase {
         let seed = testSeed(105)
         var generator = Generator(seed: seed)
         generator.takesAnyRegion = true
+        generator.takesRankings = true
         for round in 0..<Self.rounds {
             let problem = generator.anything()
-            let wholeSamples = problem.terms.contains {
-                if case .balancedBinaryCrossEntropy = $0.kind { true } else { false }
-            }
+            let wholeSamples = problem.terms.contains(where: \.selects)
             var configuration = Configuration()
             configuration.perSample = generator.random.chance(0.3)
             configuration.perClass = generator.random.chance(0.3)
@@ -189,6 +189,7 @@ final class ParityTests: XCTestCase {
         let seed = testSeed(106)
         var generator = Generator(seed: seed)
         generator.takesAnyRegion = true
+        generator.takesRankings = true
         for round in 0..<Self.rounds {
             let problem = generator.anything()
             let expected = Reference.evaluate(problem)

@@ -5,6 +5,7 @@
 
 #include "api/check_views.h"
 #include "api/scratch.h"
+#include "terms/selection.h"
 
 static const char *target_name(closs_target target) {
     switch (target) {
@@ -43,8 +44,9 @@ static closs_status resolve_part(const closs_plan *plan, const closs_batch *batc
                       (long long)batch->first_voxel, (long long)end);
     if (whole && (resolved->samples != plan->shape.samples || resolved->voxels != plan->shape.voxels))
         return refuse(error, CLOSS_BAD_PART, -1, "closs_evaluate takes a whole batch: accumulate takes parts");
-    if (plan->balanced && resolved->voxels != plan->shape.voxels)
-        return refuse(error, CLOSS_BAD_PART, -1, "a balanced binary cross entropy needs parts of whole samples");
+    if (plan->selection && resolved->voxels != plan->shape.voxels)
+        return refuse(error, CLOSS_BAD_PART, -1, "a %s needs parts of whole samples",
+                      selection_name(plan->selection->kind));
     return CLOSS_OK;
 }
 
@@ -56,9 +58,9 @@ static closs_status check_targets(const closs_plan *plan, const closs_batch *bat
                       "dense targets of a softmax have no ignore_index: a mask leaves voxels out");
     if (batch->target == CLOSS_DENSE_F32 && plan->formula.has_ignore_index)
         return refuse(error, CLOSS_BAD_TERM, -1, "dense float targets have no ignore_index: a mask leaves voxels out");
-    if (batch->weights && plan->balanced)
-        return refuse(error, CLOSS_BAD_TERM, plan->balanced_term,
-                      "a balanced binary cross entropy takes a mask, but no voxel weights");
+    if (batch->weights && plan->selection && plan->selection->kind != CLOSS_TOP_K)
+        return refuse(error, CLOSS_BAD_TERM, plan->selection_term, "a %s takes a mask, but no voxel weights",
+                      selection_name(plan->selection->kind));
     return CLOSS_OK;
 }
 

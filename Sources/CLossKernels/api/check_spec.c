@@ -60,7 +60,7 @@ closs_status check_weights(const float *weights, size_t count, int64_t classes, 
     return CLOSS_OK;
 }
 
-static closs_status check_divisor(closs_divisor divisor, double value, int64_t term, closs_error *error) {
+closs_status check_divisor(closs_divisor divisor, double value, int64_t term, closs_error *error) {
     if ((unsigned)divisor > CLOSS_DIVIDE_BY_CONSTANT)
         return refuse(error, CLOSS_BAD_OPTION, term, "terms[%lld].divisor is %d: expected a closs_divisor",
                       (long long)term, (int)divisor);
@@ -68,12 +68,6 @@ static closs_status check_divisor(closs_divisor divisor, double value, int64_t t
         return refuse(error, CLOSS_BAD_OPTION, term,
                       "terms[%lld].divisor_value is %g: expected a finite number above 0", (long long)term, value);
     return CLOSS_OK;
-}
-
-static closs_status check_scope(closs_scope scope, int64_t term, closs_error *error) {
-    if ((unsigned)scope <= CLOSS_PER_BATCH) return CLOSS_OK;
-    return refuse(error, CLOSS_BAD_OPTION, term,
-                  "terms[%lld].scope is %d: expected CLOSS_PER_SAMPLE or CLOSS_PER_BATCH", (long long)term, (int)scope);
 }
 
 static closs_status check_cross_entropy(const closs_spec *spec, int64_t i, closs_error *error) {
@@ -94,7 +88,7 @@ static closs_status check_cross_entropy(const closs_spec *spec, int64_t i, closs
     return status == CLOSS_OK ? check_divisor(t->divisor, t->divisor_value, i, error) : status;
 }
 
-static closs_status needs_channels(const closs_spec *spec, int64_t i, const char *name, closs_error *error) {
+closs_status needs_channels(const closs_spec *spec, int64_t i, const char *name, closs_error *error) {
     if (spec->activation != CLOSS_SOFTMAX) return CLOSS_OK;
     return refuse(error, CLOSS_BAD_TERM, i, "terms[%lld] is a %s, which needs the sigmoid or probabilities activation",
                   (long long)i, name);
@@ -166,26 +160,6 @@ static closs_status check_linear_map(const closs_spec *spec, int64_t i, closs_er
     return status == CLOSS_OK ? check_divisor(t->divisor, t->divisor_value, i, error) : status;
 }
 
-static closs_status check_balanced(const closs_spec *spec, int64_t i, closs_error *error) {
-    const closs_balanced_binary_cross_entropy *t = &spec->terms[i].of.balanced_binary_cross_entropy;
-    closs_status status = needs_channels(spec, i, "balanced binary cross entropy", error);
-    if (status == CLOSS_OK) status = check_number(t->negative_ratio, 0, INFINITY, i, "negative_ratio", error);
-    if (status == CLOSS_OK) status = check_number(t->epsilon, 0, INFINITY, i, "epsilon", error);
-    if (status == CLOSS_OK && t->minimum_negatives < 0)
-        status = refuse(error, CLOSS_BAD_OPTION, i, "terms[%lld].minimum_negatives is %lld: expected at least 0",
-                        (long long)i, (long long)t->minimum_negatives);
-    if (status == CLOSS_OK) status = check_scope(t->scope, i, error);
-    if (status != CLOSS_OK) return status;
-    if (spec->shape.samples * spec->shape.classes * spec->shape.voxels > UINT32_MAX)
-        return refuse(error, CLOSS_BAD_SHAPE, i, "terms[%lld] ranks at most 4294967295 values: the batch has more",
-                      (long long)i);
-    for (int64_t j = 0; j < i; j++)
-        if (spec->terms[j].kind == CLOSS_BALANCED_BINARY_CROSS_ENTROPY)
-            return refuse(error, CLOSS_BAD_TERM, i,
-                          "terms[%lld] is a second balanced binary cross entropy: expected one at most", (long long)i);
-    return CLOSS_OK;
-}
-
 static closs_status check_term(const closs_spec *spec, int64_t i, closs_error *error) {
     if (!isfinite(spec->terms[i].weight))
         return refuse(error, CLOSS_BAD_OPTION, i, "terms[%lld].weight is not finite", (long long)i);
@@ -194,7 +168,10 @@ static closs_status check_term(const closs_spec *spec, int64_t i, closs_error *e
     case CLOSS_CROSS_ENTROPY: return check_cross_entropy(spec, i, error);
     case CLOSS_BINARY_CROSS_ENTROPY: return check_binary(spec, i, error);
     case CLOSS_FOCAL: return check_focal(spec, i, error);
-    case CLOSS_BALANCED_BINARY_CROSS_ENTROPY: return check_balanced(spec, i, error);
+    case CLOSS_BALANCED_BINARY_CROSS_ENTROPY:
+    case CLOSS_TOP_K:
+    case CLOSS_OHEM:
+    case CLOSS_BALANCED_L1: return check_selection(spec, i, error);
     case CLOSS_ABSOLUTE_ERROR:
     case CLOSS_SMOOTH_L1:
     case CLOSS_SQUARED_ERROR: return check_error(spec, i, error);

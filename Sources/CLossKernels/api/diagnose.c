@@ -50,7 +50,7 @@ static int is_positive(const part *p, const place *at) {
 
 static closs_status diagnose_soft_target(const part *p, int64_t i, closs_error *error) {
     float g = ((const float *)p->batch->targets)[i];
-    if (p->plan->balanced && g != 0 && g != 1)
+    if (p->plan->formula.balanced && g != 0 && g != 1)
         return refuse(error, CLOSS_BAD_TARGET, i, "targets[%lld] is %g: a balanced binary cross entropy needs 0 or 1",
                       (long long)i, (double)g);
     if (!(g >= 0 && g <= 1))
@@ -104,7 +104,7 @@ static closs_status diagnose_map(const part *p, int64_t i, closs_error *error) {
 // Arithmetic 8.3: a balanced term refuses single losses.
 static closs_status diagnose_balanced_loss(const part *p, const place *at, closs_error *error) {
     float logit = input_at(p, at->in_logits);
-    if (!p->plan->balanced || p->plan->formula.activation != CLOSS_SIGMOID || !(fabsf(logit) >= 0x1p19f))
+    if (!p->plan->formula.balanced || p->plan->formula.activation != CLOSS_SIGMOID || !(fabsf(logit) >= 0x1p19f))
         return CLOSS_OK;
     if (is_positive(p, at) != (logit < 0)) return CLOSS_OK;
     return refuse(error, CLOSS_OUT_OF_RANGE, at->in_logits,
@@ -155,6 +155,8 @@ static int block_overflows(const part *p, const sweep_fault *where, int64_t firs
     run_sums sums = {.classes = classes};
     run_survey unused;
     run at = part_run(p, where->row, first, voxels, 0, STORE_PLAIN);
+    if (where->sees & SEES_BALANCED_LOSSES && plan->formula.ranks)
+        return plan->select->check(&plan->formula, &at) != FAULT_NONE;
     if (where->sees & SEES_LOSSES) return plan->kernels->totals(&plan->formula, &at, &sums) != FAULT_NONE;
     if (where->sees & SEES_WEIGHTS) return plan->kernels->survey(&plan->formula, &at, 0, &unused, &sums) != FAULT_NONE;
     return 0;

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "terms/overlap.h"
 #include "terms/plan.h"
 #include "terms/pointwise.h"
+#include "terms/real.h"
 #include "terms/region.h"
 #include "terms/selection.h"
 
@@ -128,6 +130,40 @@ static void describe_region(closs_term *term, size_t classes, float **storage, f
     if (region->class_exponents) region->class_exponents = stored(storage, region->class_exponents, classes, 1);
 }
 
+// Arithmetic 8.6: the losses that are ranked are those of a cross entropy without smoothing.
+static void describe_ranked(const float *weights, double threshold, closs_plan *plan, float **storage) {
+    formula *f = &plan->formula;
+    f->ranks = RANKS_LOSSES;
+    f->classwise = f->has_curves = f->logarithms = 1;
+    f->ranked = (pointwise_formula){.kind = CLOSS_CROSS_ENTROPY, .plain = !weights};
+    describe_softmax_weights(weights, 0, plan->shape.classes, storage, &f->ranked);
+    double held = threshold > REAL_SMALLEST ? threshold : REAL_SMALLEST;
+    f->surely = threshold > 0 ? (float)-real_log(held) : INFINITY;
+    plan->select = plan->kernels->of_losses;
+}
+
+static void describe_selection(closs_plan *plan, size_t i, float **storage) {
+    closs_term *term = &plan->terms[i];
+    plan->selection = term;
+    plan->selection_term = (int)i;
+    if (term->kind == CLOSS_TOP_K) {
+        describe_ranked(term->of.top_k.class_weights, 0, plan, storage);
+        plan->selection_scope = term->of.top_k.scope;
+    } else if (term->kind == CLOSS_OHEM) {
+        describe_ranked(0, term->of.ohem.threshold, plan, storage);
+        plan->selection_scope = term->of.ohem.scope;
+    } else if (term->kind == CLOSS_BALANCED_L1) {
+        plan->formula.ranks = RANKS_ERRORS;
+        plan->formula.errors = plan->formula.maps = 1;
+        plan->select = plan->kernels->of_losses;
+        plan->selection_scope = term->of.balanced_l1.scope;
+    } else {
+        plan->formula.balanced = plan->formula.logarithms = 1;
+        plan->select = plan->kernels->of_logits;
+        plan->selection_scope = term->of.balanced_binary_cross_entropy.scope;
+    }
+}
+
 // Copies a term into the plan and tells the kernels of it.
 static void add_term(closs_plan *plan, size_t i, float **storage) {
     closs_term *term = &plan->terms[i];
@@ -138,11 +174,8 @@ static void add_term(closs_plan *plan, size_t i, float **storage) {
         describe_region(term, classes, storage, f);
         return;
     }
-    if (term->kind == CLOSS_BALANCED_BINARY_CROSS_ENTROPY) {
-        f->balanced = f->logarithms = 1;
-        plan->balanced = &term->of.balanced_binary_cross_entropy;
-        plan->balanced_weight = term->weight;
-        plan->balanced_term = (int)i;
+    if (selection_name(term->kind)) {
+        describe_selection(plan, i, storage);
         return;
     }
     plan->pointwise_index[i] = f->pointwise_count;
@@ -240,7 +273,7 @@ size_t closs_totals_count(const closs_plan *plan) { return plan ? plan->totals.c
 size_t closs_coefficients_count(const closs_plan *plan) { return plan ? plan->coefficients.count : 0; }
 
 int closs_stage_count(const closs_plan *plan) {
-    int staged = plan && plan->balanced && plan->balanced->scope == CLOSS_PER_BATCH;
+    int staged = plan && plan->selection && plan->selection_scope == CLOSS_PER_BATCH;
     return staged ? SELECTION_STAGES : 1;
 }
 

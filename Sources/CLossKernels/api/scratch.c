@@ -5,10 +5,10 @@
 enum { SCRATCH_ALIGNMENT = 64 };
 
 static size_t group_words(const closs_plan *plan) {
-    return plan->balanced && plan->balanced->scope == CLOSS_PER_SAMPLE ? GROUP_WORDS : 0;
+    return plan->selection && plan->selection_scope == CLOSS_PER_SAMPLE ? GROUP_WORDS : 0;
 }
 
-static size_t sample_words(const closs_plan *plan) { return plan->balanced ? (size_t)plan->shape.samples : 0; }
+static size_t sample_words(const closs_plan *plan) { return plan->selection ? (size_t)plan->shape.samples : 0; }
 
 static size_t word_bytes(const closs_plan *plan) {
     return (plan->totals.count + plan->coefficients.count + 3 * sample_words(plan) + group_words(plan)) *
@@ -26,7 +26,7 @@ int scratch_selection_threads(const closs_plan *plan) {
 }
 
 size_t scratch_bytes(const closs_plan *plan) {
-    return SCRATCH_ALIGNMENT + word_bytes(plan) + (plan->balanced ? histogram_bytes(plan->selection_threads) : 0);
+    return SCRATCH_ALIGNMENT + word_bytes(plan) + (plan->selection ? histogram_bytes(plan->selection_threads) : 0);
 }
 
 scratch scratch_in(const closs_plan *plan, void *memory) {

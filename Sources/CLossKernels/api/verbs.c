@@ -16,19 +16,19 @@
 
 static int has_sums(const closs_plan *plan) { return plan->formula.region || plan->formula.pointwise_count; }
 
-static int only_pointwise(const closs_plan *plan) { return !plan->formula.region && !plan->balanced; }
+static int only_pointwise(const closs_plan *plan) { return !plan->formula.region && !plan->selection; }
 
 static void clear(int64_t *words, size_t count) { memset(words, 0, count * sizeof *words); }
 
 // ------------------------------------------------------------------------------------------------- accumulate ----
 
-// One stage of a part's totals. `losses` 0: those of the balanced term will be added up with the gradient.
+// One stage of a part's totals. `losses` 0: those of a balanced term will be added up with the gradient.
 static sweep_fault accumulate_stage(const part *p, int stage, int losses, int64_t *totals, const scratch *s) {
     const closs_plan *plan = p->plan;
     sweep_fault found = {0};
     if (stage == 0 && has_sums(plan)) found = totals_pass(p, totals);
-    if (found.found || !plan->balanced) return found;
-    if (plan->balanced->scope == CLOSS_PER_SAMPLE)
+    if (found.found || !plan->selection) return found;
+    if (plan->selection_scope == CLOSS_PER_SAMPLE)
         return selection_samples_pass(p, losses, totals, s->group, s->histograms);
     return selection_pass(p, stage, totals, s->histograms);
 }
@@ -118,7 +118,10 @@ static double finish_term(const closs_plan *plan, size_t i, const int64_t *total
                           double *per_class) {
     if (is_region(plan->terms[i].kind)) return region_finish(plan, &plan->terms[i], totals, coefficients, per_class);
     switch (plan->terms[i].kind) {
-    case CLOSS_BALANCED_BINARY_CROSS_ENTROPY: return selection_finish(plan, totals, coefficients);
+    case CLOSS_BALANCED_BINARY_CROSS_ENTROPY:
+    case CLOSS_TOP_K:
+    case CLOSS_OHEM:
+    case CLOSS_BALANCED_L1: return selection_finish(plan, totals, coefficients);
     default: return pointwise_finish(plan, i, totals, coefficients, per_class);
     }
 }
@@ -134,7 +137,7 @@ static closs_status check_coefficient_range(const closs_plan *plan, const int64_
                                             closs_error *error) {
     size_t doubles = plan->coefficients.selection, taken = TAKEN_WORDS;
     for (size_t i = 0; i < plan->coefficients.count; i++) {
-        if (i >= doubles && (i - doubles) % taken != TAKEN_COEFFICIENT) continue;
+        if (i >= doubles && (i - doubles) % taken > TAKEN_RANKED_COEFFICIENT) continue;
         if (!__builtin_isfinite((float)load_double(&coefficients[i]) * scale))
             return refuse(error, CLOSS_OUT_OF_RANGE, -1,
                           "a coefficient of the gradient, %g times the scale %g, is beyond the range of float",
@@ -238,7 +241,8 @@ static closs_status prepare_two_sweeps(evaluation *e, closs_error *error) {
     const part *p = &e->part;
     const closs_gradient_buffer *gradient = e->memory.gradient;
     clear(e->scratch.totals, p->plan->totals.count);
-    sweep_fault found = accumulate_whole(p, !gradient, e->scratch.totals, &e->scratch);
+    int losses = !gradient || !p->plan->formula.balanced;
+    sweep_fault found = accumulate_whole(p, losses, e->scratch.totals, &e->scratch);
     if (found.found) return diagnose(p, &found, error);
     return evaluation_coefficients(e, error);
 }
@@ -246,7 +250,7 @@ static closs_status prepare_two_sweeps(evaluation *e, closs_error *error) {
 static void write_two_sweeps(evaluation *e) {
     const part *p = &e->part;
     const scratch *s = &e->scratch;
-    int64_t *losses = p->plan->balanced ? s->balanced_losses : 0;
+    int64_t *losses = p->plan->formula.balanced ? s->balanced_losses : 0;
     if (losses) clear(losses, (size_t)p->samples * 2);
     gradient_pass(p, s->coefficients, e->memory.gradient, s->tie_ends, losses);
     if (losses) selection_set_losses(p->plan, losses, s->totals);

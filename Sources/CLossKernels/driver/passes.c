@@ -227,10 +227,11 @@ static void scale_coefficients(const gradient_context *c, int64_t row, int64_t f
     }
     for (int i = 0; i < plan->formula.pointwise_count; i++)
         k->pointwise[i] = (float)load_double(&c->coefficients[pointwise_coefficient(plan, i, channel)]) * scale;
-    if (plan->balanced) {
+    if (plan->selection) {
         const int64_t *words =
             c->coefficients + plan->coefficients.selection + (p->first_sample + sample) * TAKEN_WORDS;
         k->balanced = (float)load_double(&words[TAKEN_COEFFICIENT]) * scale;
+        k->ranked = (float)load_double(&words[TAKEN_RANKED_COEFFICIENT]) * scale;
         k->threshold = float_of_key((uint32_t)words[TAKEN_THRESHOLD]);
         k->tie_end = c->tie_ends[sample] - (channel * p->voxels + first);
     }

@@ -22,27 +22,27 @@ typedef struct selection_context {
 static fault selection_run(void *context, int thread, int64_t row, int64_t first, int64_t voxels) {
     selection_context *c = context;
     const formula *f = &c->part->plan->formula;
-    const kernels *k = c->part->plan->kernels;
+    const selection_walks *k = c->part->plan->select;
     uint32_t *histogram = c->histograms + (size_t)thread * WINDOW_BINS;
     run at = part_run(c->part, row, first, voxels, 0, STORE_PLAIN);
     selection_sums sums = {0};
     fault found = FAULT_NONE;
     switch (c->stage) {
     case 0:
-        found = k->selection_start(f, &at, &c->digit, histogram, &sums);
+        found = k->start(f, &at, &c->digit, histogram, &sums);
         if (found != FAULT_NONE) break;
         word_add_shared(&c->group[GROUP_POSITIVES], sums.positives);
         word_add_shared(&c->group[GROUP_NEGATIVES], sums.negatives);
         wide_add_shared(&c->group[GROUP_POSITIVE_LOSS], sums.positive_loss);
         break;
-    case 1: k->selection_count(f, &at, &c->digit, histogram); break;
+    case 1: k->count(f, &at, &c->digit, histogram); break;
     case 2:
-        found = k->selection_above(f, &at, &c->digit, histogram, &sums);
+        found = k->above(f, &at, &c->digit, histogram, &sums);
         if (found == FAULT_NONE) wide_add_shared(&c->group[GROUP_NEGATIVE_LOSS], sums.negative_loss);
         break;
     default:
         word_add_shared(&c->group[GROUP_TIES + c->part->first_sample + row_sample(c->part, row)],
-                        k->selection_ties(f, &at, c->threshold));
+                        k->ties(f, &at, c->threshold));
     }
     return found;
 }
@@ -66,6 +66,11 @@ static sweep group_sweep(const part *p, group_rows rows, int sees, sweep_body *b
                    .context = context};
 }
 
+// Losses are ranked of values that bring their weights.
+static int sees_all(const closs_plan *plan) {
+    return SEES_TARGETS | SEES_INPUT | SEES_BALANCED_LOSSES | (plan->formula.ranks ? SEES_WEIGHTS : 0);
+}
+
 // ----------------------------------------------------------------------------------------------------- stages ----
 
 static sweep_fault count_stage(const part *p, int stage, group_rows rows, int64_t *group, uint32_t *histograms) {
@@ -76,8 +81,7 @@ static sweep_fault count_stage(const part *p, int stage, group_rows rows, int64_
         context.digit = selection_stage_digit(p->plan, stage, group, &words);
     else
         context.threshold = selection_taken(p->plan, group).threshold;
-    sweep s =
-        group_sweep(p, rows, SEES_TARGETS | SEES_INPUT | SEES_BALANCED_LOSSES, selection_run, &context, histograms);
+    sweep s = group_sweep(p, rows, sees_all(p->plan), selection_run, &context, histograms);
     sweep_fault found = run_sweep(&s);
     if (stage < SELECTION_DIGITS)
         for (int t = 0; t < s.threads; t++)
@@ -88,7 +92,8 @@ static sweep_fault count_stage(const part *p, int stage, group_rows rows, int64_
 
 // ----------------------------------------------------------------------------------------------------- window ----
 
-// Where all rows of a group are at hand, its targets tell how many keys are wanted, and a sample of its blocks tells
+// Where all rows of a group are at hand, its targets tell how many keys are wanted (or, where some values are taken
+// whatever their rank, a first sweep over everything does, which often is all that is needed), and a sample of its blocks tells
 // about where the threshold is. Then the first sweep over the logits has to count the keys near it only, and adds up
 // the losses of those above in passing; the next counts in finer bins, down to single keys. What the sample says is
 // checked; where it misled, the stages find the threshold after all.
@@ -100,7 +105,7 @@ typedef struct window_context {
     int losses; // are added up here; otherwise the gradient does it
     uint32_t *histograms;
     int64_t positives, negatives, above;
-    int64_t loss[2];
+    int64_t sure_loss[2], loss[2];
 } window_context;
 
 static fault window_run(void *context, int thread, int64_t row, int64_t first, int64_t voxels) {
@@ -108,15 +113,15 @@ static fault window_run(void *context, int thread, int64_t row, int64_t first, i
     selection_sums sums = {0};
     run at = part_run(c->part, row, first, voxels, 0, STORE_PLAIN);
     const closs_plan *plan = c->part->plan;
-    fault found = c->sweep == 0
-                      ? plan->kernels->selection_targets(&plan->formula, &at, &sums)
-                      : plan->kernels->selection_in_window(&plan->formula, &at, &c->window,
-                                                           (selection_sweep){c->sweep == 1, c->losses},
-                                                           c->histograms + (size_t)thread * WINDOW_BINS, &sums);
+    fault found = c->sweep == 0 ? plan->select->targets(&plan->formula, &at, &sums)
+                                : plan->select->in_window(&plan->formula, &at, &c->window,
+                                                          (selection_sweep){c->sweep == 1, c->losses},
+                                                          c->histograms + (size_t)thread * WINDOW_BINS, &sums);
     if (found != FAULT_NONE) return found;
     if (c->sweep == 0) {
         word_add_shared(&c->positives, sums.positives);
         word_add_shared(&c->negatives, sums.negatives);
+        wide_add_shared(c->sure_loss, sums.positive_loss); // of values that are surely taken
         return FAULT_NONE;
     }
     word_add_shared(&c->above, sums.above);
@@ -137,7 +142,7 @@ static selection_window sampled_window(const window_context *c, group_rows rows,
         int64_t block = i * blocks / sampled;
         run at = part_run(p, rows.first + block / row_blocks, block % row_blocks * BLOCK_VOXELS, BLOCK_VOXELS, 0,
                           STORE_PLAIN);
-        p->plan->kernels->selection_count(&p->plan->formula, &at, &digit, c->histograms);
+        p->plan->select->count(&p->plan->formula, &at, &digit, c->histograms);
     }
     return selection_likely_window((double)rank * (double)sampled / (double)blocks, c->histograms);
 }
@@ -165,7 +170,7 @@ static __int128 counted_loss(const window_context *c, int threads, uint32_t thre
     __int128 loss = 0;
     for (uint32_t bin = threshold_bin + 1; bin < c->window.bins; bin++) {
         int64_t count = bin_count(c, threads, bin);
-        if (count) loss += (__int128)count * plan->kernels->negative_loss(&plan->formula, c->window.base + bin);
+        if (count) loss += (__int128)count * plan->select->loss(&plan->formula, c->window.base + bin);
     }
     return loss;
 }
@@ -178,8 +183,9 @@ static selection_window finer_window(selection_window w, uint32_t bin) {
 }
 
 static sweep_fault sweep_window(window_context *c, group_rows rows, int *threads) {
-    sweep s = group_sweep(c->part, rows, c->sweep ? SEES_TARGETS | SEES_INPUT | SEES_BALANCED_LOSSES : SEES_TARGETS,
-                          window_run, c, c->histograms);
+    const closs_plan *plan = c->part->plan;
+    int reads_all = c->sweep || (plan->formula.ranks && takes_surely(&plan->formula));
+    sweep s = group_sweep(c->part, rows, reads_all ? sees_all(plan) : SEES_TARGETS, window_run, c, c->histograms);
     *threads = s.threads;
     return run_sweep(&s);
 }
@@ -199,6 +205,12 @@ static int find_by_window(const part *p, group_rows rows, const int64_t *counted
     if (found->found) return 1;
     int64_t counts[] = {c.positives, c.negatives}, above = 0, equal = 0;
     int64_t k = selection_wanted(p->plan, counts);
+    if (k == 0 && p->plan->formula.ranks) {
+        group[GROUP_POSITIVES] = counts[0];
+        group[GROUP_NEGATIVES] = counts[1];
+        wide_add_shared(&group[GROUP_POSITIVE_LOSS], wide_value(c.sure_loss));
+        return 1;
+    }
     c.window = sampled_window(&c, rows, k);
     uint32_t bin = 0;
     while (c.window.bins) {
@@ -214,7 +226,8 @@ static int find_by_window(const part *p, group_rows rows, const int64_t *counted
     if (!c.window.bins) return 0;
     group[GROUP_POSITIVES] = counts[0];
     group[GROUP_NEGATIVES] = counts[1];
-    wide_add_shared(&group[GROUP_POSITIVE_LOSS], wide_value(c.loss) + counted_loss(&c, threads, bin));
+    wide_add_shared(&group[GROUP_POSITIVE_LOSS], wide_value(c.sure_loss));
+    wide_add_shared(&group[GROUP_NEGATIVE_LOSS], wide_value(c.loss) + counted_loss(&c, threads, bin));
     selection_set_threshold(group, c.window.base + bin, equal, above);
     return 1;
 }
@@ -268,7 +281,7 @@ static int64_t tie_end(const part *p, int64_t sample, uint32_t threshold, int64_
             // The run that holds the last tie is cut in half until it is that value alone.
             for (;; voxels = (voxels + 1) / 2) {
                 run at = part_run(p, sample * rows + row, first, voxels, 0, STORE_PLAIN);
-                here = p->plan->kernels->selection_ties(&p->plan->formula, &at, threshold);
+                here = p->plan->select->ties(&p->plan->formula, &at, threshold);
                 if (here < ties) break;
                 if (voxels == 1) return row * p->voxels + first + 1;
             }
@@ -279,7 +292,7 @@ static int64_t tie_end(const part *p, int64_t sample, uint32_t threshold, int64_
 }
 
 void find_tie_ends(const part *p, const int64_t *coefficients, int64_t *tie_ends) {
-    if (!p->plan->balanced) return;
+    if (!p->plan->selection) return;
     for (int64_t s = 0; s < p->samples; s++) {
         const int64_t *words = coefficients + p->plan->coefficients.selection + (p->first_sample + s) * TAKEN_WORDS;
         tie_ends[s] = tie_end(p, s, (uint32_t)words[TAKEN_THRESHOLD], words[TAKEN_TIES]);

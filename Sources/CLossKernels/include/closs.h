@@ -188,7 +188,8 @@ typedef enum closs_exponent_of {
 
 /* Members of a term that are left out are 0. The usual values are others for some: every weight, focal gamma 2 with
  * alpha 0.25, Dice smoothing 1e-5 above and below, Tversky alpha and beta, a balanced term's ratio 3 with epsilon 1e-6
- * per batch. */
+ * per batch, a top-k term's 10 per cent per batch, OHEM's threshold 0.7 with 100000 kept per batch,
+ * balanced L1's ratio 3 per batch. */
 typedef enum closs_term_kind {
     CLOSS_CROSS_ENTROPY = 1,
     CLOSS_BINARY_CROSS_ENTROPY = 2,
@@ -203,7 +204,10 @@ typedef enum closs_term_kind {
     CLOSS_ABSOLUTE_ERROR = 40,
     CLOSS_SMOOTH_L1 = 41,
     CLOSS_SQUARED_ERROR = 42,
-    CLOSS_LINEAR_MAP = 43
+    CLOSS_LINEAR_MAP = 43,
+    CLOSS_TOP_K = 60,
+    CLOSS_OHEM = 61,
+    CLOSS_BALANCED_L1 = 62
 } closs_term_kind;
 
 /* Softmax cross entropy with label smoothing e, class weights w, voxel weights v (PyTorch's CrossEntropyLoss):
@@ -301,13 +305,61 @@ typedef struct closs_region {
  *     [ sum over positives + sum over the k negatives of greatest loss ] / (positives + k + epsilon),
  *     k = min(negatives, max(floor(negative_ratio * positives), minimum_negatives)).
  * The negatives are ranked by their logit (or probability), in which the loss is monotonic; among equals the lowest
- * index is taken. Targets must be 0 or 1; voxel weights are refused. At most one such term in a loss. */
+ * index is taken. Targets must be 0 or 1; voxel weights are refused. A loss has one term at most that selects: this one,
+ * CLOSS_TOP_K, CLOSS_OHEM or CLOSS_BALANCED_L1. */
 typedef struct closs_balanced_binary_cross_entropy {
+    double negative_ratio;      /* >= 0 */
+    int64_t minimum_negatives;  /* >= 0 */
+    double epsilon;             /* >= 0; where positives + k + epsilon is 0 the term is 0 with a zero gradient */
+    closs_scope scope;          /* one ranking for each sample, or one for the batch; over all channels */
+    int64_t fallback_negatives; /* >= 0; where there are no positives at least so many are taken: MMOCR's
+                                 * fallback_negative_num */
+} closs_balanced_binary_cross_entropy;
+
+/* What a top-k term takes a share of. */
+typedef enum closs_ignored {
+    CLOSS_IGNORED_COUNTED = 0, /* all values: those that are masked or ignored count with a loss of 0 (nnU-Net) */
+    CLOSS_IGNORED_EXCLUDED = 1 /* the values that are neither masked nor ignored */
+} closs_ignored;
+
+/* The mean of the k largest losses, of N values (nnU-Net's TopKLoss):
+ *     [ sum of the k largest losses ] / k,     k = floor(N percent / 100), at least 1.
+ * Softmax: the losses are w[y_i] v_i nll_i(y_i) of the N voxels, with dense targets v_i sum_c g_ic w_c nll_i(c). Otherwise
+ * w_c v_i [ -g log p - (1-g) log(1-p) ] of the N values of all channels. Weights are ranked with the losses and divide
+ * nothing. Among equals the lowest index is taken; where k is more than the valid values, the others are zeros. */
+typedef struct closs_top_k {
+    double percent; /* above 0, at most 100 */
+    closs_ignored ignored;
+    closs_scope scope;          /* one ranking for each sample (N of that sample), or one for the batch */
+    const float *class_weights; /* w, [classes], each >= 0 and below 2^19, not all 0; NULL: all 1 */
+    size_t class_weights_count;
+} closs_top_k;
+
+/* Online hard example mining (mmsegmentation's OhemCrossEntropy and OHEMPixelSampler): the cross entropy (softmax), or
+ * the binary cross entropy of each value, of those whose loss is above -log(threshold), that is, whose target has a
+ * probability below it; where they are fewer than minimum_kept, of the minimum_kept values of greatest loss (all, where
+ * there are fewer), among equals those of the lowest index:
+ *     [ sum over the values kept ] / divisor.
+ * Voxel weights are refused. */
+typedef struct closs_ohem {
+    double threshold;      /* in [0, 1]; 0: none is kept for its loss alone, the minimum_kept greatest are */
+    int64_t minimum_kept;  /* >= 0; of each group that the scope makes */
+    closs_divisor divisor; /* CLOSS_DIVIDE_BY_WEIGHT: the number of values kept; valid and all values are a group's */
+    double divisor_value;  /* > 0, for CLOSS_DIVIDE_BY_CONSTANT */
+    closs_scope scope;     /* one selection for each sample, or one for the batch */
+} closs_ohem;
+
+/* Balanced L1 (DB's BalanceL1Loss): the mean error |p - g| of the positives and that of the hardest negatives,
+ *     [ sum over positives ] / positives + [ sum over the k negatives of greatest |p - g| ] / k,
+ *     k = min(negatives, max(floor(negative_ratio * positives), minimum_negatives)).
+ * The batch's maps say what is positive: values above 0 (DB: its mask); the others are negative, whatever their target,
+ * which may be any number in [0, 1]. A mean over nothing is 0. Among equals the lowest index is taken. Not for a softmax;
+ * voxel weights are refused, and so is a CLOSS_LINEAR_MAP beside it, whose maps would be the same. */
+typedef struct closs_balanced_l1 {
     double negative_ratio;     /* >= 0 */
     int64_t minimum_negatives; /* >= 0 */
-    double epsilon;            /* >= 0; where positives + k + epsilon is 0 the term is 0 with a zero gradient */
     closs_scope scope;         /* one ranking for each sample, or one for the batch; over all channels */
-} closs_balanced_binary_cross_entropy;
+} closs_balanced_l1;
 
 /* Errors of the probability itself, with class weights w and voxel weights v; the targets may be any in [0, 1]:
  *     sum_ic w_c v_i loss(p - g) / divisor,
@@ -346,6 +398,9 @@ typedef struct closs_term {
         closs_balanced_binary_cross_entropy balanced_binary_cross_entropy;
         closs_probability_error probability_error; /* absolute, squared, smooth L1 */
         closs_linear_map linear_map;
+        closs_top_k top_k;
+        closs_ohem ohem;
+        closs_balanced_l1 balanced_l1;
     } of;
 } closs_term;
 
@@ -384,8 +439,8 @@ CLOSS_API size_t closs_totals_count(const closs_plan *plan);
 /* int64_t words of the plan's coefficients, a block whose inside is the library's own. */
 CLOSS_API size_t closs_coefficients_count(const closs_plan *plan);
 
-/* How often a batch must be accumulated, in stages 0, 1, ...: 1, but 4 with a balanced term over the batch, whose
- * threshold is found digit by digit. */
+/* How often a batch must be accumulated, in stages 0, 1, ...: 1, but 4 with a term that selects over the batch (balanced,
+ * top-k, OHEM, balanced L1), whose threshold is found digit by digit. */
 CLOSS_API int closs_stage_count(const closs_plan *plan);
 
 /* The instruction set that the plan's calls use. */
@@ -446,7 +501,7 @@ typedef struct closs_view {
 /* A batch, or a part of one. A part holds samples first_sample .. first_sample + sample_count - 1 of the plan's shape
  * and of each the voxels first_voxel .. first_voxel + voxel_count - 1; its buffers are contiguous and hold the part
  * alone. A count of 0 stands for all. first_voxel must be a multiple of 64, and voxel_count too unless it ends the
- * sample; a balanced term needs whole samples. */
+ * sample; a term that selects (balanced, top-k, OHEM, balanced L1) needs whole samples. */
 typedef struct closs_batch {
     const void *logits; /* float unless logits_type says otherwise; or probabilities: [samples][classes][voxels] */
     size_t logits_count;
@@ -460,8 +515,8 @@ typedef struct closs_batch {
     size_t weights_count;
     int64_t first_sample, sample_count;
     int64_t first_voxel, voxel_count;
-    const float
-        *maps; /* the logits' layout, finite: what a CLOSS_LINEAR_MAP term multiplies; NULL without such a term */
+    const float *maps; /* the logits' layout, finite: what a CLOSS_LINEAR_MAP term multiplies, or where the
+                        * positives of a CLOSS_BALANCED_L1 term are; NULL without such a term */
     size_t maps_count;
     closs_float logits_type;
     closs_extents extents; /* of a sample, for the views */
@@ -495,7 +550,7 @@ typedef struct closs_result {
                          * values add. 0 for the others */
     size_t terms_count, per_class_count;
     /* [term_count][samples]: what each term is of that sample alone, as if the batch were that sample: its own divisor,
-     * its own sums. 0 for a balanced term that ranks the whole batch. For plans made with per_sample; refused for
+     * its own sums. 0 for a term that selects over the whole batch. For plans made with per_sample; refused for
      * others. */
     double *per_sample;
     size_t per_sample_count;

@@ -9,6 +9,8 @@
 #include "kernels/block.h"
 #include "kernels/channel_terms.h"
 #include "kernels/exact.h"
+#include "kernels/ranked_value.h"
+#include "kernels/taken.h"
 
 // Which terms a copy of the walk can hold.
 typedef enum channel_terms { ANY_TERMS, ONLY_REGION, ONE_BINARY, ONE_FOCAL_2, ONLY_BALANCED } channel_terms;
@@ -132,10 +134,7 @@ LANES_INLINE void total_block(const formula *f, const run *at, channel_kind kind
 
 // Values that the balanced term counts: positives, and negatives that the threshold selects.
 LANES_INLINE vi32 balanced_lanes(const run_coefficients *k, const channel_values *x, int64_t first) {
-    int64_t left = k->tie_end - first;
-    int32_t tied_lanes = left < 0 ? 0 : left > LANES ? LANES : (int32_t)left;
-    vi32 taken = (x->input > k->threshold) | ((x->input == k->threshold) & (lane_numbers() < tied_lanes));
-    return x->valid & (x->positive | taken);
+    return x->valid & (x->positive | taken_lanes(k, x->input, first));
 }
 
 LANES_INLINE vf32 pointwise_gradient(const formula *f, const run *at, const run_coefficients *k, channel_kind kind,
@@ -148,6 +147,10 @@ LANES_INLINE vf32 pointwise_gradient(const formula *f, const run *at, const run_
     if (kind.terms == ONLY_BALANCED || (kind.terms == ANY_TERMS && f->balanced)) {
         vf32 with_it = f32_fma(f32_splat(k->balanced), binary_slope(kind.simple, x, 1), slope);
         slope = f32_select(balanced_lanes(k, x, first), with_it, slope); // others keep a slope of -0 too
+    }
+    if (kind.terms == ANY_TERMS && f->ranks == RANKS_LOSSES) {
+        vf32 with_it = f32_fma(k->balanced * x->weight, ranked_channel_slope(f, at, x), slope);
+        slope = f32_select(x->valid & taken_lanes(k, ranked_channel_loss(f, at, x), first), with_it, slope);
     }
     return slope;
 }
@@ -162,15 +165,15 @@ LANES_INLINE vf32 region_gradient(const formula *f, const run *at, int simple, c
     return f->weighted ? slope * x->weight : slope;
 }
 
-// Z of arithmetic 5.4: the derivative by the probability, of the region terms and then of the errors.
+// Z of arithmetic 5.4: the derivative by the probability, of the region terms, the errors and the ranked errors.
 LANES_INLINE vf32 probability_gradient(const formula *f, const run *at, const run_coefficients *k, channel_kind kind,
-                                       int region, int errors, const channel_values *x) {
+                                       int region, int errors, const channel_values *x, int64_t first) {
     vf32 slope = region ? region_gradient(f, at, kind.simple, k, x) : f32_splat(0);
     for (int i = 0; errors && i < f->pointwise_count; i++)
         if (is_error(f->pointwise[i].kind))
             slope = f32_fma(k->pointwise[i] * x->weight, error_slope(&f->pointwise[i], channel_difference(x), x->map),
                             slope);
-    return slope;
+    return kind.terms == ANY_TERMS && f->ranks == RANKS_ERRORS ? ranked_error_slope(k, x, first, slope) : slope;
 }
 
 LANES_INLINE vf32 one_channel_gradient(const formula *f, const run *at, const run_coefficients *k, channel_kind kind,
@@ -181,12 +184,12 @@ LANES_INLINE vf32 one_channel_gradient(const formula *f, const run *at, const ru
     vf32 slope = pointwise ? pointwise_gradient(f, at, k, kind, x, first) : f32_splat(0);
     vf32 spread = x->p * x->q;
     if (kind.activation == CLOSS_SIGMOID)
-        slope =
-            by_probability ? f32_fma(spread, probability_gradient(f, at, k, kind, region, errors, x), slope) : slope;
+        slope = by_probability ? f32_fma(spread, probability_gradient(f, at, k, kind, region, errors, x, first), slope)
+                               : slope;
     else {
         if (pointwise) slope = slope / f32_larger(spread, f32_splat(1e-12f));
         if (by_probability) {
-            vf32 z = probability_gradient(f, at, k, kind, region, errors, x);
+            vf32 z = probability_gradient(f, at, k, kind, region, errors, x, first);
             slope = pointwise ? z + slope : z;
         }
     }
@@ -264,6 +267,7 @@ LANES_INLINE int64_t simple_channel_blocks(const formula *f, const run *whole, c
 }
 
 LANES_INLINE channel_terms terms_of(const formula *f) {
+    if (f->ranks) return ANY_TERMS;
     if (f->balanced) return f->region || f->pointwise_count ? ANY_TERMS : ONLY_BALANCED;
     if (f->region) return f->pointwise_count ? ANY_TERMS : ONLY_REGION;
     if (f->pointwise_count > 1) return ANY_TERMS;

@@ -37,6 +37,10 @@ typedef struct pointwise_formula {
     float knee; // beta of a smooth L1 (5.5)
 } pointwise_formula;
 
+// What a selection term ranks other than logits: cross entropies (8.6), or absolute errors (8.7) where the map does not
+// make the value a positive.
+typedef enum ranked_values { RANKS_NOTHING = 0, RANKS_LOSSES, RANKS_ERRORS } ranked_values;
+
 typedef struct formula {
     closs_activation activation;
     int classes;
@@ -57,6 +61,9 @@ typedef struct formula {
     int class_parts; // the losses of a softmax's pointwise terms are added up for each class too
     int pointwise_count;
     pointwise_formula pointwise[CLOSS_MAX_TERMS];
+    ranked_values ranks;      // what a selection term ranks that computes losses for that:
+    pointwise_formula ranked; // these,
+    float surely;             // and takes those above this whatever their rank; an infinity where it takes none so
     int has_ignore_index;
     int64_t ignore_index;
 } formula;
@@ -65,6 +72,11 @@ typedef struct formula {
 static inline int is_error(closs_term_kind kind) {
     return kind == CLOSS_ABSOLUTE_ERROR || kind == CLOSS_SMOOTH_L1 || kind == CLOSS_SQUARED_ERROR ||
            kind == CLOSS_LINEAR_MAP;
+}
+
+// Whether a term that ranks losses takes some of them whatever their rank.
+static inline int takes_surely(const formula *f) {
+    return f->ranks == RANKS_ERRORS || (f->ranks == RANKS_LOSSES && f->surely < __builtin_inff());
 }
 
 // Bytes of one target, and whether there is one for each channel.
@@ -185,9 +197,10 @@ typedef struct run_coefficients {
     const float *target, *constant, *probability; // A, B, Q of the run's classes, [classes] (a channel's kernel: [1])
     const float *minimum;                         // M, for soft targets; with hard ones it is part of A
     float pointwise[CLOSS_MAX_TERMS];
-    // The balanced term (8): the values that take part are the positives and the negatives above the
-    // threshold, and of those at the threshold the ones below `tie_end` (counted from the run's first voxel).
+    // The selection term (8): the values that take part are the positives (where the term has them) and the others
+    // above the threshold, and of those at the threshold the ones below `tie_end` (counted from the run's first voxel).
     float balanced;
+    float ranked;    // the coefficient of those that are taken for their rank: another one in 8.7 only
     float threshold; // NaN where none is taken
     int64_t tie_end;
 } run_coefficients;
@@ -220,7 +233,7 @@ typedef struct run_survey {
     float largest_weight;
 } run_survey;
 
-// A stage of the search for the balanced term's threshold.
+// A stage of the search for a selection term's threshold.
 typedef struct selection_digit {
     uint32_t prefix;      // the digits found so far, in place
     uint32_t prefix_mask; // which bits those are; 0 at first
@@ -266,6 +279,21 @@ typedef struct binarization_run {
     int64_t voxels;
 } binarization_run;
 
+// The search for a selection term's threshold, on one instruction set: among logits, of which the positives are taken
+// and the negatives ranked, or among losses, of which those are taken that are large enough and the others ranked.
+typedef struct selection_walks {
+    fault (*start)(const formula *, const run *, const selection_digit *, uint32_t *histogram, selection_sums *);
+    void (*count)(const formula *, const run *, const selection_digit *, uint32_t *histogram);
+    fault (*above)(const formula *, const run *, const selection_digit *, uint32_t *histogram, selection_sums *);
+    // Counts both kinds; where that takes the losses, adds up those that are taken.
+    fault (*targets)(const formula *, const run *, selection_sums *);
+    fault (*in_window)(const formula *, const run *, const selection_window *, selection_sweep, uint32_t *histogram,
+                       selection_sums *);
+    int64_t (*ties)(const formula *, const run *, uint32_t threshold);
+    int64_t (*loss)(const formula *, uint32_t key); // in quanta
+    fault (*check)(const formula *, const run *);   // whether a loss is beyond the exact range
+} selection_walks;
+
 // Sums in quanta, and counts.
 typedef struct binarization_sums {
     int64_t product, binary, target;      // of the binary map: I, B and G
@@ -293,9 +321,11 @@ typedef struct walks {
 } walks;
 
 extern const walks softmax_walks_generic, channel_walks_generic;
+extern const selection_walks ranked_walks_generic;
 #if defined(__x86_64__)
 extern const walks softmax_walks_avx2, channel_walks_avx2;
 extern const walks softmax_walks_avx512, channel_walks_avx512;
+extern const selection_walks ranked_walks_avx2, ranked_walks_avx512;
 #endif
 
 // Which losses a map holds, and with what factors (arithmetic 6.5).
@@ -322,16 +352,7 @@ typedef struct kernels {
     void (*gradient)(const formula *, const run *, const run_coefficients *, __int128 *balanced_loss);
     fault (*totals_and_gradient)(const formula *, const run *, const run_coefficients *, run_sums *);
     fault (*survey)(const formula *, const run *, int with_logits, run_survey *, run_sums *);
-    fault (*selection_start)(const formula *, const run *, const selection_digit *, uint32_t *histogram,
-                             selection_sums *);
-    void (*selection_count)(const formula *, const run *, const selection_digit *, uint32_t *histogram);
-    fault (*selection_above)(const formula *, const run *, const selection_digit *, uint32_t *histogram,
-                             selection_sums *);
-    fault (*selection_targets)(const formula *, const run *, selection_sums *);
-    fault (*selection_in_window)(const formula *, const run *, const selection_window *, selection_sweep,
-                                 uint32_t *histogram, selection_sums *);
-    int64_t (*selection_ties)(const formula *, const run *, uint32_t threshold);
-    int64_t (*negative_loss)(const formula *, uint32_t key); // in quanta
+    const selection_walks *of_logits, *of_losses;
     fault (*binarization_totals)(const binarization_run *, binarization_sums *);
     // Gives back the loss of the values that the balanced term takes.
     __int128 (*binarization_gradient)(const binarization_run *, const binarization_coefficients *);

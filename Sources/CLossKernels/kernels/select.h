@@ -8,8 +8,7 @@
 
 #include "kernels/balanced.h"
 #include "kernels/channel.h"
-#include "kernels/key.h"
-#include "kernels/order.h"
+#include "kernels/histogram.h"
 
 typedef struct selection_values {
     vf32 input;
@@ -28,19 +27,6 @@ LANES_INLINE vf32 loss_of(const formula *f, vf32 input, int positive) {
     channel_values x = {.input = input};
     activate(f->activation, 1, &x);
     return positive ? x.n0 : x.n1;
-}
-
-// Counts the places of some lanes, one by one.
-LANES_INLINE void count_places(vu32 places, vi32 lanes, uint32_t *histogram) {
-    uint64_t set = i32_bits(lanes);
-    if (!set) return;
-    uint32_t each[LANES];
-    memcpy(each, &places, sizeof each);
-    for (; set; set &= set - 1) histogram[each[__builtin_ctzll(set)]]++;
-}
-
-LANES_INLINE void count_digits(const selection_digit *digit, vu32 key, vi32 lanes, uint32_t *histogram) {
-    count_places((key >> digit->shift) & digit->digit_mask, lanes, histogram);
 }
 
 LANES_INLINE vi32 at_prefix(const selection_digit *digit, const selection_values *x) {
@@ -140,16 +126,6 @@ typedef struct window_state {
     vf32 not_finite;
 } window_state;
 
-// A window by the floats that its edges are, so that a vector needs no keys.
-typedef struct window_edges {
-    float base, end, top;
-} window_edges;
-
-LANES_INLINE window_edges edges_of(const selection_window *w) {
-    uint64_t end = (uint64_t)w->base + ((uint64_t)w->bins << w->shift);
-    return (window_edges){float_from_key(w->base), float_from_key(end), float_from_key((uint64_t)w->top + 1)};
-}
-
 LANES_INLINE selection_sets load_sets(const formula *f, const run *at, int simple, window_state *state) {
     selection_sets sets = {.input = f32_load(at->logits)};
     if (simple) {
@@ -165,13 +141,6 @@ LANES_INLINE selection_sets load_sets(const formula *f, const run *at, int simpl
         sets.negative = i32_bits(x.valid & ~x.positive);
     }
     return sets;
-}
-
-LANES_INLINE void count_keys(const selection_window *w, vf32 input, uint64_t set, uint32_t *histogram) {
-    if (!set) return;
-    float each[LANES];
-    f32_store(each, input);
-    for (; set; set &= set - 1) histogram[(key_of_float(each[__builtin_ctzll(set)]) - w->base) >> w->shift]++;
 }
 
 // Losses that would be too large show in the logits; large logits are rare.
@@ -266,5 +235,15 @@ static int64_t negative_loss(const formula *f, uint32_t key) {
     add_losses(&losses, first, loss_of(f, value_of_key((vu32){} + key), 0), &bad);
     return (int64_t)total_losses(&losses);
 }
+
+// A negative's loss is below the limit where its logit is: a slower look finds those.
+static fault selection_check(const formula *f, const run *whole) {
+    (void)f;
+    (void)whole;
+    return FAULT_NONE;
+}
+
+static const selection_walks logit_walks = {selection_start,     selection_count, selection_above, selection_targets,
+                                            selection_in_window, selection_ties,  negative_loss,   selection_check};
 
 #endif

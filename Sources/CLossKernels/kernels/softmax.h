@@ -9,6 +9,7 @@
 #include "kernels/elementary.h"
 #include "kernels/exact.h"
 #include "kernels/softmax_terms.h"
+#include "kernels/taken.h"
 
 enum { WANTS_REGION = 1, WANTS_POINTWISE = 2 };
 
@@ -42,6 +43,8 @@ typedef struct softmax_block {
     vf32 *exponential;                       // [classes]
     vf32 *share;                             // S_c, [classes]; of dense targets
     vf32 *slope;                             // q_c, [classes]; where a term is an error
+    int64_t first;                           // the number of its first voxel in the run
+    vi32 taken;                              // lanes that the selection term takes
 } softmax_block;
 
 // The sums of one class.
@@ -389,6 +392,11 @@ LANES_INLINE vf32 voxel_factor(const run_coefficients *k, int i, const block_lab
     return f32_keep(labels->valid, k->pointwise[i] * block->weight);
 }
 
+// The same of the term that ranks losses: +0 where it does not take the voxel.
+LANES_INLINE vf32 ranked_factor(const run_coefficients *k, const softmax_block *block) {
+    return f32_keep(block->taken, k->balanced * block->weight);
+}
+
 // S: what all pointwise terms together make of the label's likelihood.
 LANES_INLINE vf32 label_share(const formula *f, softmax_kind kind, const run_coefficients *k,
                               const block_labels *labels, const softmax_block *block) {
@@ -402,6 +410,10 @@ LANES_INLINE vf32 label_share(const formula *f, softmax_kind kind, const run_coe
             slope = by_label(labels, term->target_factor, kind.classes) * slope;
         }
         share = f32_fma(voxel_factor(k, i, labels, block), slope, share);
+    }
+    if (kind.extras && f->ranks) {
+        vf32 slope = by_label(labels, f->ranked.target_factor, kind.classes);
+        share = f32_fma(ranked_factor(k, block), slope, share);
     }
     return share;
 }
@@ -419,6 +431,7 @@ LANES_INLINE vf32 dense_shares(const formula *f, softmax_kind kind, const run *a
             vf32 slope = (term->target_factor[c] * g) * class_curve(term, at, block, c).slope;
             share = f32_fma(voxel_factor(k, i, labels, block), slope, share);
         }
+        if (f->ranks) share = f32_fma(ranked_factor(k, block), f->ranked.target_factor[c] * g, share);
         block->share[c] = f32_keep(g > 0, share);
         sum += block->share[c];
         *others += f32_keep(block->exponential[c] < 1, block->share[c]);
@@ -521,6 +534,10 @@ LANES_INLINE void write_gradient(const formula *f, softmax_kind kind, const run 
                                  const smoothing *smooth, const block_labels *labels, softmax_block *block) {
     vf32 top, dot, share, others;
     int pointwise = kind.wants & WANTS_POINTWISE, classwise = pointwise && (!kind.extras || f->classwise);
+    if (kind.extras && f->ranks) {
+        vf32 loss = softmax_loss(&f->ranked, kind, at, labels, block) * block->weight;
+        block->taken = labels->valid & taken_lanes(k, loss, block->first);
+    }
     int by_probability = kind.wants & WANTS_REGION || (kind.extras && f->errors);
     if (kind.extras && f->errors) find_error_slopes(f, kind, at, k, labels, block);
     if (by_probability) dot = region_dot(f, kind, at, k, labels, block, &top);
@@ -596,6 +613,7 @@ LANES_INLINE void softmax_blocks(const formula *f, softmax_kind kind, const run 
         if (kind.wants & WANTS_POINTWISE || at.weights || f->weighted)
             block.weight = decode_weights(&at, labels.valid, &sums->bad);
         softmax_one_block(own, kind, &at, k, smooth, &labels, &block, sums);
+        block.first += BLOCK_VOXELS;
     });
 }
 
@@ -654,11 +672,11 @@ LANES_INLINE int64_t simple_softmax_blocks(const formula *f, softmax_kind kind, 
 // Whether the copies for plain losses know all that the formula asks for.
 LANES_INLINE int is_plain(const formula *f) {
     const pointwise_formula *term = &f->pointwise[0];
-    if (f->weighted || f->class_parts) return 0;
+    if (f->weighted || f->class_parts || f->ranks) return 0;
     return f->pointwise_count == 0 || (f->pointwise_count == 1 && term->kind == CLOSS_CROSS_ENTROPY && term->plain);
 }
 
-LANES_INLINE int has_extras(const formula *f) { return f->smooths || f->per_channel || f->errors || f->class_parts; }
+LANES_INLINE int has_extras(const formula *f) { return f->smooths || f->per_channel || f->errors || f->class_parts || f->ranks; }
 
 LANES_FUNCTION int softmax_in_place(const formula *f, closs_target target) {
     return target == CLOSS_LABELS_U8 && !f->weighted && !has_extras(f);
@@ -696,7 +714,7 @@ LANES_INLINE void any_softmax_walk(const formula *f, int mode, const run *whole,
                                    const smoothing *smooth, softmax_sums *sums) {
     // A gradient beside its totals is of pointwise terms alone.
     int region = mode != (MODE_TOTALS | MODE_GRADIENT) && f->region;
-    int wants = (region ? WANTS_REGION : 0) | (f->pointwise_count ? WANTS_POINTWISE : 0);
+    int wants = (region ? WANTS_REGION : 0) | (f->pointwise_count || f->ranks ? WANTS_POINTWISE : 0);
     softmax_kind kind = {.classes = f->classes, .wants = wants, .mode = mode, .squares = f->squares};
     if (target_is_dense(whole->target)) {
         kind.soft = kind.extras = 1;
@@ -775,13 +793,15 @@ LANES_FUNCTION fault softmax_totals(const formula *f, const run *whole, run_sums
     softmax_class classes[f->classes];
     softmax_sums sums;
     clear_softmax_sums(f, classes, &sums);
-    softmax_walk(f, MODE_TOTALS, whole, 0, 0, &sums);
+    formula unranked = *f; // a selection term has no totals here
+    unranked.ranks = 0;
+    softmax_walk(&unranked, MODE_TOTALS, whole, 0, 0, &sums);
     return finish_softmax_sums(f, whole, &sums, out);
 }
 
 LANES_FUNCTION void softmax_gradient(const formula *f, const run *whole, const run_coefficients *k,
                                      __int128 *balanced_loss) {
-    (void)balanced_loss; // no softmax is selected from
+    (void)balanced_loss; // a softmax's are added up while they are ranked
     float own[f->classes];
     smoothing smooth = gather_smoothing(f, k, own);
     softmax_sums unused;

@@ -255,13 +255,8 @@ static fault survey(const formula *f, const run *whole, int with_logits, run_sur
      gradient,                                                                                                         \
      totals_and_gradient,                                                                                              \
      survey,                                                                                                           \
-     selection_start,                                                                                                  \
-     selection_count,                                                                                                  \
-     selection_above,                                                                                                  \
-     selection_targets,                                                                                                \
-     selection_in_window,                                                                                              \
-     selection_ties,                                                                                                   \
-     negative_loss,                                                                                                    \
+     &logit_walks,                                                                                                     \
+     &OF_ISA(ranked_walks),                                                                                            \
      binarization_totals,                                                                                              \
      binarization_gradient,                                                                                            \
      OF_ISA(loss_map)}

@@ -33,9 +33,10 @@ struct closs_plan {
     size_t term_count;
     closs_term terms[CLOSS_MAX_TERMS];                   // their arrays are copies, in `storage`
     int pointwise_index[CLOSS_MAX_TERMS];                // of a term in the formula, or -1
-    const closs_balanced_binary_cross_entropy *balanced; // the one there may be, or NULL
-    double balanced_weight;
-    int balanced_term; // its index
+    const closs_term *selection; // the term that selects, if there is one
+    int selection_term;          // its index
+    closs_scope selection_scope;
+    const selection_walks *select;
     int selection_threads;
     word_layout totals, coefficients;
     float storage[];

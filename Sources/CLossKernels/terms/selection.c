@@ -1,5 +1,6 @@
 #include "terms/selection.h"
 
+#include "kernels/key.h"
 #include "sums/wide.h"
 
 static const int DIGIT_SHIFT[SELECTION_DIGITS] = {21, 10, 0};
@@ -12,16 +13,29 @@ typedef struct ranked_bin {
     int64_t above;
 } ranked_bin;
 
-static int per_batch(const closs_plan *plan) { return plan->balanced->scope == CLOSS_PER_BATCH; }
+// Balanced L1's value is a mean of the positives and one of the negatives.
+static int has_two_means(const closs_plan *plan) { return plan->selection->kind == CLOSS_BALANCED_L1; }
+
+static int per_batch(const closs_plan *plan) { return plan->selection_scope == CLOSS_PER_BATCH; }
+
+const char *selection_name(closs_term_kind kind) {
+    switch (kind) {
+    case CLOSS_BALANCED_BINARY_CROSS_ENTROPY: return "balanced binary cross entropy";
+    case CLOSS_TOP_K: return "top-k loss";
+    case CLOSS_OHEM: return "loss of mined hard examples";
+    case CLOSS_BALANCED_L1: return "balanced L1 loss";
+    default: return 0;
+    }
+}
 
 size_t selection_totals_words(const closs_plan *plan) {
-    if (!plan->balanced) return 0;
+    if (!plan->selection) return 0;
     size_t samples = (size_t)plan->shape.samples;
     return per_batch(plan) ? GROUP_WORDS + samples : samples * RESOLVED_WORDS;
 }
 
 size_t selection_coefficients_words(const closs_plan *plan) {
-    return plan->balanced ? (size_t)plan->shape.samples * TAKEN_WORDS : 0;
+    return plan->selection ? (size_t)plan->shape.samples * TAKEN_WORDS : 0;
 }
 
 void selection_stage_words(const closs_plan *plan, int stage, size_t *first, size_t *count) {
@@ -31,12 +45,63 @@ void selection_stage_words(const closs_plan *plan, int stage, size_t *first, siz
     *count = plan->totals.selection + end - *first;
 }
 
-// How many negatives are wanted (arithmetic 8.2).
-static int64_t wanted(const closs_plan *plan, int64_t positives, int64_t negatives) {
-    double by_ratio = plan->balanced->negative_ratio * (double)positives;
+// Values of a group, masked and ignored ones too.
+static int64_t group_values(const closs_plan *plan) {
+    return per_batch(plan) ? plan_values(plan) : plan_values(plan) / plan->shape.samples;
+}
+
+// k of a top-k term (arithmetic 8.6.3).
+static int64_t share_of(const closs_plan *plan, int64_t valid) {
+    const closs_top_k *term = &plan->selection->of.top_k;
+    int64_t values = term->ignored == CLOSS_IGNORED_EXCLUDED ? valid : group_values(plan);
+    int64_t k = (int64_t)((double)values * term->percent / 100); // the conversion is the floor
+    return k > 1 ? k : 1;
+}
+
+// How many negatives a balanced term wants, `least` at least (arithmetic 8.2).
+static int64_t negatives_by_ratio(double ratio, int64_t least, int64_t positives, int64_t negatives) {
+    double by_ratio = ratio * (double)positives;
     int64_t k = by_ratio < (double)negatives ? (int64_t)by_ratio : negatives; // the conversion is the floor
-    if (k < plan->balanced->minimum_negatives) k = plan->balanced->minimum_negatives;
-    return k < negatives ? k : negatives;
+    return k < least ? least : k;
+}
+
+static int64_t balanced_negatives(const closs_plan *plan, int64_t positives, int64_t negatives) {
+    const closs_balanced_binary_cross_entropy *term = &plan->selection->of.balanced_binary_cross_entropy;
+    int64_t least = term->minimum_negatives;
+    if (positives == 0 && least < term->fallback_negatives) least = term->fallback_negatives;
+    return negatives_by_ratio(term->negative_ratio, least, positives, negatives);
+}
+
+// How many of the ranked are wanted.
+static int64_t wanted(const closs_plan *plan, int64_t positives, int64_t negatives) {
+    const closs_balanced_l1 *l1 = &plan->selection->of.balanced_l1;
+    int64_t k;
+    switch (plan->selection->kind) {
+    case CLOSS_TOP_K: k = share_of(plan, negatives); break;
+    case CLOSS_OHEM: k = plan->selection->of.ohem.minimum_kept - positives; break;
+    case CLOSS_BALANCED_L1:
+        k = negatives_by_ratio(l1->negative_ratio, l1->minimum_negatives, positives, negatives);
+        break;
+    default: k = balanced_negatives(plan, positives, negatives); break;
+    }
+    return k < 0 ? 0 : k < negatives ? k : negatives;
+}
+
+// What the losses of a group that takes something are divided by.
+static double divisor_of(const closs_plan *plan, int64_t positives, int64_t negatives) {
+    int64_t taken = positives + wanted(plan, positives, negatives);
+    const closs_ohem *ohem = &plan->selection->of.ohem;
+    switch (plan->selection->kind) {
+    case CLOSS_TOP_K: return (double)share_of(plan, negatives) / plan->formula.ranked.weight_scale;
+    case CLOSS_OHEM: break;
+    default: return (double)taken + plan->selection->of.balanced_binary_cross_entropy.epsilon;
+    }
+    switch (ohem->divisor) {
+    case CLOSS_DIVIDE_BY_VALID: return (double)(positives + negatives);
+    case CLOSS_DIVIDE_BY_ALL: return (double)group_values(plan);
+    case CLOSS_DIVIDE_BY_CONSTANT: return ohem->divisor_value;
+    default: return (double)taken;
+    }
 }
 
 int64_t selection_wanted(const closs_plan *plan, const int64_t *group) {
@@ -130,15 +195,18 @@ int selection_needs_stage(const closs_plan *plan, int stage, const int64_t *grou
 
 taken_negatives selection_taken(const closs_plan *plan, const int64_t *group) {
     int64_t k = selection_wanted(plan, group);
+    // The key after that of the constant: what is surely taken needs no rank.
+    if (k == 0 && plan->formula.ranks == RANKS_LOSSES)
+        return (taken_negatives){key_of_float(plan->formula.surely) + 1, INT64_MAX, 0};
     if (k == 0) return (taken_negatives){UINT32_MAX, 0, 0};
     threshold t = threshold_of(group, k);
     uint32_t last = DIGIT_MASK[SELECTION_DIGITS - 1];
     __int128 loss = wide_value(group + GROUP_NEGATIVE_LOSS);
     for (uint32_t digit = last; digit > (t.key & last); digit--) {
         int64_t count = group[GROUP_THIRD_DIGIT + digit];
-        if (count) loss += (__int128)count * plan->kernels->negative_loss(&plan->formula, (t.key & ~last) | digit);
+        if (count) loss += (__int128)count * plan->select->loss(&plan->formula, (t.key & ~last) | digit);
     }
-    loss += (__int128)(k - t.above) * plan->kernels->negative_loss(&plan->formula, t.key);
+    loss += (__int128)(k - t.above) * plan->select->loss(&plan->formula, t.key);
     return (taken_negatives){t.key, k - t.above < t.equal ? k - t.above : INT64_MAX, loss};
 }
 
@@ -147,7 +215,9 @@ void selection_resolve(const closs_plan *plan, int64_t sample, const int64_t *gr
     taken_negatives taken = selection_taken(plan, group);
     words[RESOLVED_POSITIVES] += group[GROUP_POSITIVES];
     words[RESOLVED_NEGATIVES] += group[GROUP_NEGATIVES];
-    wide_add_shared(&words[RESOLVED_LOSS], wide_value(group + GROUP_POSITIVE_LOSS) + taken.loss);
+    __int128 sure = wide_value(group + GROUP_POSITIVE_LOSS);
+    wide_add_shared(&words[RESOLVED_LOSS], has_two_means(plan) ? sure : sure + taken.loss);
+    wide_add_shared(&words[RESOLVED_RANKED_LOSS], has_two_means(plan) ? taken.loss : 0);
     words[RESOLVED_THRESHOLD] += taken.threshold;
     words[RESOLVED_TIES] += taken.ties == INT64_MAX ? 0 : taken.ties;
 }
@@ -168,48 +238,80 @@ void selection_set_losses(const closs_plan *plan, const int64_t *losses, int64_t
     wide_add_shared(&words[GROUP_POSITIVE_LOSS], batch - selection_taken(plan, words).loss);
 }
 
-// Arithmetic 8.4 for one group; `coefficient` gets the group's.
-static double group_value(const closs_plan *plan, int64_t positives, int64_t negatives, __int128 loss, double groups,
-                          double *coefficient) {
-    double count = (double)(positives + wanted(plan, positives, negatives));
-    double divisor = count + plan->balanced->epsilon;
-    int any = count > 0;
-    *coefficient = any ? (plan->balanced_weight / groups) / divisor : 0;
-    return any ? wide_double(loss, LOSS_QUANTUM) / divisor : 0;
+// A group: how many values it has that are surely taken and that are ranked, and the losses of those taken.
+typedef struct group_sums {
+    int64_t positives, negatives;
+    __int128 sure_loss, ranked_loss;
+} group_sums;
+
+// The coefficients of a group, of what is surely taken and of what is for its rank.
+typedef struct group_coefficients {
+    double sure, ranked;
+} group_coefficients;
+
+static double mean_of(__int128 loss, int64_t count) {
+    return count > 0 ? wide_double(loss, LOSS_QUANTUM) / (double)count : 0;
 }
 
-static void store_taken(const closs_plan *plan, int64_t sample, double coefficient, int64_t threshold, int64_t ties,
-                        int64_t *coefficients) {
+// Arithmetic 8.7.
+static double value_of_two_means(const closs_plan *plan, const group_sums *group, double weight,
+                                 group_coefficients *coefficients) {
+    int64_t taken = wanted(plan, group->positives, group->negatives);
+    coefficients->sure = group->positives > 0 ? weight / (double)group->positives : 0;
+    coefficients->ranked = taken > 0 ? weight / (double)taken : 0;
+    return mean_of(group->sure_loss, group->positives) + mean_of(group->ranked_loss, taken);
+}
+
+// Arithmetic 8.4 for one of so many groups.
+static double group_value(const closs_plan *plan, const group_sums *group, double groups,
+                          group_coefficients *coefficients) {
+    double weight = plan->selection->weight / groups;
+    if (has_two_means(plan)) return value_of_two_means(plan, group, weight, coefficients);
+    double divisor = divisor_of(plan, group->positives, group->negatives);
+    int any = group->positives + wanted(plan, group->positives, group->negatives) > 0;
+    coefficients->sure = coefficients->ranked = any ? weight / divisor : 0;
+    return any ? wide_double(group->sure_loss + group->ranked_loss, LOSS_QUANTUM) / divisor : 0;
+}
+
+static void store_taken(const closs_plan *plan, int64_t sample, const group_coefficients *own, int64_t threshold,
+                        int64_t ties, int64_t *coefficients) {
     int64_t *words = coefficients + plan->coefficients.selection + sample * TAKEN_WORDS;
-    store_double(&words[TAKEN_COEFFICIENT], coefficient);
+    store_double(&words[TAKEN_COEFFICIENT], own->sure);
+    store_double(&words[TAKEN_RANKED_COEFFICIENT], own->ranked);
     words[TAKEN_THRESHOLD] = threshold;
     words[TAKEN_TIES] = ties;
 }
 
 // The ties that are taken go to the samples in order, as many as each has.
 static double finish_batch(const closs_plan *plan, const int64_t *group, int64_t *coefficients) {
-    double coefficient;
+    group_coefficients own;
     taken_negatives taken = selection_taken(plan, group);
-    double value = group_value(plan, group[GROUP_POSITIVES], group[GROUP_NEGATIVES],
-                               wide_value(group + GROUP_POSITIVE_LOSS) + taken.loss, 1, &coefficient);
+    group_sums sums = {group[GROUP_POSITIVES], group[GROUP_NEGATIVES], wide_value(group + GROUP_POSITIVE_LOSS),
+                       taken.loss};
+    double value = group_value(plan, &sums, 1, &own);
     int64_t left = taken.ties;
     for (int64_t s = 0; coefficients && s < plan->shape.samples; s++) {
         int64_t ties = group[GROUP_TIES + s];
         int64_t share = taken.ties == INT64_MAX ? INT64_MAX : ties < left ? ties : left;
-        store_taken(plan, s, coefficient, taken.threshold, share, coefficients);
+        store_taken(plan, s, &own, taken.threshold, share, coefficients);
         if (taken.ties != INT64_MAX) left -= share;
     }
     return value;
 }
 
+static group_sums resolved_sums(const int64_t *words) {
+    return (group_sums){words[RESOLVED_POSITIVES], words[RESOLVED_NEGATIVES], wide_value(&words[RESOLVED_LOSS]),
+                        wide_value(&words[RESOLVED_RANKED_LOSS])};
+}
+
 static double finish_samples(const closs_plan *plan, const int64_t *words, int64_t *coefficients) {
     double sum = 0, samples = (double)plan->shape.samples;
     for (int64_t s = 0; s < plan->shape.samples; s++, words += RESOLVED_WORDS) {
-        double coefficient;
-        sum += group_value(plan, words[RESOLVED_POSITIVES], words[RESOLVED_NEGATIVES],
-                           wide_value(&words[RESOLVED_LOSS]), samples, &coefficient);
+        group_coefficients own;
+        group_sums group = resolved_sums(words);
+        sum += group_value(plan, &group, samples, &own);
         if (coefficients)
-            store_taken(plan, s, coefficient, words[RESOLVED_THRESHOLD],
+            store_taken(plan, s, &own, words[RESOLVED_THRESHOLD],
                         words[RESOLVED_TIES] ? words[RESOLVED_TIES] : INT64_MAX, coefficients);
     }
     return sum / samples;
@@ -217,10 +319,10 @@ static double finish_samples(const closs_plan *plan, const int64_t *words, int64
 
 double selection_sample_value(const closs_plan *plan, const int64_t *totals, int64_t sample) {
     const int64_t *words = totals + plan->totals.selection + sample * RESOLVED_WORDS;
-    double unused;
+    group_coefficients unused;
     if (per_batch(plan)) return 0;
-    return group_value(plan, words[RESOLVED_POSITIVES], words[RESOLVED_NEGATIVES], wide_value(&words[RESOLVED_LOSS]), 1,
-                       &unused);
+    group_sums group = resolved_sums(words);
+    return group_value(plan, &group, 1, &unused);
 }
 
 double selection_finish(const closs_plan *plan, const int64_t *totals, int64_t *coefficients) {

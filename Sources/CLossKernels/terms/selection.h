@@ -1,5 +1,9 @@
-// The balanced term: an exact k-th largest key, found digit by digit in histograms that merge by addition
+// The terms that select: an exact k-th largest key, found digit by digit in histograms that merge by addition
 // (arithmetic 8).
+//
+// A balanced term takes all positives and ranks the negatives by their logits. A term that ranks losses (8.6) takes
+// those above a constant, where it has one, and ranks the others; balanced L1 (8.7) takes those that the map makes
+// positive, and ranks the others: here they stand for positives and negatives.
 #ifndef CLOSS_TERMS_SELECTION_H
 #define CLOSS_TERMS_SELECTION_H
 
@@ -20,17 +24,28 @@ enum {
 
 // Words of a sample that is a group of its own, once its threshold is known.
 // Of the ties 0 stands for all of them.
-enum { RESOLVED_POSITIVES, RESOLVED_NEGATIVES, RESOLVED_LOSS, RESOLVED_THRESHOLD = 4, RESOLVED_TIES, RESOLVED_WORDS };
+enum {
+    RESOLVED_POSITIVES,
+    RESOLVED_NEGATIVES,
+    RESOLVED_LOSS,            // two words
+    RESOLVED_RANKED_LOSS = 4, // two words: of balanced L1 alone, whose two means are apart; of others it is in the loss
+    RESOLVED_THRESHOLD = 6,
+    RESOLVED_TIES,
+    RESOLVED_WORDS
+};
 
 // Words of a sample among the coefficients.
-enum { TAKEN_COEFFICIENT, TAKEN_THRESHOLD, TAKEN_TIES, TAKEN_WORDS };
+enum { TAKEN_COEFFICIENT, TAKEN_RANKED_COEFFICIENT, TAKEN_THRESHOLD, TAKEN_TIES, TAKEN_WORDS };
 
 // Which negatives a group takes: the keys above the threshold and `ties` of those at it.
 typedef struct taken_negatives {
     uint32_t threshold;
     int64_t ties;  // INT64_MAX: all there are
-    __int128 loss; // of all that are taken, in quanta
+    __int128 loss; // of all that are taken for their rank, in quanta
 } taken_negatives;
+
+// What a term that selects is called in messages; NULL of any other.
+const char *selection_name(closs_term_kind kind);
 
 size_t selection_totals_words(const closs_plan *plan);
 size_t selection_coefficients_words(const closs_plan *plan);

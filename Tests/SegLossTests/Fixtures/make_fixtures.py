@@ -55,6 +55,15 @@ def balanced(ratio, epsilon=1e-6, minimum=0, scope="batch", weight=1.0):
                 epsilon=epsilon, scope=scope)
 
 
+def topk(percent, class_weights=None, counted=True, scope="batch", weight=1.0):
+    return dict(kind="top_k", weight=weight, percent=percent, class_weights=class_weights, ignored_count=counted,
+                scope=scope)
+
+
+def balanced_l1(ratio, minimum=0, scope="batch", weight=1.0):
+    return dict(kind="balanced_l1", weight=weight, negative_ratio=ratio, minimum_negatives=minimum, scope=scope)
+
+
 def error(kind, class_weights=None, divisor="weight", weight=1.0, **more):
     return dict(kind=kind, weight=weight, class_weights=class_weights, divisor=divisor, **more)
 
@@ -220,6 +229,9 @@ for name in ["db/masked_l1", "db/masked_l1_empty"]:
 probabilities("db/masked_l1", "db", error("smooth_l1", beta=0.0), logits="T", target="threshold_map", kind="floats",
               mask="threshold_mask", suffix="/smooth", note="smooth L1 with beta 0")
 
+probabilities("db/balanced_l1", "db", balanced_l1(3), logits="T", target="threshold_map", kind="floats",
+              maps="threshold_mask", note="the mask says what is positive")
+
 # LIVIAETS
 probabilities("liviaets/boundary_given_map", "probabilities", error("linear", [0, 1, 1, 1]), target="labels",
               maps="distance_maps", note="the mean over the chosen classes' values")
@@ -291,6 +303,11 @@ softmax("nnunet/dc_and_ce_all_background", "softmax_background", TRAINER, **NN)
 sigmoid("nnunet/dc_and_bce_regions", "multilabel", [dice(S, S), bce()], **NN)
 sigmoid("nnunet/dc_and_bce_regions_ignore", "multilabel", [dice(S, S, "batch"), bce(3, divisor="valid")], mask="mask",
         note="the original divides by valid pixels, not values: weight 3 channels", **NN)
+softmax("nnunet/topk10", "softmax", topk(10))
+softmax("nnunet/topk10_distinct", "softmax_distinct", topk(10))
+softmax("nnunet/topk10_volume_ignore", "softmax", topk(10, V4), target="labels_ignore", ignore=255)
+softmax("nnunet/dc_and_topk", "softmax", [dice(S, S, background=False), topk(10)], **NN)
+softmax("nnunet/dc_and_topk_ignore", "softmax", [dice(S, S), topk(10)], target="labels_ignore", ignore=255, **NN)
 softmax("nnunet/robust_ce_ignore", "softmax", ce(), target="labels_ignore", ignore=255)
 for level, factor in [(0, 2 / 3), (1, 1 / 3)]:
     softmax("nnunet/deep_supervision", "deep_supervision", TRAINER, logits=f"logits{level}", target=f"labels{level}",
@@ -668,6 +685,27 @@ def evaluate(problem, arrays):
             loss, t = ((w * a * each).sum() / d, w * a * t / d) if d > 0 else (0.0, np.zeros_like(x))
             if activation == "softmax":
                 t = p * (t - (p * t).sum(axis=1, keepdims=True))
+            t = t * p * q if activation == "sigmoid" else t
+        elif kind == "top_k":
+            assert activation == "softmax" and term["scope"] == "batch"
+            a = np.array(term["class_weights"] or [1] * c, float).reshape(1, c, 1)
+            each = (w * g * a * -logp).sum(axis=1)
+            k = max(1, int((each.size if term["ignored_count"] else valid[:, 0].sum()) * term["percent"] / 100))
+            hard = np.argsort(-each.ravel(), kind="stable")[:k]
+            taken = np.zeros(each.size)
+            taken[hard] = 1
+            b = w * g * a * taken.reshape(n, 1, v) / k
+            loss, t = each.ravel()[hard].sum() / k, p * b.sum(axis=1, keepdims=True) - b
+        elif kind == "balanced_l1":
+            assert term["scope"] == "batch"
+            positive = valid & (np.array(arrays[problem["maps"]]).reshape(n, c, v) > 0)
+            each = np.abs(p - g)
+            count = positive.sum()
+            k = min((valid & ~positive).sum(), max(int(count * term["negative_ratio"]), term["minimum_negatives"]))
+            hard = np.argsort(-np.where(valid & ~positive, each, -1).ravel(), kind="stable")[:k]
+            share = np.where(positive, 1 / max(count, 1), 0.0)
+            share.ravel()[hard] = 1 / max(k, 1)
+            loss, t = (share * each).sum(), share * np.sign(p - g)
             t = t * p * q if activation == "sigmoid" else t
         elif kind == "region":
             v_w = w if term["region"].get("weighted") else valid.astype(float)

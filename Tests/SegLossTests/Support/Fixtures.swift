@@ -131,6 +131,8 @@ private struct TermEntry: Decodable {
     let scope: String?
     let negative_ratio, epsilon, beta: Double?
     let minimum_negatives: Int?
+    let percent: Double?
+    let ignored_count: Bool?
     let region: RegionEntry?
 
     func term() throws -> Term {
@@ -182,6 +184,18 @@ private struct TermEntry: Decodable {
                     negativeRatio: try needed(negative_ratio, "negative_ratio"),
                     minimumNegatives: try needed(minimum_negatives, "minimum_negatives"),
                     epsilon: try needed(epsilon, "epsilon"), scope: try parsedScope()),
+                weight: weight)
+        case "top_k":
+            return Term(
+                .topK(
+                    percent: try needed(percent, "percent"), classWeights: class_weights,
+                    ignoredCount: try needed(ignored_count, "ignored_count"), scope: try parsedScope()),
+                weight: weight)
+        case "balanced_l1":
+            return Term(
+                .balancedL1(
+                    negativeRatio: try needed(negative_ratio, "negative_ratio"),
+                    minimumNegatives: try needed(minimum_negatives, "minimum_negatives"), scope: try parsedScope()),
                 weight: weight)
         case "absolute_error":
             return Term(

@@ -73,6 +73,8 @@ struct Generator {
     static let ignoreIndex = 255
     /// Region terms of every formula and option, some of which are too steep for tolerances: for tests of bits.
     var takesAnyRegion = false
+    /// Terms that rank losses too, of which a float's and a Double's may be in another order: for tests of bits.
+    var takesRankings = false
 
     init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
@@ -312,7 +314,26 @@ struct Generator {
     mutating func balanced() -> Term.Kind {
         .balancedBinaryCrossEntropy(
             negativeRatio: random.element(of: [0, 0.7, 1, 3, 1000]), minimumNegatives: random.element(of: [0, 0, 5]),
-            epsilon: random.element(of: [0, 1e-6]), scope: scope())
+            fallbackNegatives: random.element(of: [0, 0, 0, 7]), epsilon: random.element(of: [0, 1e-6]), scope: scope())
+    }
+
+    mutating func topK(_ classes: Int) -> Term.Kind {
+        .topK(
+            percent: random.element(of: [1e-9, 3, 10, 29, 50, 100]), classWeights: classWeights(classes),
+            ignoredCount: random.chance(0.5), scope: scope())
+    }
+
+    mutating func hardExamples() -> Term.Kind {
+        let threshold = random.element(of: [0, 0.3, 0.7, 1])
+        let minimum = random.element(of: [threshold == 0 ? 2 : 0, 1, 40, 300, .max])
+        return .onlineHardExampleMining(
+            threshold: threshold, minimumKept: minimum, divisor: divisor(), scope: scope())
+    }
+
+    mutating func balancedL1() -> Term.Kind {
+        .balancedL1(
+            negativeRatio: random.element(of: [0, 0.2, 0.7, 3, 1000]), minimumNegatives: random.element(of: [0, 0, 5]),
+            scope: scope())
     }
 
     /// One to five terms that fit the activation, with weights of both signs. A balanced term is among them at most
@@ -347,23 +368,48 @@ struct Generator {
         return terms
     }
 
+    /// The terms with one that ranks losses in the place of one of them, or beside them.
+    private mutating func ranking(
+        _ terms: [Term], _ activation: Problem.Activation, classes: Int, weighted: Bool
+    ) -> [Term] {
+        guard takesRankings, random.chance(0.4), !terms.contains(where: \.selects) else { return terms }
+        var kind = weighted || random.chance(0.5) ? topK(classes) : hardExamples()
+        let takesErrors = activation != .softmax && !weighted && !terms.contains(where: \.takesMaps)
+        if takesErrors && random.chance(0.4) { kind = balancedL1() }
+        let term = Term(kind, weight: random.element(of: [1, 0.5, -0.4]))
+        if random.chance(0.5) { return [term] + terms }
+        return terms.dropLast() + [term]
+    }
+
     /// A problem of any kind, small enough to be looked at from every side.
     mutating func anything(flavour: Flavour? = nil) -> Problem {
         let activation = random.element(of: Problem.Activation.allCases)
         let subject = random.element(of: Subject.allCases)
         let weighted = random.chance(0.4)
         let classes = activation == .softmax ? 2 + random.below(6) : 1 + random.below(5)
+        let terms = terms(activation, classes: classes, balancedAllowed: !weighted && subject != .soft)
         return problem(
             activation, samples: 1 + random.below(3), classes: classes, voxels: 1 + random.below(400),
-            terms: terms(activation, classes: classes, balancedAllowed: !weighted && subject != .soft),
+            terms: ranking(terms, activation, classes: classes, weighted: weighted),
             flavour: flavour ?? random.element(of: Flavour.allCases), subject: subject,
             ignoring: random.chance(0.4), masked: random.chance(0.4), weighted: weighted)
     }
 }
 
 extension Term {
+    /// Whether it selects among values: parts of a batch must be of whole samples.
+    var selects: Bool {
+        switch kind {
+        case .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1: true
+        default: false
+        }
+    }
+
     /// Whether a problem with it must have maps.
     var takesMaps: Bool {
-        if case .linear = kind { true } else { false }
+        switch kind {
+        case .linear, .balancedL1: true
+        default: false
+        }
     }
 }

@@ -64,9 +64,19 @@ enum Library {
                 gamma: gamma, alpha: alpha, classWeights: classWeights, classGammas: classGammas,
                 perChannel: perChannel, divisor: translated(divisor))
         case .region(let options): .region(translated(options))
-        case .balancedBinaryCrossEntropy(let ratio, let minimum, let epsilon, let scope):
+        case .balancedBinaryCrossEntropy(let ratio, let minimum, let fallback, let epsilon, let scope):
             .balancedBinaryCrossEntropy(
-                negativeRatio: ratio, minimumNegatives: minimum, epsilon: epsilon, scope: translated(scope))
+                negativeRatio: ratio, minimumNegatives: minimum, fallbackNegatives: fallback, epsilon: epsilon,
+                scope: translated(scope))
+        case .topK(let percent, let weights, let ignoredCount, let scope):
+            .topK(
+                percent: percent, classWeights: weights, ignored: ignoredCount ? .counted : .excluded,
+                scope: translated(scope))
+        case .onlineHardExampleMining(let threshold, let minimumKept, let divisor, let scope):
+            .onlineHardExampleMining(
+                threshold: threshold, minimumKept: minimumKept, divisor: translated(divisor), scope: translated(scope))
+        case .balancedL1(let ratio, let minimum, let scope):
+            .balancedL1(negativeRatio: ratio, minimumNegatives: minimum, scope: translated(scope))
         case .absoluteError(let weights, let divisor):
             .absoluteError(classWeights: weights, divisor: translated(divisor))
         case .smoothL1(let beta, let weights, let divisor):

@@ -235,8 +235,23 @@ private struct Formulas {
         case .region(let options):
             return region(options, term.weight, &gradient, wanted)
 
-        case .balancedBinaryCrossEntropy(let ratio, let minimum, let epsilon, let scope):
-            return balanced(ratio, minimum, epsilon, scope, term.weight, &gradient, wanted)
+        case .balancedBinaryCrossEntropy(let ratio, let minimum, let fallback, let epsilon, let scope):
+            return balanced(ratio, minimum, fallback, epsilon, scope, term.weight, &gradient, wanted)
+
+        case .topK(let percent, let w, let ignoredCount, let scope):
+            return ranked(w, .infinity, scope, term.weight, &gradient, wanted) { _, others, all in
+                let k = max(1, Int((Double(ignoredCount ? all : others) * percent / 100).rounded(.down)))
+                return (k, Double(k))
+            }
+
+        case .onlineHardExampleMining(let threshold, let minimumKept, let divisor, let scope):
+            return ranked(nil, -log(threshold), scope, term.weight, &gradient, wanted) { sure, others, all in
+                let k = max(0, min(minimumKept, sure + others) - sure)
+                return (k, divide(divisor, weight: Double(sure + k), valid: sure + others, all: all))
+            }
+
+        case .balancedL1(let ratio, let minimum, let scope):
+            return balancedErrors(ratio, minimum, scope, term.weight, &gradient, wanted)
 
         case .absoluteError(let w, let divisor):
             return error(w, divisor, term.weight, &gradient, wanted) { _, d, _ in (abs(d), d > 0 ? 1 : d < 0 ? -1 : 0) }
@@ -541,7 +556,7 @@ private struct Formulas {
     }
 
     func balanced(
-        _ ratio: Double, _ minimum: Int, _ epsilon: Double, _ scope: Term.Scope,
+        _ ratio: Double, _ minimum: Int, _ fallback: Int, _ epsilon: Double, _ scope: Term.Scope,
         _ factor: Double, _ gradient: inout [Double], _ wanted: Bool
     ) -> Result {
         precondition(activation != .softmax)
@@ -559,7 +574,8 @@ private struct Formulas {
                     }
                 }
             }
-            let wish = max((ratio * Double(positives.count)).rounded(.down), Double(minimum))
+            let least = positives.isEmpty ? max(minimum, fallback) : minimum
+            let wish = max((ratio * Double(positives.count)).rounded(.down), Double(least))
             let k = Int(min(Double(negatives.count), wish))
             if k < negatives.count { negatives.sort { $0.x > $1.x || ($0.x == $1.x && $0.at < $1.at) } }
             let d = Double(positives.count + k) + epsilon
@@ -578,6 +594,110 @@ private struct Formulas {
             }
             term.add(loss.value * share)
             resolution += 0x1p-33 * Double(positives.count + k) * share
+        }
+        return (term.value, resolution)
+    }
+}
+
+extension Formulas {
+    /// The values whose loss is above `surely`, and the greatest of the others: how many, and what the sum is divided
+    /// by, follows from the numbers of both and of all values.
+    func ranked(
+        _ classWeights: [Float]?, _ surely: Double, _ scope: Term.Scope, _ factor: Double,
+        _ gradient: inout [Double], _ wanted: Bool, _ count: (_ sure: Int, _ others: Int, _ all: Int) -> (Int, Double)
+    ) -> Result {
+        let w = classFactors(classWeights)
+        let isSoftmax = activation == .softmax
+        var s = makeSoftmax()
+        var term = Sum()
+        var resolution = 0.0
+        let groups = scope == .batch ? [0..<samples] : (0..<samples).map { $0..<$0 + 1 }
+        for group in groups {
+            var sure: [(n: Int, c: Int, i: Int, loss: Double)] = []
+            var others = sure
+            for n in group {
+                for c in 0..<(isSoftmax ? 1 : classes) {
+                    for i in 0..<voxels where isValid(n, c, i) {
+                        var loss = 0.0
+                        if isSoftmax {
+                            softmax(n, i, &s)
+                            for k in 0..<classes where g(n, k, i) > 0 { loss += w[k] * g(n, k, i) * s.nll[k] }
+                        } else {
+                            let b = binary(x(n, c, i))
+                            loss = w[c] * (g(n, c, i) * b.n0 + (1 - g(n, c, i)) * b.n1)
+                        }
+                        loss *= v(n, i)
+                        if loss > surely { sure.append((n, c, i, loss)) } else { others.append((n, c, i, loss)) }
+                    }
+                }
+            }
+            let (k, d) = count(sure.count, others.count, group.count * voxels * (isSoftmax ? 1 : classes))
+            // The sort is stable: equal losses stay in the order of their indices.
+            let taken = sure + others.sorted { $0.loss > $1.loss }.prefix(k)
+            guard !taken.isEmpty else { continue }
+            let share = 1 / d / Double(groups.count)
+            var loss = Sum()
+            for value in taken { loss.add(value.loss) }
+            term.add(loss.value * share)
+            resolution += 0x1p-33 * w.max()! * Double(taken.count) * share
+            guard wanted else { continue }
+            for (n, c, i, _) in taken {
+                let scale = factor * share * v(n, i)
+                if isSoftmax {
+                    softmax(n, i, &s)
+                    for a in 0..<classes {
+                        for k in 0..<classes where g(n, k, i) > 0 {
+                            gradient[index(n, a, i)] += scale * w[k] * g(n, k, i) * (a == k ? -s.q[a] : s.p[a])
+                        }
+                    }
+                } else {
+                    let b = binary(x(n, c, i))
+                    let slope = (1 - g(n, c, i)) * b.p - g(n, c, i) * b.q
+                    gradient[index(n, c, i)] += scale * w[c] * byInput(slope, b)
+                }
+            }
+        }
+        return (term.value, resolution)
+    }
+
+    /// The mean error of the values that the maps make positive, and that of the hardest others.
+    func balancedErrors(
+        _ ratio: Double, _ minimum: Int, _ scope: Term.Scope, _ factor: Double, _ gradient: inout [Double],
+        _ wanted: Bool
+    ) -> Result {
+        precondition(activation != .softmax)
+        var term = Sum()
+        var resolution = 0.0
+        let groups = scope == .batch ? [0..<samples] : (0..<samples).map { $0..<$0 + 1 }
+        for group in groups {
+            var positives: [(at: Int, d: Double, through: Double)] = []
+            var negatives = positives
+            for n in group {
+                for c in 0..<classes {
+                    for i in 0..<voxels where isValid(n, c, i) {
+                        let b = binary(x(n, c, i))
+                        let value = (
+                            at: index(n, c, i), d: g(n, c, i) == 1 ? -b.q : b.p - g(n, c, i),
+                            through: activation == .sigmoid ? b.p * b.q : 1
+                        )
+                        if maps![value.at] > 0 { positives.append(value) } else { negatives.append(value) }
+                    }
+                }
+            }
+            let wish = max((ratio * Double(positives.count)).rounded(.down), Double(minimum))
+            // The sort is stable: equal errors stay in the order of their indices.
+            let hardest = negatives.sorted { abs($0.d) > abs($1.d) }.prefix(Int(min(Double(negatives.count), wish)))
+            for taken in [positives, Array(hardest)] where !taken.isEmpty {
+                let share = 1 / Double(taken.count) / Double(groups.count)
+                var sum = Sum()
+                for value in taken { sum.add(abs(value.d)) }
+                term.add(sum.value * share)
+                resolution += 0x1p-33 * Double(taken.count) * share
+                guard wanted else { continue }
+                for value in taken where value.d != 0 {
+                    gradient[value.at] += factor * share * (value.d > 0 ? value.through : -value.through)
+                }
+            }
         }
         return (term.value, resolution)
     }

@@ -52,6 +52,9 @@ enum Catalogue {
                 Entry(kernel: kernel, source: .seeded(.street, BatchShape(1, 4, side, side)))
             }
         }
+        let rankings = Kernel.rankings.flatMap { kernel in
+            [512, 2048].map { side in Entry(kernel: kernel, source: .seeded(.street, BatchShape(1, 4, side, side))) }
+        }
         let maps = [512, 2048].map { side in
             Entry(
                 kernel: .softmaxLossMap, source: .seeded(.street, BatchShape(1, 4, side, side)), passes: [.lossMap])
@@ -59,7 +62,7 @@ enum Catalogue {
         let errors = [512, 2048].map { side in
             Entry(kernel: .softmaxDiceBoundary, source: .seeded(.street, BatchShape(1, 4, side, side)))
         }
-        return fourClasses + otherClasses + more + errors + maps + regions + stored() + [
+        return fourClasses + otherClasses + more + errors + maps + regions + rankings + stored() + [
             checkedBeforeWriting(.softmaxCrossEntropy, .seeded(.street, BatchShape(1, 4, 2048, 2048)))
         ]
     }
@@ -95,7 +98,8 @@ enum Catalogue {
         let maps = [512, 2048].map { side in
             Entry(kernel: .sigmoidLossMap, source: lesion(side), passes: [.lossMap])
         }
-        return plain + checked + errors + maps
+        let balanced = [512, 2048].map { side in Entry(kernel: .balancedL1, source: lesion(side)) }
+        return plain + checked + errors + balanced + maps
     }
 
     private static func lesion(_ side: Int) -> BatchSource {

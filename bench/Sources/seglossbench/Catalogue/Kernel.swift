@@ -83,6 +83,24 @@ extension Kernel {
         name: "hard-negative mining 3:1", family: .selection, loss: .balancedBinaryCrossEntropy(negativeRatio: 3),
         activation: .sigmoid, bytes: .ranking, peers: "hard-negative mining")
 
+    static let softmaxTopK = Kernel(
+        name: "softmax cross entropy, top 10 %", family: .softmax, loss: .topK(percent: 10), activation: .softmax,
+        bytes: .ranking)
+
+    static let softmaxDiceTopK = Kernel(
+        name: "softmax Dice + top 10 %", family: .softmax, loss: .dice() + .topK(percent: 10), activation: .softmax,
+        bytes: .ranking)
+
+    static let softmaxHardExamples = Kernel(
+        name: "softmax online hard example mining", family: .softmax,
+        loss: .onlineHardExampleMining(threshold: 0.7, minimumKept: 100_000), activation: .softmax, bytes: .ranking)
+
+    static let balancedL1 = Kernel(
+        name: "sigmoid balanced L1 3:1", family: .selection, loss: .balancedL1(), activation: .sigmoid,
+        bytes: .rankingWithMaps)
+
+    static let rankings = [softmaxTopK, softmaxDiceTopK, softmaxHardExamples]
+
     static let absoluteError = Kernel(
         name: "sigmoid absolute error", family: .sigmoid, loss: .absoluteError(), activation: .sigmoid,
         bytes: .oneSweep)

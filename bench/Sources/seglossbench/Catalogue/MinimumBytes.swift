@@ -36,6 +36,9 @@ struct MinimumBytes: Hashable {
     /// Two sweeps that rank, and one that writes.
     static let ranking = MinimumBytes(
         forward: PerVoxel(eachClass: 8, once: 2), gradient: PerVoxel(eachClass: 16, once: 3))
+    /// The same with maps beside the logits.
+    static let rankingWithMaps = MinimumBytes(
+        forward: PerVoxel(eachClass: 16, once: 2), gradient: PerVoxel(eachClass: 28, once: 3))
 }
 
 /// What one call computes.

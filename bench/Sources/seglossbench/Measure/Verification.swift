@@ -167,7 +167,19 @@ extension SegLossReference.Term.Kind {
         case .balancedBinaryCrossEntropy(let options):
             self = .balancedBinaryCrossEntropy(
                 negativeRatio: options.negativeRatio, minimumNegatives: options.minimumNegatives,
-                epsilon: options.epsilon, scope: .init(options.scope))
+                fallbackNegatives: options.fallbackNegatives, epsilon: options.epsilon, scope: .init(options.scope))
+        case .topK(let options):
+            self = .topK(
+                percent: options.percent, classWeights: options.classWeights, ignoredCount: options.ignored == .counted,
+                scope: .init(options.scope))
+        case .onlineHardExampleMining(let options):
+            self = .onlineHardExampleMining(
+                threshold: options.threshold, minimumKept: options.minimumKept, divisor: .init(options.divisor),
+                scope: .init(options.scope))
+        case .balancedL1(let options):
+            self = .balancedL1(
+                negativeRatio: options.negativeRatio, minimumNegatives: options.minimumNegatives,
+                scope: .init(options.scope))
         case .absoluteError(let options):
             self = .absoluteError(classWeights: options.classWeights, divisor: .init(options.divisor))
         case .smoothL1(let options):

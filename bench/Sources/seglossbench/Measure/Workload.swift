@@ -12,9 +12,14 @@ struct Configuration {
 }
 
 extension Evaluator {
-    /// A linear term takes maps.
+    /// A linear term takes maps, and a balanced L1 term.
     fileprivate func maps(of batch: Batch) -> Buffer<Float>? {
-        let takesMaps = loss.terms.contains { if case .linear = $0.term { true } else { false } }
+        let takesMaps = loss.terms.contains {
+            switch $0.term {
+            case .linear, .balancedL1: true
+            default: false
+            }
+        }
         return takesMaps ? batch.maps.buffer : nil
     }
 
