@@ -14,10 +14,13 @@
 #define channel_walks_avx512         closs_inner_channel_walks_avx512
 #define channel_walks_generic        closs_inner_channel_walks_generic
 #define check_batch                  closs_inner_check_batch
+#define check_binary_options         closs_inner_check_binary_options
 #define check_coefficients           closs_inner_check_coefficients
 #define check_disjoint               closs_inner_check_disjoint
 #define check_divisor                closs_inner_check_divisor
 #define check_finish_overlap         closs_inner_check_finish_overlap
+#define check_focal_options          closs_inner_check_focal_options
+#define check_focal_star             closs_inner_check_focal_star
 #define check_number                 closs_inner_check_number
 #define check_region                 closs_inner_check_region
 #define check_result                 closs_inner_check_result
@@ -52,7 +55,9 @@
 #define pointwise_add                closs_inner_pointwise_add
 #define pointwise_add_known          closs_inner_pointwise_add_known
 #define pointwise_coefficient        closs_inner_pointwise_coefficient
+#define pointwise_coefficients_words closs_inner_pointwise_coefficients_words
 #define pointwise_divisors_known     closs_inner_pointwise_divisors_known
+#define pointwise_factor_coefficient closs_inner_pointwise_factor_coefficient
 #define pointwise_finish             closs_inner_pointwise_finish
 #define pointwise_loss_bound         closs_inner_pointwise_loss_bound
 #define pointwise_map_bound          closs_inner_pointwise_map_bound

@@ -477,19 +477,16 @@ extension closs_term {
                 divisor: options.divisor.code, divisor_value: options.divisor.value, exponent: options.exponent)
         case .binaryCrossEntropy(let options):
             unsafe kind = CLOSS_BINARY_CROSS_ENTROPY
-            unsafe of.binary_cross_entropy = closs_binary_cross_entropy(
-                positive_weights: weights, positive_weights_count: count,
-                divisor: options.divisor.code, divisor_value: options.divisor.value,
-                class_weights: arrays[1].values, class_weights_count: arrays[1].count,
-                label_smoothing: options.labelSmoothing, per_channel: options.perChannel ? 1 : 0)
+            unsafe of.binary_cross_entropy = closs_binary_cross_entropy(options, arrays)
         case .focal(let options):
             unsafe kind = CLOSS_FOCAL
-            unsafe of.focal = closs_focal(
-                gamma: options.gamma, has_alpha: options.alpha == nil ? 0 : 1, alpha: options.alpha ?? 0,
-                divisor: options.divisor.code, divisor_value: options.divisor.value,
-                class_weights: weights, class_weights_count: count,
-                class_gammas: arrays[1].values, class_gammas_count: arrays[1].count,
-                per_channel: options.perChannel ? 1 : 0)
+            unsafe of.focal = closs_focal(options, arrays)
+        case .focalStar(let options):
+            unsafe kind = CLOSS_FOCAL_STAR
+            unsafe of.focal_star = closs_focal_star(
+                gamma: options.gamma, shift: options.shift, has_alpha: options.alpha == nil ? 0 : 1,
+                alpha: options.alpha ?? 0, divisor: options.divisor.code, divisor_value: options.divisor.value,
+                class_weights: weights, class_weights_count: count)
         case .region(let options):
             unsafe kind = options.formula.kind
             unsafe of.region = closs_region(options, weights: arrays[0], exponents: arrays[1])
@@ -597,17 +594,22 @@ extension TargetFormat {
 }
 
 extension Divisor {
-    fileprivate var code: closs_divisor {
+    var code: closs_divisor {
         switch self {
         case .weight: CLOSS_DIVIDE_BY_WEIGHT
         case .valid: CLOSS_DIVIDE_BY_VALID
         case .all: CLOSS_DIVIDE_BY_ALL
         case .constant: CLOSS_DIVIDE_BY_CONSTANT
+        case .target: CLOSS_DIVIDE_BY_TARGET
+        case .factors: CLOSS_DIVIDE_BY_FACTORS
         }
     }
 
-    fileprivate var value: Double {
-        if case .constant(let value) = self { value } else { 1 }
+    var value: Double {
+        switch self {
+        case .constant(let value), .factors(let value): value
+        case .weight, .valid, .all, .target: 1
+        }
     }
 }
 

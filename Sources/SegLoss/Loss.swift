@@ -87,22 +87,32 @@ extension Loss {
     /// The formula of PyTorch's `BCEWithLogitsLoss`, and from probabilities that of `BCELoss`, whose logarithms are
     /// held at -100. For ``Activation/sigmoid`` and ``Activation/probabilities``; `perChannel` also for ``Activation/softmax``.
     ///
+    /// With `positivesOnly` and a `logOffset` o from probabilities, divided by ``Divisor/target``, the cross entropy of the
+    /// true class as it is written for one-hot targets, `-sum_ic g_ic log(p_ic + o) / sum_ic g_ic` (LIVIAETS, o 1e-10).
+    ///
     /// - Parameters:
     ///   - positiveWeights: `a`, one for each channel, each at least 0; `nil`: all 1.
     ///   - classWeights: `w`, one for each channel, each at least 0 and not all 0; `nil`: all 1. A weight of 0 leaves
     ///     the channel out, of the sum of weights too.
     ///   - labelSmoothing: `s`, from 0 to 1: how far each target is moved towards its opposite.
+    ///   - positivesOnly: Only `-a_c g log p` is summed; then no label smoothing.
+    ///   - logOffset: `log(p + o)` and `log(1 - p + o)` stand in place of the logarithms: 0, or 1e-30 to 1, which is for
+    ///     probabilities. Where `p + o` is above 1 the loss is below 0.
+    ///   - voxelWeights: Whether `v` is a factor of the whole loss of a voxel, or of `-a_c h log p` alone: TensorFlow's
+    ///     weighted cross entropy with a map. Inside a softmax only the former.
     ///   - perChannel: With a softmax, where it must be true: the loss of each logit's sigmoid, beside other terms of the
     ///     softmax of the same logits. Without a softmax it changes nothing.
     ///   - divisor: What the sum is divided by. `a` does not count in the sum of weights, `w` does.
     public static func binaryCrossEntropy(
         positiveWeights: [Float]? = nil, classWeights: [Float]? = nil, labelSmoothing: Double = 0,
+        positivesOnly: Bool = false, logOffset: Double = 0, voxelWeights: WeightForm = .all,
         perChannel: Bool = false, divisor: Divisor = .weight
     ) -> Loss {
         Loss(
             .binaryCrossEntropy(
                 .init(
                     positiveWeights: positiveWeights, classWeights: classWeights, labelSmoothing: labelSmoothing,
+                    positivesOnly: positivesOnly, logOffset: logOffset, voxelWeights: voxelWeights,
                     perChannel: perChannel, divisor: divisor)))
     }
 
@@ -129,13 +139,32 @@ extension Loss {
     ///     `a_t` is 1.
     ///   - classWeights: `w`, one for each channel or class, each at least 0 and not all 0; `nil`: all 1.
     ///   - classGammas: One gamma for each class of a softmax, in place of `gamma`; not with `perChannel`.
+    ///   - classAlphas: One alpha from 0 to 1 for each channel, in place of `alpha`. This and the following are not for the
+    ///     classes of a softmax, whose class weights serve.
+    ///   - alphaForm: Whether negatives weigh `1 - a`, or 1 as in MONAI with an alpha for each class.
+    ///   - positiveWeights: `f`, one for each channel, each at least 0: `a_t = a f g + (1-a)(1-g)`; `nil`: all 1.
+    ///   - reducedThreshold: `T` from 1/64 to 1, or 0 for none: the factor is `((1 - p_t) / T)^gamma`, and 1 where
+    ///     `p_t < T` (reduced focal loss, Sergievskiy and Ponamarev 2019, as in segmentation_models). `T^-gamma` may
+    ///     be 2^19 at most.
+    ///   - modulation: What is raised to gamma where targets are between 0 and 1.
+    ///   - positivesOnly: Only `-a g (1-p)^gamma log p` is summed.
+    ///   - logOffset: `log(p + o)` and `log(1 - p + o)` stand in place of the logarithms: 0, or 1e-30 to 1, which is for
+    ///     probabilities.
     ///   - perChannel: With a softmax: the loss of each logit's sigmoid. Without a softmax it changes nothing.
-    ///   - divisor: What the sum is divided by.
+    ///   - divisor: What the sum is divided by. ``Divisor/factors(least:)`` makes it the normalized focal loss of
+    ///     segmentation_models.
     public static func focal(
         gamma: Double = 2,
         alpha: Double? = 0.25,
         classWeights: [Float]? = nil,
         classGammas: [Float]? = nil,
+        classAlphas: [Float]? = nil,
+        alphaForm: AlphaForm = .balanced,
+        positiveWeights: [Float]? = nil,
+        reducedThreshold: Double = 0,
+        modulation: Modulation = .probability,
+        positivesOnly: Bool = false,
+        logOffset: Double = 0,
         perChannel: Bool = false,
         divisor: Divisor = .weight
     ) -> Loss {
@@ -143,7 +172,31 @@ extension Loss {
             .focal(
                 .init(
                     gamma: gamma, alpha: alpha, classWeights: classWeights, classGammas: classGammas,
-                    perChannel: perChannel, divisor: divisor)))
+                    classAlphas: classAlphas, alphaForm: alphaForm, positiveWeights: positiveWeights,
+                    reducedThreshold: reducedThreshold, modulation: modulation, positivesOnly: positivesOnly,
+                    logOffset: logOffset, perChannel: perChannel, divisor: divisor)))
+    }
+
+    /// Focal loss star of each channel: a cross entropy of a steeper, shifted logit.
+    ///
+    ///     sum_ic w_c v_i a_t [ -log sigmoid(gamma x (2g - 1) + shift) / gamma ] / divisor,    a_t = a g + (1-a)(1-g)
+    ///
+    /// FL* of Lin et al., "Focal Loss for Dense Object Detection" (2017), appendix; with a shift of 0 fvcore's
+    /// `sigmoid_focal_loss_star`. `x` is the logit: for ``Activation/sigmoid``.
+    ///
+    /// - Parameters:
+    ///   - gamma: How steep the loss is, 2^-19 to 2^19.
+    ///   - shift: The paper's beta, of magnitude 2^19 at most.
+    ///   - alpha: `a`, from 0 to 1, the weight of the positives; `nil`: `a_t` is 1.
+    ///   - classWeights: `w`, one for each channel, each at least 0 and not all 0; `nil`: all 1.
+    ///   - divisor: What the sum is divided by.
+    public static func focalStar(
+        gamma: Double = 1, shift: Double = 0, alpha: Double? = nil, classWeights: [Float]? = nil,
+        divisor: Divisor = .weight
+    ) -> Loss {
+        Loss(
+            .focalStar(
+                .init(gamma: gamma, shift: shift, alpha: alpha, classWeights: classWeights, divisor: divisor)))
     }
 
     /// Binary cross entropy over all positives and the hardest negatives.

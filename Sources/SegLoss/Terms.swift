@@ -3,10 +3,12 @@
 public enum Term: Sendable, Hashable {
     /// See ``Loss/crossEntropy(classWeights:labelSmoothing:exponent:divisor:)``.
     case crossEntropy(CrossEntropy)
-    /// See ``Loss/binaryCrossEntropy(positiveWeights:classWeights:labelSmoothing:perChannel:divisor:)``.
+    /// See ``Loss/binaryCrossEntropy(positiveWeights:classWeights:labelSmoothing:positivesOnly:logOffset:voxelWeights:perChannel:divisor:)``.
     case binaryCrossEntropy(BinaryCrossEntropy)
-    /// See ``Loss/focal(gamma:alpha:classWeights:classGammas:perChannel:divisor:)``.
+    /// See ``Loss/focal(gamma:alpha:classWeights:classGammas:classAlphas:alphaForm:positiveWeights:reducedThreshold:modulation:positivesOnly:logOffset:perChannel:divisor:)``.
     case focal(Focal)
+    /// See ``Loss/focalStar(gamma:shift:alpha:classWeights:divisor:)``.
+    case focalStar(FocalStar)
     /// Dice, Jaccard, Tversky and their kin: see ``Region``.
     case region(Region)
     /// See ``Loss/balancedBinaryCrossEntropy(negativeRatio:minimumNegatives:fallbackNegatives:epsilon:scope:)``.
@@ -46,6 +48,12 @@ public enum Term: Sendable, Hashable {
         public var classWeights: [Float]?
         /// How far targets are moved towards their opposites, from 0 to 1.
         public var labelSmoothing: Double
+        /// Without the part of the negatives.
+        public var positivesOnly: Bool
+        /// What is added to probabilities before the logarithm: 0, or 1e-30 to 1.
+        public var logOffset: Double
+        /// Of what the voxel weights of a call are factors.
+        public var voxelWeights: WeightForm
         /// With a softmax: of each logit's sigmoid.
         public var perChannel: Bool
         /// What the sum is divided by.
@@ -62,6 +70,20 @@ public enum Term: Sendable, Hashable {
         public var classWeights: [Float]?
         /// With a softmax: one gamma for each class; `nil`: `gamma` for all.
         public var classGammas: [Float]?
+        /// One alpha for each channel; `nil`: `alpha` for all.
+        public var classAlphas: [Float]?
+        /// Which weight the negatives have beside an alpha.
+        public var alphaForm: AlphaForm
+        /// One more weight of the positives for each channel; `nil`: all 1.
+        public var positiveWeights: [Float]?
+        /// The probability of the target below which its factor is 1, 1/64 to 1; 0: none.
+        public var reducedThreshold: Double
+        /// What is raised to gamma.
+        public var modulation: Modulation
+        /// Without the part of the negatives.
+        public var positivesOnly: Bool
+        /// What is added to probabilities before the logarithm: 0, or 1e-30 to 1.
+        public var logOffset: Double
         /// With a softmax: of each logit's sigmoid.
         public var perChannel: Bool
         /// What the sum is divided by.
@@ -114,6 +136,11 @@ public enum Divisor: Sendable, Hashable {
     case all
     /// A constant greater than 0; 1 leaves the sum.
     case constant(Double)
+    /// The sum of the targets times the weights that entered. For losses of channels.
+    case target
+    /// The sum of a focal loss's modulating factors times the weights that entered, or `least`, which is at least 0, where
+    /// that is more. The gradient goes through the sum. Not inside a softmax.
+    case factors(least: Double = 1e-6)
 }
 
 extension Term {
@@ -122,7 +149,9 @@ extension Term {
         switch self {
         case .crossEntropy(let options): [options.classWeights]
         case .binaryCrossEntropy(let options): [options.positiveWeights, options.classWeights]
-        case .focal(let options): [options.classWeights, options.classGammas]
+        case .focal(let options):
+            [options.classWeights, options.classGammas, options.classAlphas, options.positiveWeights]
+        case .focalStar(let options): [options.classWeights]
         case .region(let options): [options.classWeights?.values, options.exponent.values]
         case .absoluteError(let options), .squaredError(let options), .linear(let options): [options.classWeights]
         case .smoothL1(let options): [options.classWeights]
@@ -137,7 +166,7 @@ extension Term {
         switch self {
         case .region: true
         case .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1: false
-        case .crossEntropy, .binaryCrossEntropy, .focal, .absoluteError, .smoothL1, .squaredError, .linear:
+        case .crossEntropy, .binaryCrossEntropy, .focal, .focalStar, .absoluteError, .smoothL1, .squaredError, .linear:
             activation != .softmax || always
         }
     }

@@ -52,7 +52,7 @@ typedef struct problem {
     char name[160];
     closs_spec spec;
     closs_term terms[MOST_TERMS];
-    float class_weights[CLOSS_MAX_CLASSES];
+    float class_weights[CLOSS_MAX_CLASSES], class_alphas[CLOSS_MAX_CLASSES];
     closs_batch batch;
     closs_write write;
     float scale;
@@ -213,16 +213,52 @@ static closs_divisor draw_divisor(random_numbers *r, double *value) {
     return (closs_divisor)below(r, 4);
 }
 
+static closs_divisor draw_channel_divisor(random_numbers *r, double *value) {
+    *value = (double)(1 + below(r, 64)) * 0.25;
+    return (closs_divisor)below(r, 5);
+}
+
 static const float *draw_class_weights(problem *p, random_numbers *r, size_t *count) {
     if (!one_in(r, 3)) return NULL;
     *count = (size_t)p->spec.shape.classes;
     return p->class_weights;
 }
 
+/* What binary cross entropy and a channels' focal loss have of their own. */
+static double draw_log_offset(const problem *p, random_numbers *r) {
+    return p->spec.activation == CLOSS_PROBABILITIES && one_in(r, 4) ? 0x1p-33 : 0;
+}
+
+static void draw_binary_options(problem *p, random_numbers *r, closs_binary_cross_entropy *of) {
+    of->per_channel = p->spec.activation == CLOSS_SOFTMAX;
+    of->positives_only = one_in(r, 4);
+    of->label_smoothing = !of->positives_only && one_in(r, 4) ? 0x1p-4 : 0;
+    of->log_offset = draw_log_offset(p, r);
+    if (!of->per_channel && one_in(r, 4)) of->weight_form = CLOSS_WEIGHTS_OF_POSITIVES;
+    add_to_name(p, "-%d%d%d", of->positives_only, of->log_offset > 0, (int)of->weight_form);
+}
+
+static void draw_focal_options(problem *p, random_numbers *r, closs_focal *of) {
+    size_t classes = (size_t)p->spec.shape.classes;
+    if (one_in(r, 3)) of->class_alphas = p->class_alphas, of->class_alphas_count = classes;
+    if (one_in(r, 3)) of->positive_weights = p->class_weights, of->positive_weights_count = classes;
+    of->alpha_form = (closs_alpha_form)one_in(r, 3);
+    if (one_in(r, 3)) of->reduced_threshold = 0.25 + (double)below(r, 4) * 0.125;
+    of->positives_only = one_in(r, 4);
+    if (p->spec.activation != CLOSS_PROBABILITIES && !of->positives_only && one_in(r, 3))
+        of->modulation = CLOSS_MODULATION_LOGIT;
+    of->log_offset = draw_log_offset(p, r);
+    of->divisor = draw_channel_divisor(r, &of->divisor_value);
+    if (p->spec.activation != CLOSS_SOFTMAX && one_in(r, 4)) of->divisor = CLOSS_DIVIDE_BY_FACTORS;
+    add_to_name(p, "-%d%d%d%d%d", of->reduced_threshold > 0, of->positives_only, (int)of->modulation,
+                of->log_offset > 0, (int)of->divisor);
+}
+
 static void draw_term(problem *p, random_numbers *r, closs_term *t, closs_term_kind kind) {
     static const double GAMMAS[] = {0, 0.5, 1, 1.5, 2, 3, 3.75, 5};
     double eighths = (double)below(r, 9) * 0.125;
     memset(t, 0, sizeof *t);
+    if (kind == CLOSS_FOCAL_STAR && p->spec.activation != CLOSS_SIGMOID) kind = CLOSS_FOCAL;
     t->kind = kind;
     t->weight = (double)(1 + below(r, 16)) * 0.125 * (one_in(r, 8) ? -1 : 1);
     switch (kind) {
@@ -237,8 +273,10 @@ static void draw_term(problem *p, random_numbers *r, closs_term *t, closs_term_k
     case CLOSS_BINARY_CROSS_ENTROPY: {
         closs_binary_cross_entropy *of = &t->of.binary_cross_entropy;
         of->positive_weights = draw_class_weights(p, r, &of->positive_weights_count);
-        of->divisor = draw_divisor(r, &of->divisor_value);
+        of->class_weights = draw_class_weights(p, r, &of->class_weights_count);
+        of->divisor = draw_channel_divisor(r, &of->divisor_value);
         add_to_name(p, " bce");
+        draw_binary_options(p, r, of);
         break;
     }
     case CLOSS_FOCAL: {
@@ -247,7 +285,21 @@ static void draw_term(problem *p, random_numbers *r, closs_term *t, closs_term_k
         of->has_alpha = one_in(r, 2);
         of->alpha = eighths;
         of->divisor = draw_divisor(r, &of->divisor_value);
+        of->class_weights = draw_class_weights(p, r, &of->class_weights_count);
+        of->per_channel = p->spec.activation == CLOSS_SOFTMAX && one_in(r, 2);
         add_to_name(p, " focal-%g", of->gamma);
+        if (of->per_channel || p->spec.activation != CLOSS_SOFTMAX) draw_focal_options(p, r, of);
+        break;
+    }
+    case CLOSS_FOCAL_STAR: {
+        closs_focal_star *of = &t->of.focal_star;
+        of->gamma = 0.5 + (double)below(r, 8) * 0.5;
+        of->shift = (double)(below(r, 17) - 8) * 0.25;
+        of->has_alpha = one_in(r, 2);
+        of->alpha = eighths;
+        of->class_weights = draw_class_weights(p, r, &of->class_weights_count);
+        of->divisor = draw_channel_divisor(r, &of->divisor_value);
+        add_to_name(p, " star-%g", of->gamma);
         break;
     }
     case CLOSS_JACCARD:
@@ -275,7 +327,7 @@ static void draw_term(problem *p, random_numbers *r, closs_term *t, closs_term_k
         closs_probability_error *of = &t->of.probability_error;
         of->class_weights = draw_class_weights(p, r, &of->class_weights_count);
         of->beta = eighths;
-        of->divisor = draw_divisor(r, &of->divisor_value);
+        of->divisor = draw_channel_divisor(r, &of->divisor_value);
         add_to_name(p, " error-%d", (int)kind);
         break;
     }
@@ -348,6 +400,7 @@ static const closs_term_kind SOFTMAX_SETS[][MOST_TERMS] = {
     {CLOSS_SQUARED_ERROR, CLOSS_SMOOTH_L1, CLOSS_ABSOLUTE_ERROR, CLOSS_LINEAR_MAP},
     {CLOSS_DICE, CLOSS_TOP_K},
     {CLOSS_OHEM, CLOSS_FOCAL},
+    {CLOSS_BINARY_CROSS_ENTROPY, CLOSS_DICE, CLOSS_FOCAL},
 };
 static const closs_term_kind CHANNEL_SETS[][MOST_TERMS] = {
     {CLOSS_BINARY_CROSS_ENTROPY},
@@ -364,6 +417,9 @@ static const closs_term_kind CHANNEL_SETS[][MOST_TERMS] = {
     {CLOSS_TOP_K},
     {CLOSS_OHEM, CLOSS_DICE},
     {CLOSS_BALANCED_L1, CLOSS_FOCAL},
+    {CLOSS_FOCAL_STAR},
+    {CLOSS_SQUARED_ERROR},
+    {CLOSS_FOCAL_STAR, CLOSS_BINARY_CROSS_ENTROPY, CLOSS_ABSOLUTE_ERROR, CLOSS_FOCAL},
 };
 
 static problem *make_problem(uint64_t seed, closs_activation activation, const closs_term_kind *kinds, int64_t samples,
@@ -384,6 +440,7 @@ static problem *make_problem(uint64_t seed, closs_activation activation, const c
     add_to_name(p, "%03" PRIu64 " %s %" PRId64 "x%" PRId64 "x%" PRId64, seed, ACTIVATIONS[activation], samples, classes,
                 voxels);
     for (int64_t c = 0; c < classes; c++) p->class_weights[c] = (float)(1 + below(&r, 31)) * 0.125f;
+    for (int64_t c = 0; c < classes; c++) p->class_alphas[c] = (float)below(&r, 9) * 0.125f;
     for (; p->spec.term_count < MOST_TERMS && kinds[p->spec.term_count]; p->spec.term_count++) {
         has_balanced |= kinds[p->spec.term_count] == CLOSS_BALANCED_BINARY_CROSS_ENTROPY ||
                         kinds[p->spec.term_count] == CLOSS_OHEM || kinds[p->spec.term_count] == CLOSS_BALANCED_L1;

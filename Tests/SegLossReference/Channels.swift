@@ -1,5 +1,7 @@
 /// What the losses need of one value of one channel (docs/arithmetic.md, 5).
 struct ChannelValue {
+    /// The logit or the probability.
+    let x: Float
     /// The probability.
     let p: Float
     /// 1 - p.
@@ -11,6 +13,7 @@ struct ChannelValue {
 
     /// From a logit.
     init(logit x: Float) {
+        self.x = x
         let e = Elementary.expNonPositive(-x.magnitude)
         let r = 1 / (1 + e)
         let er = e * r
@@ -24,6 +27,7 @@ struct ChannelValue {
 
     /// From a probability.
     init(probability x: Float) {
+        self.x = x
         p = x
         q = 1 - x
         n0 = ChannelValue.negativeLog(p)
@@ -40,7 +44,7 @@ struct ChannelValue {
     }
 
     /// nl(y): -log y, but at most 100.
-    private static func negativeLog(_ y: Float) -> Float {
+    static func negativeLog(_ y: Float) -> Float {
         if !(y > 0) {
             return 100
         }

@@ -49,11 +49,13 @@ extension Reference {
                     let at = voxels.index(n, c, i)
                     let value = ChannelValue(problem.logits[at], problem.activation)
                     for term in terms.channelPointwise {
-                        let loss = term.loss(
-                            value, target: voxels.target(n, c, i), channel: c, map: voxels.map(at))
+                        let v = voxels.weight(n, i)
+                        let loss = term.part(
+                            value, target: voxels.target(n, c, i), channel: c, map: voxels.map(at), v: v
+                        ).loss
                         join(
                             problem, only, term.index, own: Double(term.classWeights?[c] ?? 1),
-                            loss: loss * voxels.weight(n, i), to: &map[at])
+                            loss: term.weighsPositives ? loss : loss * v, to: &map[at])
                     }
                 }
             }

@@ -1,31 +1,61 @@
 // The terms of channels that are sums over values (docs/arithmetic.md, 5). Their losses are without the voxel's weight v.
 
-/// Binary cross entropy (5.1).
+/// What a term makes of a value: its loss, the derivative of that by the logit or the probability, and a focal term's
+/// modulating factor with its derivative.
+struct ChannelPart {
+    var loss: Float
+    var t: Float
+    var factor: Float = 0
+    var turn: Float = 0
+}
+
+/// n0 and n1, and what their derivatives are made of (5.6).
+private struct Logarithms {
+    let n0, n1, k0, k1: Float
+
+    init(_ value: ChannelValue, offset o: Float) {
+        guard o > 0 else {
+            (n0, n1, k0, k1) = (value.n0, value.n1, value.q, value.p)
+            return
+        }
+        (n0, k0) = Logarithms.shifted(value.p, 0, o)
+        (n1, k1) = Logarithms.shifted(value.q, value.x - (1 - value.q), o)
+    }
+
+    private static func shifted(_ y: Float, _ lost: Float, _ o: Float) -> (n: Float, k: Float) {
+        let s = y + o
+        let a = s - y
+        let rest = (y - (s - a)) + (o - a)
+        let k = 1 / s
+        return (ChannelValue.negativeLog(s) - (rest - lost) * k, k)
+    }
+}
+
+/// Binary cross entropy (5.1, 5.6).
 struct BinaryCrossEntropy {
     /// f of each channel.
     let positiveWeights: [Float]
 
     /// s and 1 - s of the label smoothing.
     let flipped, kept: Float
+    let options: Term.BinaryOptions
 
-    init(channels: Int, positiveWeights: [Float]?, labelSmoothing: Double) {
+    init(channels: Int, positiveWeights: [Float]?, labelSmoothing: Double, options: Term.BinaryOptions) {
         flipped = Float(labelSmoothing)
         kept = Float(1 - labelSmoothing)
         self.positiveWeights = positiveWeights ?? [Float](repeating: 1, count: channels)
+        self.options = options
         precondition(self.positiveWeights.count == channels)
     }
 
-    func loss(_ value: ChannelValue, target g: Float, channel: Int) -> Float {
-        let (h, b) = smoothed(g)
-        let A = positiveWeights[channel] * h
-        return fma(A, value.n0, b * value.n1)
-    }
-
-    /// t, the derivative of the loss by the logit.
-    func derivative(_ value: ChannelValue, target g: Float, channel: Int) -> Float {
-        let (h, b) = smoothed(g)
-        let A = positiveWeights[channel] * h
-        return fma(-A, value.q, b * value.p)
+    /// `v` enters only where the weight is one of positives.
+    func part(_ value: ChannelValue, target g: Float, channel: Int, v: Float) -> ChannelPart {
+        var (h, b) = smoothed(g)
+        var A = positiveWeights[channel] * h
+        if options.positivesOnly { b = 0 }
+        if options.weighsPositives { A = A * v }
+        let l = Logarithms(value, offset: Float(options.logOffset))
+        return ChannelPart(loss: fma(A, l.n0, b * l.n1), t: fma(-A, l.k0, b * l.k1))
     }
 
     /// The target that the smoothing leaves, and its complement.
@@ -36,45 +66,71 @@ struct BinaryCrossEntropy {
     }
 }
 
-/// Focal loss (5.2).
+/// Focal loss (5.2, 5.6).
 struct Focal {
     let gamma: Float
-    let alpha: Float
-    let beta: Float
+    /// A and B of each channel.
+    let alphas, betas: [Float]
+    let options: Term.FocalOptions
+    let threshold, offset: Float
 
-    init(gamma: Double, alpha: Double?) {
+    init(gamma: Double, alpha: Double?, channels: Int = 1, options: Term.FocalOptions = .init()) {
         self.gamma = Float(gamma)
-        if let alpha {
-            self.alpha = Float(alpha)
-            self.beta = Float(1 - alpha)
+        self.options = options
+        threshold = Float(options.reducedThreshold)
+        offset = Float(options.logOffset)
+        var alphas: [Float] = []
+        var betas: [Float] = []
+        for c in 0..<channels {
+            let a = options.classAlphas.map { Double($0[c]) } ?? alpha
+            alphas.append(Float((a ?? 1) * Double(options.positiveWeights?[c] ?? 1)))
+            betas.append(options.alphaOfPositives ? 1 : Float(a.map { 1 - $0 } ?? 1))
+        }
+        (self.alphas, self.betas) = (alphas, betas)
+    }
+
+    func part(_ value: ChannelValue, target g: Float, channel: Int) -> ChannelPart {
+        let (p, q) = (value.p, value.q)
+        let b = 1 - g
+        let l = Logarithms(value, offset: offset)
+        let rest = options.positivesOnly ? 0 : b
+        let w = options.positivesOnly ? alphas[channel] : fma(alphas[channel], g, betas[channel] * b)
+        let n = fma(g, l.n0, rest * l.n1)
+        let j = fma(-g, l.k0, rest * l.k1)
+        let spread = offset > 0 ? 1 : p * q
+
+        // u, the probability of the target, and the derivative of u.
+        let u, h, i: Float
+        if options.positivesOnly {
+            (u, h, i) = (q, p, -spread)
+        } else if options.byLogit {
+            let turned = ChannelValue(logit: (b - g) * value.x)
+            (u, h, i) = (turned.p, turned.q, (b - g) * (turned.p * turned.q))
         } else {
-            self.alpha = 1
-            self.beta = 1
+            (u, h, i) = (fma(g, q, b * p), fma(g, p, b * q), (b - g) * spread)
         }
+
+        let (f, d) = threshold > 0 ? reduced(u, h) : power(u)
+        let turn = gamma == 0 ? 0 : d * i
+        let t = gamma == 0 ? w * j : w * fma(turn, n, f * j)
+        return ChannelPart(loss: w * (f * n), t: t, factor: f, turn: turn)
     }
 
-    func loss(_ value: ChannelValue, target g: Float) -> Float {
-        let b = 1 - g
-        let w = fma(alpha, g, beta * b)
-        let u = fma(g, value.q, b * value.p)
-        let n = fma(g, value.n0, b * value.n1)
-        let (f, _) = power(u)
-        return w * (f * n)
-    }
-
-    /// t, the derivative of the loss by the logit.
-    func derivative(_ value: ChannelValue, target g: Float) -> Float {
-        let b = 1 - g
-        let w = fma(alpha, g, beta * b)
-        let u = fma(g, value.q, b * value.p)
-        let n = fma(g, value.n0, b * value.n1)
-        let j = fma(-g, value.q, b * value.p)
-        let i = (b - g) * (value.p * value.q)
-        if gamma == 0 {
-            return w * j
+    /// The factor of a reduced focal loss and its derivative by u.
+    private func reduced(_ u: Float, _ h: Float) -> (f: Float, d: Float) {
+        if h < threshold {
+            return (1, 0)
         }
-        let (f, d) = power(u)
-        return w * fma(d * i, n, f * j)
+        let x = u / threshold
+        if gamma == 0 || gamma == 1 || gamma == 2 || gamma == 3 {
+            let (f, d) = power(x)
+            return (f, d / threshold)
+        }
+        if x < 0x1p-126 {
+            return (0, 0)
+        }
+        let f = SegLossReference.power(x, gamma)
+        return (f, (gamma * (f / x)) / threshold)
     }
 
     /// u to the power of gamma, and the derivative of that by u.
@@ -100,6 +156,26 @@ struct Focal {
     }
 }
 
+/// Focal loss star (5.7).
+struct FocalStar {
+    let gamma, shift, alpha, beta: Float
+
+    init(gamma: Double, shift: Double, alpha: Double?) {
+        self.gamma = Float(gamma)
+        self.shift = Float(shift)
+        self.alpha = Float(alpha ?? 1)
+        beta = Float(alpha.map { 1 - $0 } ?? 1)
+    }
+
+    func part(_ value: ChannelValue, target g: Float) -> ChannelPart {
+        let b = 1 - g
+        let away = b - g
+        let turned = ChannelValue(logit: fma(gamma * away, value.x, -shift))
+        let w = fma(alpha, g, beta * b)
+        return ChannelPart(loss: w * (turned.n1 / gamma), t: w * (away * turned.p))
+    }
+}
+
 /// The totals of a pointwise term (6.3) and what they come to (7.1).
 struct PointwiseTotals {
     /// Of each channel; of a softmax, one.
@@ -121,31 +197,37 @@ struct PointwiseTotals {
     /// `classWeights` are factors of the channels, which wait until here.
     func finish(
         weight factor: Double, divisor: Term.Divisor, scale: Double = 1, classWeights: [Float]? = nil
-    ) -> (term: Double, perChannel: [Double], coefficients: [Float]) {
+    ) -> (term: Double, perChannel: [Double], coefficients: [Float], factorCoefficients: [Float]) {
         let D: Double
+        var moves = false
         switch divisor {
-        case .weight: D = sum(weights, classWeights)
+        case .weight, .target: D = sum(weights, classWeights)
+        case .factors(let least):
+            let factors = sum(weights, classWeights)
+            moves = factors > least
+            D = moves ? factors : least
         case .valid: D = Double(valid) / scale
         case .all: D = Double(all) / scale
         case .constant(let constant): D = constant / scale
         }
         guard D > 0 else {
-            return (
-                0, [Double](repeating: 0, count: max(losses.count, parts.count)),
-                [Float](repeating: 0, count: losses.count)
-            )
+            let none = [Float](repeating: 0, count: losses.count)
+            return (0, [Double](repeating: 0, count: max(losses.count, parts.count)), none, none)
         }
         var perChannel: [Double] = []
         var coefficients: [Float] = []
+        var factorCoefficients: [Float] = []
+        let term = sum(losses, classWeights) / D
         for (c, loss) in losses.enumerated() {
             let w = Double(classWeights?[c] ?? 1)
             perChannel.append(w * loss.value / D)
             coefficients.append(Float(factor * w / D))
+            factorCoefficients.append(moves ? Float(-(factor * w * term / D)) : 0)
         }
         if !parts.isEmpty {
             perChannel = parts.map { $0.value / D }
         }
-        return (sum(losses, classWeights) / D, perChannel, coefficients)
+        return (term, perChannel, coefficients, factorCoefficients)
     }
 
     /// Exact where the channels have no factors.

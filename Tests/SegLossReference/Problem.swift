@@ -50,18 +50,19 @@ public struct Problem: Sendable {
 
 /// One term of a loss and its factor.
 public struct Term: Sendable {
-    public enum Divisor: Sendable, Hashable { case weight, valid, all, constant(Double) }
+    public enum Divisor: Sendable, Hashable { case weight, valid, all, constant(Double), target, factors(least: Double) }
     public enum Scope: Sendable, Hashable { case sample, batch, samplePooled, batchPooled }
 
     public enum Kind: Sendable {
         case crossEntropy(classWeights: [Float]?, labelSmoothing: Double, divisor: Divisor, exponent: Double = 1)
         case binaryCrossEntropy(
             positiveWeights: [Float]?, classWeights: [Float]? = nil, labelSmoothing: Double = 0, divisor: Divisor,
-            perChannel: Bool = false)
+            perChannel: Bool = false, options: BinaryOptions = .init())
         /// Per channel: of each logit's sigmoid, though the activation is a softmax.
         case focal(
             gamma: Double, alpha: Double?, classWeights: [Float]? = nil, divisor: Divisor, classGammas: [Float]? = nil,
-            perChannel: Bool = false)
+            perChannel: Bool = false, options: FocalOptions = .init())
+        case focalStar(gamma: Double, shift: Double, alpha: Double?, classWeights: [Float]?, divisor: Divisor)
         case region(Region)
         case balancedBinaryCrossEntropy(
             negativeRatio: Double, minimumNegatives: Int, fallbackNegatives: Int = 0, epsilon: Double, scope: Scope)
@@ -73,6 +74,32 @@ public struct Term: Sendable {
         case smoothL1(beta: Double, classWeights: [Float]?, divisor: Divisor)
         case squaredError(classWeights: [Float]?, divisor: Divisor)
         case linear(classWeights: [Float]?, divisor: Divisor)
+    }
+
+    /// What binary cross entropy has beyond its positive weights (docs/arithmetic.md, 5.6).
+    public struct BinaryOptions: Sendable, Hashable {
+        public var positivesOnly = false
+        public var logOffset = 0.0
+        /// The voxel weight is a factor of the positives alone.
+        public var weighsPositives = false
+
+        public init() {}
+    }
+
+    /// What a focal loss of channels has beyond gamma and alpha.
+    public struct FocalOptions: Sendable, Hashable {
+        public var classAlphas: [Float]?
+        /// Negatives weigh 1, not 1 - alpha.
+        public var alphaOfPositives = false
+        public var positiveWeights: [Float]?
+        /// 0: none.
+        public var reducedThreshold = 0.0
+        /// The factor is sigmoid(x (1 - 2 g))^gamma.
+        public var byLogit = false
+        public var positivesOnly = false
+        public var logOffset = 0.0
+
+        public init() {}
     }
 
     public var weight: Double

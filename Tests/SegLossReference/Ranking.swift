@@ -42,7 +42,7 @@ struct Ranking {
         }
         crossEntropy = SoftmaxTerm(
             .crossEntropy(classWeights: weights, labelSmoothing: 0, divisor: .weight), index: index, classes: classes)!
-        binary = BinaryCrossEntropy(channels: classes, positiveWeights: nil, labelSmoothing: 0)
+        binary = BinaryCrossEntropy(channels: classes, positiveWeights: nil, labelSmoothing: 0, options: .init())
     }
 
     /// T (8.6.2).
@@ -66,7 +66,7 @@ struct Ranking {
         if isOfErrors {
             return ProbabilityError(formula: .absolute).loss(value, target: g, map: 0)
         }
-        return (crossEntropy.w[c] * binary.loss(value, target: g, channel: c)) * v
+        return (crossEntropy.w[c] * binary.part(value, target: g, channel: c, v: 1).loss) * v
     }
 
     /// Its derivative by the logit, without the voxel weight; of an error by the probability.
@@ -74,7 +74,7 @@ struct Ranking {
         if isOfErrors {
             return ProbabilityError(formula: .absolute).derivative(value, target: g, map: 0)
         }
-        return crossEntropy.w[c] * binary.derivative(value, target: g, channel: c)
+        return crossEntropy.w[c] * binary.part(value, target: g, channel: c, v: 1).t
     }
 
     /// The term over all losses, in memory order, sample after sample; `nil` where a value is invalid.
@@ -141,6 +141,7 @@ struct Ranking {
             case .valid: return (k, Double(sure + others))
             case .all: return (k, Double(all))
             case .constant(let constant): return (k, constant)
+            case .target, .factors: preconditionFailure("a hard example has neither")
             }
         case .errors(let ratio, let minimum):
             // It has two divisors, sure and k.

@@ -90,7 +90,7 @@ public enum Reference {
                 for c in totals[i].parts.indices {
                     totals[i].parts[c].addSample(parts[i * classes + c])
                 }
-                if voxels.hasWeights || (voxels.isDense && !term.isPerChannel) {
+                if voxels.hasWeights || (voxels.isDense && !term.weighsValues) {
                     totals[i].weights[0].addSample(weights[i])
                 }
             }
@@ -103,11 +103,11 @@ public enum Reference {
         let valid = countOfLabel.reduce(0, +)
         for (i, term) in pointwise.enumerated() {
             totals[i].valid = term.isPerChannel ? valid * classes : valid
-            if voxels.hasWeights || (voxels.isDense && !term.isPerChannel) {
+            if voxels.hasWeights || (voxels.isDense && !term.weighsValues) {
                 continue
             }
             for c in 0..<classes {
-                totals[i].weights[0].add(term.w[c], times: term.isPerChannel ? valid : countOfLabel[c])
+                totals[i].weights[0].add(term.w[c], times: term.weighsValues ? valid : countOfLabel[c])
             }
         }
 
@@ -116,7 +116,8 @@ public enum Reference {
         var K: [Float] = []
         for (i, term) in pointwise.enumerated() {
             let coefficient = finish.pointwise(
-                totals[i], at: term.index, divisor: term.divisor, weightScale: term.scale)
+                totals[i], at: term.index, divisor: term.divisor, weightScale: term.scale
+            ).coefficients
             K.append(coefficient[0] * scale)
         }
         finish.regions(terms.regions, sums: sums)
@@ -248,6 +249,7 @@ public enum Reference {
                 var weights = p
                 var regionWeights = p
                 var losses = [[Float]](repeating: p, count: pointwise.count)
+                var parts = losses
                 var valid = 0
                 for voxel in 0..<problem.voxels where voxels.isValid(sample, channel, voxel) {
                     let index = voxels.index(sample, channel, voxel)
@@ -260,8 +262,9 @@ public enum Reference {
                     weights[voxel] = v
                     regionWeights[voxel] = terms.regions.isWeighted ? v : 1
                     for (i, term) in pointwise.enumerated() {
-                        let map = voxels.map(index)
-                        losses[i][voxel] = term.loss(value, target: target, channel: channel, map: map) * v
+                        let part = term.part(value, target: target, channel: channel, map: voxels.map(index), v: v)
+                        losses[i][voxel] = term.weighsPositives ? part.loss : part.loss * v
+                        parts[i][voxel] = (term.divisor == .target ? target : part.factor) * v
                     }
                     if terms.balanced != nil {
                         balancedLosses[index] = target == 1 ? value.n0 : value.n1
@@ -273,7 +276,9 @@ public enum Reference {
                 for i in pointwise.indices {
                     totals[i].losses[channel].addSample(losses[i])
                     totals[i].valid += valid
-                    if voxels.hasWeights {
+                    if pointwise[i].dividesByParts {
+                        totals[i].weights[channel].addSample(parts[i])
+                    } else if voxels.hasWeights {
                         totals[i].weights[channel].addSample(weights)
                     } else {
                         totals[i].weights[channel].add(1, times: valid)
@@ -288,10 +293,12 @@ public enum Reference {
         // Finish.
         var finish = Finish(problem)
         var pointwiseCoefficients: [[Float]] = []
+        var factorCoefficients: [[Float]] = []
         for (i, term) in pointwise.enumerated() {
             let coefficients = finish.pointwise(
                 totals[i], at: term.index, divisor: term.divisor, classWeights: term.classWeights)
-            pointwiseCoefficients.append(coefficients.map { $0 * scale })
+            pointwiseCoefficients.append(coefficients.coefficients.map { $0 * scale })
+            factorCoefficients.append(coefficients.factors.map { $0 * scale })
         }
         finish.regions(terms.regions, sums: sums)
         var selected: Selection.Finished?
@@ -312,8 +319,8 @@ public enum Reference {
             $0.scaled(by: scale, for: terms.regions, hardTargets: voxels.hasHardTargets)
         }
         let ranksErrors = terms.ranked?.formula.isOfErrors ?? false
-        let hasPointwise = pointwise.contains { !$0.isError } || selected != nil || (taken != nil && !ranksErrors)
-        let hasErrors = pointwise.contains { $0.isError } || ranksErrors
+        let hasPointwise = pointwise.contains { !$0.isByProbability } || selected != nil || (taken != nil && !ranksErrors)
+        let hasErrors = pointwise.contains { $0.isByProbability } || ranksErrors
         var gradient = [Float](repeating: 0, count: problem.logits.count)
         for sample in 0..<problem.samples {
             for channel in 0..<channels {
@@ -325,12 +332,19 @@ public enum Reference {
                     let g = voxels.target(sample, channel, voxel)
                     let v = voxels.weight(sample, voxel)
 
+                    /// Adds a term's derivative, by the logit or by p, to a sum of those.
+                    func add(_ i: Int, to sum: Float) -> Float {
+                        let term = pointwise[i]
+                        let part = term.part(value, target: g, channel: channel, map: voxels.map(index), v: v)
+                        let weight = term.weighsPositives ? 1 : v
+                        let added = fma(pointwiseCoefficients[i][channel] * weight, part.t, sum)
+                        guard case .factors = term.divisor else { return added }
+                        return fma(factorCoefficients[i][channel] * weight, part.turn, added)
+                    }
+
                     // By the logit.
                     var G: Float = 0
-                    for (i, term) in pointwise.enumerated() where !term.isError {
-                        let k = pointwiseCoefficients[i][channel] * v
-                        G = fma(k, term.derivative(value, target: g, channel: channel, map: 0), G)
-                    }
+                    for (i, term) in pointwise.enumerated() where !term.isByProbability { G = add(i, to: G) }
                     if let selected, selected.isSelected[index] {
                         let coefficient = selected.coefficients[sample] * scale
                         G = fma(coefficient, fma(-g, q, (1 - g) * p), G)
@@ -342,11 +356,7 @@ public enum Reference {
 
                     // By p.
                     var Z = terms.hasRegion ? region.derivative(p: p, g: g) * (terms.regions.isWeighted ? v : 1) : 0
-                    for (i, term) in pointwise.enumerated() where term.isError {
-                        let k = pointwiseCoefficients[i][channel] * v
-                        let t = term.derivative(value, target: g, channel: channel, map: voxels.map(index))
-                        Z = fma(k, t, Z)
-                    }
+                    for (i, term) in pointwise.enumerated() where term.isByProbability { Z = add(i, to: Z) }
                     if let taken, let ranked = terms.ranked, taken.isTaken[index], ranksErrors {
                         let isSure = ranked.formula.isSure(loss: 0, map: voxels.map(index))
                         let coefficient = isSure ? taken.coefficients[sample] : taken.rankedCoefficients[sample]
@@ -381,6 +391,7 @@ struct Terms {
         enum Formula {
             case binary(BinaryCrossEntropy)
             case focal(Focal)
+            case star(FocalStar)
             case error(ProbabilityError)
         }
 
@@ -390,23 +401,37 @@ struct Terms {
         var classWeights: [Float]?
 
         /// Whether its derivative is by the probability.
-        var isError: Bool {
-            if case .error = formula { true } else { false }
-        }
-
-        func loss(_ value: ChannelValue, target g: Float, channel: Int, map: Float) -> Float {
+        var isByProbability: Bool {
             switch formula {
-            case .binary(let binary): binary.loss(value, target: g, channel: channel)
-            case .focal(let focal): focal.loss(value, target: g)
-            case .error(let error): error.loss(value, target: g, map: map)
+            case .binary(let binary): binary.options.logOffset > 0
+            case .focal(let focal): focal.offset > 0
+            case .star: false
+            case .error: true
             }
         }
 
-        func derivative(_ value: ChannelValue, target g: Float, channel: Int, map: Float) -> Float {
+        /// Whether the voxel weight is one of its positives alone.
+        var weighsPositives: Bool {
+            if case .binary(let binary) = formula { binary.options.weighsPositives } else { false }
+        }
+
+        /// Whether it is divided by a sum of targets or factors.
+        var dividesByParts: Bool {
+            switch divisor {
+            case .target, .factors: true
+            default: false
+            }
+        }
+
+        /// Without the weight `v`, unless that is one of the positives.
+        func part(_ value: ChannelValue, target g: Float, channel: Int, map: Float, v: Float) -> ChannelPart {
             switch formula {
-            case .binary(let binary): binary.derivative(value, target: g, channel: channel)
-            case .focal(let focal): focal.derivative(value, target: g)
-            case .error(let error): error.derivative(value, target: g, map: map)
+            case .binary(let binary): binary.part(value, target: g, channel: channel, v: v)
+            case .focal(let focal): focal.part(value, target: g, channel: channel)
+            case .star(let star): star.part(value, target: g)
+            case .error(let error):
+                ChannelPart(
+                    loss: error.loss(value, target: g, map: map), t: error.derivative(value, target: g, map: map))
             }
         }
     }
@@ -452,15 +477,20 @@ struct Terms {
             }
             switch term.kind {
             case .crossEntropy: preconditionFailure("a cross entropy is for a softmax")
-            case .binaryCrossEntropy(let positiveWeights, let classWeights, let labelSmoothing, let divisor, _):
+            case .binaryCrossEntropy(let positiveWeights, let classWeights, let labelSmoothing, let divisor, _, let options):
                 let formula = BinaryCrossEntropy(
-                    channels: problem.classes, positiveWeights: positiveWeights, labelSmoothing: labelSmoothing)
+                    channels: problem.classes, positiveWeights: positiveWeights, labelSmoothing: labelSmoothing,
+                    options: options)
                 channelPointwise.append(
                     ChannelTerm(index: index, divisor: divisor, formula: .binary(formula), classWeights: classWeights))
-            case .focal(let gamma, let alpha, let classWeights, let divisor, _, _):
-                let formula = Focal(gamma: gamma, alpha: alpha)
+            case .focal(let gamma, let alpha, let classWeights, let divisor, _, _, let options):
+                let formula = Focal(gamma: gamma, alpha: alpha, channels: problem.classes, options: options)
                 channelPointwise.append(
                     ChannelTerm(index: index, divisor: divisor, formula: .focal(formula), classWeights: classWeights))
+            case .focalStar(let gamma, let shift, let alpha, let classWeights, let divisor):
+                let formula = FocalStar(gamma: gamma, shift: shift, alpha: alpha)
+                channelPointwise.append(
+                    ChannelTerm(index: index, divisor: divisor, formula: .star(formula), classWeights: classWeights))
             case .region(let region):
                 regions.terms.append((index, term.weight, region))
             case .balancedBinaryCrossEntropy(
@@ -504,8 +534,8 @@ private struct Finish {
     mutating func pointwise(
         _ totals: PointwiseTotals, at index: Int, divisor: Term.Divisor, weightScale: Double = 1,
         classWeights: [Float]? = nil
-    ) -> [Float] {
-        let (term, perChannel, coefficients) = totals.finish(
+    ) -> (coefficients: [Float], factors: [Float]) {
+        let (term, perChannel, coefficients, factors) = totals.finish(
             weight: problem.terms[index].weight, divisor: divisor, scale: weightScale, classWeights: classWeights)
         terms[index] = term
         if problem.activation != .softmax || !totals.parts.isEmpty {
@@ -513,7 +543,7 @@ private struct Finish {
                 perClass[index * problem.classes + c] = perChannel[c]
             }
         }
-        return coefficients
+        return (coefficients, factors)
     }
 
     /// Finishes the region terms.

@@ -49,11 +49,11 @@ struct SoftmaxTerm {
             factor = { _ in 1 - labelSmoothing }
             self.divisor = divisor
             curve = Float(exponent) == 0 || Float(exponent) == 1 ? .likelihood : .exponent(Float(exponent))
-        case .focal(let gamma, let alpha, let classWeights, let divisor, let classGammas, let perChannel):
+        case .focal(let gamma, let alpha, let classWeights, let divisor, let classGammas, let perChannel, let options):
             given = classWeights
             self.divisor = divisor
             if perChannel {
-                curve = .focalChannels(Focal(gamma: gamma, alpha: alpha))
+                curve = .focalChannels(Focal(gamma: gamma, alpha: alpha, channels: classes, options: options))
             } else {
                 if let alpha { factor = { $0 == 0 ? 1 - alpha : alpha } }
                 if let gammas = classGammas {
@@ -62,12 +62,13 @@ struct SoftmaxTerm {
                     curve = .focal(Focal(gamma: gamma, alpha: nil))
                 }
             }
-        case .binaryCrossEntropy(let positiveWeights, let classWeights, let smoothing, let divisor, let perChannel):
+        case .binaryCrossEntropy(let positiveWeights, let classWeights, let smoothing, let divisor, let perChannel, let options):
             precondition(perChannel)
             given = classWeights
             self.divisor = divisor
             curve = .binaryChannels(
-                BinaryCrossEntropy(channels: classes, positiveWeights: positiveWeights, labelSmoothing: smoothing))
+                BinaryCrossEntropy(
+                    channels: classes, positiveWeights: positiveWeights, labelSmoothing: smoothing, options: options))
         case .absoluteError(let weights, let divisor):
             (given, self.divisor, curve) = (weights, divisor, .error(ProbabilityError(formula: .absolute)))
         case .smoothL1(let beta, let weights, let divisor):
@@ -76,7 +77,7 @@ struct SoftmaxTerm {
             (given, self.divisor, curve) = (weights, divisor, .error(ProbabilityError(formula: .squared)))
         case .linear(let weights, let divisor):
             (given, self.divisor, curve) = (weights, divisor, .error(ProbabilityError(formula: .linear)))
-        case .region, .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1: return nil
+        case .region, .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1, .focalStar: return nil
         }
 
         let weights = given ?? [Float](repeating: 1, count: classes)
@@ -133,6 +134,9 @@ struct SoftmaxTerm {
         error?.loss(p: voxel.p[c], q: voxel.miss(c), target: g, map: map) ?? channel(logit, target: g, c).loss
     }
 
+    /// Whether its weight at a voxel is that of all channels, whatever the target (4.5).
+    var weighsValues: Bool { isPerChannel && divisor != .target }
+
     /// f and s at class c (4.2).
     private func at(n: Float, u: Float, p: Float, _ c: Int) -> (f: Float, s: Float) {
         func general(_ gamma: Float) -> (f: Float, s: Float) {
@@ -188,7 +192,7 @@ struct SoftmaxTerm {
 
     /// The weight of a voxel, without v.
     func weight(label y: Int, dense g: [Float]?) -> Float {
-        if isPerChannel { return W }
+        if weighsValues { return W }
         guard let g else { return w[y] }
         var weight: Float = 0
         for c in 0..<w.count { weight = fma(w[c], g[c], weight) }
@@ -200,9 +204,11 @@ struct SoftmaxTerm {
         let value = ChannelValue(logit: logit)
         switch curve {
         case .binaryChannels(let binary):
-            return (binary.loss(value, target: g, channel: c), binary.derivative(value, target: g, channel: c))
+            let part = binary.part(value, target: g, channel: c, v: 1)
+            return (part.loss, part.t)
         case .focalChannels(let focal):
-            return (focal.loss(value, target: g), focal.derivative(value, target: g))
+            let part = focal.part(value, target: g, channel: c)
+            return (part.loss, part.t)
         default: preconditionFailure()
         }
     }

@@ -314,7 +314,7 @@ final class BadCallTests: XCTestCase {
                 closs_spec(CLOSS_SIGMOID, [.focal(), .balanced { $0.scope = scope }]), CLOSS_BAD_OPTION, index: 1,
                 "scope")
         }
-        for raw in [UInt32(4), 77, .max] {
+        for raw in [UInt32(6), 77, .max] {
             let divisor = closs_divisor(rawValue: raw)
             refused(
                 closs_spec(CLOSS_SIGMOID, [.dice(), .focal { $0.divisor = divisor }]), CLOSS_BAD_OPTION, index: 1,

@@ -59,7 +59,7 @@ final class ClassPartsTests: XCTestCase {
             let kind: Term.Kind =
                 switch generator.random.below(3) {
                 case 0: generator.crossEntropy(classes)
-                case 1: generator.focal(classes)
+                case 1: .focal(gamma: generator.random.element(of: [0.5, 1, 2, 3.7]), alpha: 0.25, divisor: .all)
                 default: .focal(gamma: 2, alpha: 0.25, divisor: .all, classGammas: (0..<classes).map { Float($0) })
                 }
             var problem = generator.problem(
@@ -201,10 +201,10 @@ extension SegLossReference.Term.Kind {
         switch self {
         case .crossEntropy(let w, let s, _, let x):
             .crossEntropy(classWeights: w, labelSmoothing: s, divisor: .constant(constant), exponent: x)
-        case .focal(let gamma, let alpha, let w, _, let gammas, let c):
+        case .focal(let gamma, let alpha, let w, _, let gammas, let c, let options):
             .focal(
                 gamma: gamma, alpha: alpha, classWeights: w, divisor: .constant(constant), classGammas: gammas,
-                perChannel: c)
+                perChannel: c, options: options)
         default: self
         }
     }

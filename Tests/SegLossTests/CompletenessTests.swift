@@ -96,6 +96,11 @@ final class CompletenessTests: XCTestCase {
         Row(
             kind: "CLOSS_LINEAR_MAP", reference: "linear", file: "Errors.swift", computes: "linear",
             golden: "linear", goldenCases: 8, documentation: "Linear", arithmetic: "linear:", bench: ".linear("),
+        // It is none of the originals' either.
+        Row(
+            kind: "CLOSS_FOCAL_STAR", reference: "focalStar", file: "Pointwise.swift", computes: "struct FocalStar",
+            golden: "focal_star", goldenCases: 0, documentation: "Focal star", arithmetic: "5.7 Focal loss star",
+            bench: ".focalStar("),
     ]
 
     /// The enumerators of closs_term_kind.
@@ -215,6 +220,7 @@ final class CompletenessTests: XCTestCase {
         case .smoothL1: "smooth_l1"
         case .squaredError: "squared_error"
         case .linear: "linear"
+        case .focalStar: "focal_star"
         }
     }
 }

@@ -75,6 +75,20 @@ final class GradientTests: XCTestCase {
         }
     }
 
+    /// More of it in ChannelOptionTests.
+    func testFocalStar() {
+        for divisor in divisors {
+            for (gamma, shift) in [(0.5, 1), (1, 0), (3, -0.5)] {
+                check(
+                    .sigmoid,
+                    [
+                        .focalStar(
+                            gamma: gamma, shift: shift, alpha: 0.25, classWeights: [2, 0, 0.5], divisor: divisor)
+                    ])
+            }
+        }
+    }
+
     func testDice() {
         for activation in Problem.Activation.allCases {
             for squared in [false, true] {

@@ -40,7 +40,7 @@ final class LayoutTests: XCTestCase {
                 let kinds: [SegLossReference.Term.Kind] =
                     activation == .softmax
                     ? [generator.dice(classes), generator.crossEntropy(classes)]
-                    : [generator.dice(classes), generator.binaryCrossEntropy(classes)]
+                    : [generator.dice(classes), generator.binaryCrossEntropy(classes, activation)]
                 let problem = generator.problem(
                     activation, samples: 2, classes: classes, voxels: classes > 100 ? 130 : 1000,
                     terms: kinds.map { SegLossReference.Term($0) })
@@ -347,7 +347,9 @@ private final class LayoutCall<Z: TestLogit, G: TestLogit> {
             let at = gradientBox.first + gradientBox.place(row / problem.classes, row % problem.classes, voxel)
             written[at] = true
             let want = G.rounded(expectedGradient[i]).float, got = result.gradient[at].float
-            if want.bitPattern != got.bitPattern { return XCTFail("gradient[\(i)] is \(got), not \(want); \(what)") }
+            if want.bitPattern != got.bitPattern {
+                return XCTFail("gradient[\(i)] is \(got), not \(want) of \(expectedGradient[i]), \(write); \(what)")
+            }
         }
         for at in written.indices where !written[at] {
             if result.gradient[at].float.bitPattern != result.before[at].float.bitPattern {

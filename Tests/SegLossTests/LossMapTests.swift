@@ -131,7 +131,7 @@ final class LossMapTests: XCTestCase {
         for activation in Problem.Activation.allCases {
             for voxels in [1, 64, 100, 1000] {
                 let term: Term.Kind =
-                    activation == .softmax ? generator.crossEntropy(3) : generator.binaryCrossEntropy(3)
+                    activation == .softmax ? generator.crossEntropy(3) : generator.binaryCrossEntropy(3, activation)
                 var problem = generator.problem(
                     activation, samples: 2, classes: 3, voxels: voxels, terms: [Term(term)])
                 let expected = Reference.lossMap(problem)
@@ -184,7 +184,7 @@ final class LossMapTests: XCTestCase {
         var generator = Generator(seed: testSeed(417))
         for activation in Problem.Activation.allCases {
             let term: Term.Kind =
-                activation == .softmax ? generator.crossEntropy(3) : generator.binaryCrossEntropy(3)
+                activation == .softmax ? generator.crossEntropy(3) : generator.binaryCrossEntropy(3, activation)
             let problem = generator.problem(
                 activation, samples: 2, classes: 3, voxels: 20_000, terms: [Term(term)])
             var evaluator = try Evaluator(problem, Options(threads: 2))
@@ -378,12 +378,16 @@ extension SegLossReference.Term.Kind {
         switch self {
         case .crossEntropy(let w, let s, _, let x):
             .crossEntropy(classWeights: w, labelSmoothing: s, divisor: .constant(1), exponent: x)
-        case .binaryCrossEntropy(let a, let w, let s, _, let c):
+        case .binaryCrossEntropy(let a, let w, let s, _, let c, let options):
             .binaryCrossEntropy(
-                positiveWeights: a, classWeights: w, labelSmoothing: s, divisor: .constant(1), perChannel: c)
-        case .focal(let gamma, let alpha, let w, _, let gammas, let c):
+                positiveWeights: a, classWeights: w, labelSmoothing: s, divisor: .constant(1), perChannel: c,
+                options: options)
+        case .focal(let gamma, let alpha, let w, _, let gammas, let c, let options):
             .focal(
-                gamma: gamma, alpha: alpha, classWeights: w, divisor: .constant(1), classGammas: gammas, perChannel: c)
+                gamma: gamma, alpha: alpha, classWeights: w, divisor: .constant(1), classGammas: gammas, perChannel: c,
+                options: options)
+        case .focalStar(let gamma, let shift, let alpha, let w, _):
+            .focalStar(gamma: gamma, shift: shift, alpha: alpha, classWeights: w, divisor: .constant(1))
         case .absoluteError(let w, _): .absoluteError(classWeights: w, divisor: .constant(1))
         case .smoothL1(let beta, let w, _): .smoothL1(beta: beta, classWeights: w, divisor: .constant(1))
         case .squaredError(let w, _): .squaredError(classWeights: w, divisor: .constant(1))

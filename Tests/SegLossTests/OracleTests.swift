@@ -279,7 +279,7 @@ extension SegLossReference.Term {
     var isCrossEntropy: Bool {
         switch kind {
         case .crossEntropy, .binaryCrossEntropy, .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining: true
-        case .focal, .region, .balancedL1, .absoluteError, .smoothL1, .squaredError, .linear: false
+        case .focal, .focalStar, .region, .balancedL1, .absoluteError, .smoothL1, .squaredError, .linear: false
         }
     }
 

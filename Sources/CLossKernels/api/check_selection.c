@@ -46,7 +46,7 @@ static closs_status check_ohem(const closs_spec *spec, int64_t i, closs_error *e
     if (status == CLOSS_OK && t->threshold == 0 && t->minimum_kept == 0)
         status = refuse(error, CLOSS_BAD_OPTION, i,
                         "terms[%lld].threshold and minimum_kept are both 0: nothing would ever be kept", (long long)i);
-    if (status == CLOSS_OK) status = check_divisor(t->divisor, t->divisor_value, i, error);
+    if (status == CLOSS_OK) status = check_divisor(t->divisor, t->divisor_value, CLOSS_DIVIDE_BY_CONSTANT, i, error);
     return status == CLOSS_OK ? check_scope(t->scope, i, error) : status;
 }
 

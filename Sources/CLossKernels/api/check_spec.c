@@ -3,6 +3,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "api/check_channel.h"
 #include "kernels/formula.h"
 #include "terms/overlap.h"
 
@@ -60,10 +61,16 @@ closs_status check_weights(const float *weights, size_t count, int64_t classes, 
     return CLOSS_OK;
 }
 
-closs_status check_divisor(closs_divisor divisor, double value, int64_t term, closs_error *error) {
-    if ((unsigned)divisor > CLOSS_DIVIDE_BY_CONSTANT)
-        return refuse(error, CLOSS_BAD_OPTION, term, "terms[%lld].divisor is %d: expected a closs_divisor",
-                      (long long)term, (int)divisor);
+// `last`: of the divisors that the term has.
+closs_status check_divisor(closs_divisor divisor, double value, closs_divisor last, int64_t term, closs_error *error) {
+    if ((unsigned)divisor > last)
+        return refuse(error, CLOSS_BAD_OPTION, term,
+                      "terms[%lld].divisor is %d: expected a closs_divisor that this term has, 0 to %d",
+                      (long long)term, (int)divisor, (int)last);
+    if (divisor == CLOSS_DIVIDE_BY_FACTORS && !(value >= 0 && isfinite(value)))
+        return refuse(error, CLOSS_BAD_OPTION, term,
+                      "terms[%lld].divisor_value is %g: expected a finite number of at least 0", (long long)term,
+                      value);
     if (divisor == CLOSS_DIVIDE_BY_CONSTANT && !(value > 0 && isfinite(value)))
         return refuse(error, CLOSS_BAD_OPTION, term,
                       "terms[%lld].divisor_value is %g: expected a finite number above 0", (long long)term, value);
@@ -85,7 +92,8 @@ static closs_status check_cross_entropy(const closs_spec *spec, int64_t i, closs
         status = refuse(error, CLOSS_BAD_OPTION, i,
                         "terms[%lld].label_smoothing is %g beside an exponent of %g: expected one of the two only",
                         (long long)i, t->label_smoothing, t->exponent);
-    return status == CLOSS_OK ? check_divisor(t->divisor, t->divisor_value, i, error) : status;
+    if (status != CLOSS_OK) return status;
+    return check_divisor(t->divisor, t->divisor_value, CLOSS_DIVIDE_BY_CONSTANT, i, error);
 }
 
 closs_status needs_channels(const closs_spec *spec, int64_t i, const char *name, closs_error *error) {
@@ -110,7 +118,9 @@ static closs_status check_binary(const closs_spec *spec, int64_t i, closs_error 
         status = check_weights(t->class_weights, t->class_weights_count, spec->shape.classes, 0, i, "class_weights", 0,
                                error);
     if (status == CLOSS_OK) status = check_number(t->label_smoothing, 0, 1, i, "label_smoothing", error);
-    return status == CLOSS_OK ? check_divisor(t->divisor, t->divisor_value, i, error) : status;
+    if (status == CLOSS_OK) status = check_binary_options(spec, i, error);
+    if (status != CLOSS_OK) return status;
+    return check_divisor(t->divisor, t->divisor_value, CLOSS_DIVIDE_BY_TARGET, i, error);
 }
 
 static closs_status check_class_gammas(const closs_spec *spec, const closs_focal *t, int64_t i, closs_error *error) {
@@ -141,7 +151,19 @@ static closs_status check_focal(const closs_spec *spec, int64_t i, closs_error *
         status = check_weights(t->class_weights, t->class_weights_count, spec->shape.classes, 0, i, "class_weights", 0,
                                error);
     if (status == CLOSS_OK) status = check_class_gammas(spec, t, i, error);
-    return status == CLOSS_OK ? check_divisor(t->divisor, t->divisor_value, i, error) : status;
+    if (status == CLOSS_OK) status = check_focal_options(spec, i, error);
+    if (status != CLOSS_OK) return status;
+    closs_divisor last = spec->activation != CLOSS_SOFTMAX ? CLOSS_DIVIDE_BY_FACTORS
+                         : t->per_channel                  ? CLOSS_DIVIDE_BY_TARGET
+                                                           : CLOSS_DIVIDE_BY_CONSTANT;
+    return check_divisor(t->divisor, t->divisor_value, last, i, error);
+}
+
+static closs_status check_star(const closs_spec *spec, int64_t i, closs_error *error) {
+    const closs_focal_star *t = &spec->terms[i].of.focal_star;
+    closs_status status = check_focal_star(spec, i, error);
+    if (status != CLOSS_OK) return status;
+    return check_divisor(t->divisor, t->divisor_value, CLOSS_DIVIDE_BY_TARGET, i, error);
 }
 
 static closs_status check_error(const closs_spec *spec, int64_t i, closs_error *error) {
@@ -150,14 +172,16 @@ static closs_status check_error(const closs_spec *spec, int64_t i, closs_error *
         check_weights(t->class_weights, t->class_weights_count, spec->shape.classes, 0, i, "class_weights", 0, error);
     if (status == CLOSS_OK && spec->terms[i].kind == CLOSS_SMOOTH_L1)
         status = check_number(t->beta, 0, FLT_MAX, i, "beta", error);
-    return status == CLOSS_OK ? check_divisor(t->divisor, t->divisor_value, i, error) : status;
+    if (status != CLOSS_OK) return status;
+    return check_divisor(t->divisor, t->divisor_value, CLOSS_DIVIDE_BY_TARGET, i, error);
 }
 
 static closs_status check_linear_map(const closs_spec *spec, int64_t i, closs_error *error) {
     const closs_linear_map *t = &spec->terms[i].of.linear_map;
     closs_status status =
         check_weights(t->class_weights, t->class_weights_count, spec->shape.classes, 0, i, "class_weights", 0, error);
-    return status == CLOSS_OK ? check_divisor(t->divisor, t->divisor_value, i, error) : status;
+    if (status != CLOSS_OK) return status;
+    return check_divisor(t->divisor, t->divisor_value, CLOSS_DIVIDE_BY_TARGET, i, error);
 }
 
 static closs_status check_term(const closs_spec *spec, int64_t i, closs_error *error) {
@@ -176,6 +200,7 @@ static closs_status check_term(const closs_spec *spec, int64_t i, closs_error *e
     case CLOSS_SMOOTH_L1:
     case CLOSS_SQUARED_ERROR: return check_error(spec, i, error);
     case CLOSS_LINEAR_MAP: return check_linear_map(spec, i, error);
+    case CLOSS_FOCAL_STAR: return check_star(spec, i, error);
     default: break;
     }
     return refuse(error, CLOSS_BAD_TERM, i, "terms[%lld].kind is %d: expected a closs_term_kind", (long long)i,

@@ -16,7 +16,7 @@ static closs_status check_term(const closs_plan *plan, int term, const float *ma
                       plan->term_count - 1);
     if (term != CLOSS_ALL_TERMS && plan->pointwise_index[term] < 0)
         return refuse(error, CLOSS_BAD_TERM, term,
-                      "terms[%d] has no loss of a single voxel: expected a pointwise term, no region or balanced one",
+                      "terms[%d] has no loss of a single voxel: expected a pointwise term, no region, none that selects",
                       term);
     if (!plan->formula.pointwise_count)
         return refuse(error, CLOSS_BAD_TERM, -1,

@@ -13,8 +13,8 @@
 #include "terms/region.h"
 #include "terms/selection.h"
 
-// Every term may need three arrays by class: weights, factors, and gammas or positive weights.
-static size_t storage_floats(const closs_spec *spec) { return spec->term_count * 3 * (size_t)spec->shape.classes; }
+// Every term may need four arrays by class: weights, factors, and two of alphas, gammas or positive weights.
+static size_t storage_floats(const closs_spec *spec) { return spec->term_count * 4 * (size_t)spec->shape.classes; }
 
 static const float *stored(float **storage, const float *values, size_t count, float otherwise) {
     float *copy = *storage;
@@ -86,8 +86,21 @@ static void keep_weights(const float **weights, size_t classes, float **storage)
     if (*weights) *weights = stored(storage, *weights, classes, 1);
 }
 
+// Arithmetic 5.6: what sets a term apart from those that all walks know.
+static void note_options(closs_divisor divisor, pointwise_formula *f) {
+    if (divisor == CLOSS_DIVIDE_BY_TARGET) f->weight_of = WEIGHT_OF_TARGETS;
+    if (divisor == CLOSS_DIVIDE_BY_FACTORS) f->weight_of = WEIGHT_OF_FACTORS;
+    f->by_probability = is_error(f->kind) || f->log_offset > 0;
+    f->special = f->kind == CLOSS_FOCAL_STAR || f->positives_only || f->weighs_positives || f->by_logit ||
+                 f->log_offset > 0 || f->threshold > 0 || f->weight_of == WEIGHT_OF_FACTORS;
+    if (f->special) f->plain = 0;
+}
+
 static void describe_binary(closs_binary_cross_entropy *term, size_t classes, float **storage, pointwise_formula *f) {
     f->plain = !term->positive_weights && term->label_smoothing == 0;
+    f->positives_only = term->positives_only != 0;
+    f->weighs_positives = term->weight_form == CLOSS_WEIGHTS_OF_POSITIVES;
+    f->log_offset = (float)term->log_offset;
     f->positive_weight = stored(storage, term->positive_weights, classes, 1);
     f->flipped = (float)term->label_smoothing;
     f->kept = (float)(1 - term->label_smoothing);
@@ -101,6 +114,42 @@ static const float **error_weights_of(closs_term *term) {
 static void describe_error(closs_term *term, size_t classes, float **storage, pointwise_formula *f) {
     keep_weights(error_weights_of(term), classes, storage);
     if (term->kind == CLOSS_SMOOTH_L1) f->knee = (float)term->of.probability_error.beta;
+    int maps = term->kind == CLOSS_LINEAR_MAP;
+    note_options(maps ? term->of.linear_map.divisor : term->of.probability_error.divisor, f);
+}
+
+// A_c and B_c, where they are not the same for all channels.
+static void describe_alphas(const closs_focal *term, size_t classes, float **storage, pointwise_formula *f) {
+    int balanced = term->alpha_form == CLOSS_ALPHA_BALANCED && (term->class_alphas || term->has_alpha);
+    if (!balanced) f->beta = 1;
+    if (!term->class_alphas && !term->positive_weights) return;
+    float *alphas = *storage, *betas = *storage + classes;
+    *storage += 2 * classes;
+    for (size_t c = 0; c < classes; c++) {
+        double alpha = term->class_alphas ? term->class_alphas[c] : term->has_alpha ? term->alpha : 1;
+        alphas[c] = (float)(alpha * (term->positive_weights ? term->positive_weights[c] : 1));
+        betas[c] = balanced ? (float)(1 - alpha) : 1;
+    }
+    f->class_alpha = alphas;
+    f->class_beta = betas;
+}
+
+static void describe_focal_options(const closs_focal *term, size_t classes, float **storage, pointwise_formula *f) {
+    describe_alphas(term, classes, storage, f);
+    f->positives_only = term->positives_only != 0;
+    f->by_logit = term->modulation == CLOSS_MODULATION_LOGIT;
+    f->log_offset = (float)term->log_offset;
+    f->threshold = (float)term->reduced_threshold;
+    f->largest_modulation = f->threshold > 0 ? real_power(1.0 / f->threshold, f->gamma) : 1;
+    note_options(term->divisor, f);
+}
+
+static void describe_focal_star(const closs_focal_star *term, pointwise_formula *f) {
+    f->gamma = (float)term->gamma;
+    f->shift = (float)term->shift;
+    f->alpha = term->has_alpha ? (float)term->alpha : 1;
+    f->beta = term->has_alpha ? (float)(1 - term->alpha) : 1;
+    note_options(term->divisor, f);
 }
 
 static void describe_focal(const closs_focal *term, pointwise_formula *f) {
@@ -113,7 +162,7 @@ static void describe_focal(const closs_focal *term, pointwise_formula *f) {
 // What the kernels of a softmax are told of its terms together.
 static void note_softmax_term(formula *f, const pointwise_formula *term) {
     f->per_channel |= term->per_channel && !is_error(term->kind);
-    f->counts |= term->has_class_weights && !term->per_channel;
+    f->counts |= term->has_class_weights && !weighs_values(term);
     f->smooths |= term->smoothing != 0;
     f->has_curves |= term->has_exponent || (term->kind == CLOSS_FOCAL && !term->per_channel);
     f->classwise |= !term->per_channel;
@@ -182,8 +231,6 @@ static void add_term(closs_plan *plan, size_t i, float **storage) {
     pointwise_formula *described = &f->pointwise[f->pointwise_count++];
     *described = (pointwise_formula){.kind = term->kind, .weight_scale = 1};
     int softmax = plan->formula.activation == CLOSS_SOFTMAX;
-    f->logarithms |= !is_error(term->kind);
-    f->errors |= is_error(term->kind);
     f->maps |= term->kind == CLOSS_LINEAR_MAP;
     if (is_error(term->kind)) {
         describe_error(term, classes, storage, described);
@@ -195,21 +242,30 @@ static void add_term(closs_plan *plan, size_t i, float **storage) {
         describe_focal(&term->of.focal, described);
         closs_focal *focal = &term->of.focal;
         described->per_channel = softmax && focal->per_channel;
+        if (!softmax || focal->per_channel) describe_focal_options(focal, classes, storage, described);
         if (softmax) {
             describe_softmax_weights(focal->class_weights, focal, plan->shape.classes, storage, described);
             if (focal->class_gammas) described->class_gamma = stored(storage, focal->class_gammas, classes, 0);
         } else {
             keep_weights(&focal->class_weights, classes, storage);
         }
+    } else if (term->kind == CLOSS_FOCAL_STAR) {
+        describe_focal_star(&term->of.focal_star, described);
+        keep_weights(&term->of.focal_star.class_weights, classes, storage);
     } else {
         closs_binary_cross_entropy *binary = &term->of.binary_cross_entropy;
         described->per_channel = softmax;
         describe_binary(binary, classes, storage, described);
+        note_options(binary->divisor, described);
         if (softmax)
             describe_softmax_weights(binary->class_weights, 0, plan->shape.classes, storage, described);
         else
             keep_weights(&binary->class_weights, classes, storage);
     }
+    f->logarithms |= !described->by_probability;
+    f->errors |= described->by_probability;
+    f->target_weights |= described->weight_of == WEIGHT_OF_TARGETS;
+    f->factors |= described->weight_of == WEIGHT_OF_FACTORS;
     if (softmax) note_softmax_term(f, described);
 }
 
@@ -223,7 +279,7 @@ static void lay_out(closs_plan *plan) {
     t->count = t->selection + selection_totals_words(plan);
     word_layout *c = &plan->coefficients;
     c->pointwise = 0;
-    c->region = pointwise_coefficient(plan, plan->formula.pointwise_count, 0);
+    c->region = c->pointwise + pointwise_coefficients_words(plan);
     c->selection = c->region + region_coefficients_words(plan);
     c->count = c->selection + selection_coefficients_words(plan);
 }

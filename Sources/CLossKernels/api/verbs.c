@@ -16,7 +16,9 @@
 
 static int has_sums(const closs_plan *plan) { return plan->formula.region || plan->formula.pointwise_count; }
 
-static int only_pointwise(const closs_plan *plan) { return !plan->formula.region && !plan->selection; }
+static int only_pointwise(const closs_plan *plan) {
+    return !plan->formula.region && !plan->selection && !plan->formula.factors;
+}
 
 static void clear(int64_t *words, size_t count) { memset(words, 0, count * sizeof *words); }
 

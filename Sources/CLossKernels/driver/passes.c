@@ -225,8 +225,11 @@ static void scale_coefficients(const gradient_context *c, int64_t row, int64_t f
         if (p->batch->target != CLOSS_DENSE_F32)
             for (int64_t i = 0; i < classes; i++) scaled[i] += scaled[3 * classes + i];
     }
-    for (int i = 0; i < plan->formula.pointwise_count; i++)
+    for (int i = 0; i < plan->formula.pointwise_count; i++) {
         k->pointwise[i] = (float)load_double(&c->coefficients[pointwise_coefficient(plan, i, channel)]) * scale;
+        if (plan->formula.factors)
+            k->factor[i] = (float)load_double(&c->coefficients[pointwise_factor_coefficient(plan, i, channel)]) * scale;
+    }
     if (plan->selection) {
         const int64_t *words =
             c->coefficients + plan->coefficients.selection + (p->first_sample + sample) * TAKEN_WORDS;

@@ -128,7 +128,12 @@ typedef enum closs_divisor {
     CLOSS_DIVIDE_BY_WEIGHT = 0, /* the sum of the weights (class weight of the label times voxel weight) that entered */
     CLOSS_DIVIDE_BY_VALID = 1,  /* the number of values that are neither masked nor ignored */
     CLOSS_DIVIDE_BY_ALL = 2,    /* the number of values, ignored ones too */
-    CLOSS_DIVIDE_BY_CONSTANT = 3 /* divisor_value: 1 gives the sum */
+    CLOSS_DIVIDE_BY_CONSTANT = 3, /* divisor_value: 1 gives the sum */
+    /* The other two are for losses of channels, and of each logit's sigmoid inside a softmax. */
+    CLOSS_DIVIDE_BY_TARGET = 4, /* the sum of the targets times the weights that entered: sum_ic w_c v_i g_ic */
+    CLOSS_DIVIDE_BY_FACTORS = 5 /* focal, not inside a softmax: the sum of the modulating factors times the weights that
+                                 * entered, or divisor_value (finite, >= 0) where that is more. The gradient goes through
+                                 * the sum: such a plan takes two sweeps. */
 } closs_divisor;
 
 /* Over what a term's totals are taken before its formula is applied. */
@@ -161,8 +166,9 @@ typedef enum closs_region_value {
 
 /* What a class (or a pool of classes) counts for whose sum g is 0. The other rules have a zero gradient. */
 typedef enum closs_absent {
-    CLOSS_ABSENT_NATURAL = 0, /* what the formula gives: 1 - n / (sum p + d) for Dice; where that is 0/0, a score of 1 */
-    CLOSS_ABSENT_ZERO = 1,    /* 0, and it counts in the mean (segmentation_models.pytorch) */
+    CLOSS_ABSENT_NATURAL =
+        0,                 /* what the formula gives: 1 - n / (sum p + d) for Dice; where that is 0/0, a score of 1 */
+    CLOSS_ABSENT_ZERO = 1, /* 0, and it counts in the mean (segmentation_models.pytorch) */
     CLOSS_ABSENT_SKIPPED = 2, /* nothing: the mean is of the other classes (kornia) */
     CLOSS_ABSENT_ONE = 3      /* 1, and it counts in the mean */
 } closs_absent;
@@ -205,6 +211,7 @@ typedef enum closs_term_kind {
     CLOSS_SMOOTH_L1 = 41,
     CLOSS_SQUARED_ERROR = 42,
     CLOSS_LINEAR_MAP = 43,
+    CLOSS_FOCAL_STAR = 44,
     CLOSS_TOP_K = 60,
     CLOSS_OHEM = 61,
     CLOSS_BALANCED_L1 = 62
@@ -224,6 +231,13 @@ typedef struct closs_cross_entropy {
     double exponent;      /* x, finite, >= 0; 0 and 1: none. Any other takes no label smoothing. */
 } closs_cross_entropy;
 
+/* What the voxel weights of a binary cross entropy are factors of. Their sum is the same for both. */
+typedef enum closs_weight_form {
+    CLOSS_WEIGHTS_OF_ALL = 0,
+    CLOSS_WEIGHTS_OF_POSITIVES =
+        1 /* of -a h log p alone (TensorFlow's weighted_cross_entropy_with_logits with a map) */
+} closs_weight_form;
+
 /* Binary cross entropy of each channel, with voxel weights v and positive weights a (PyTorch's BCEWithLogitsLoss; from
  * probabilities BCELoss, whose logarithms are held at -100):
  *     sum_ic w_c v_i [ -a_c h log p - (1-h) log(1-p) ] / divisor,     h = g (1-s) + (1-g) s with label smoothing s. */
@@ -236,7 +250,23 @@ typedef struct closs_binary_cross_entropy {
     size_t class_weights_count;
     double label_smoothing; /* s in [0, 1] */
     int per_channel; /* softmax: not 0, as it must be: of each logit's sigmoid, whose target is 1 where the label is c */
+    int positives_only; /* not 0: without the summand of 1-h: -sum_ic w_c v_i a_c g log p; no label smoothing then */
+    double
+        log_offset; /* o: log(p+o) and log(1-p+o), from probabilities: 0, or 1e-30 to 1. A p+o above 1 counts below 0 */
+    closs_weight_form weight_form; /* of what the voxel weights are factors; inside a softmax of all */
 } closs_binary_cross_entropy;
+
+/* Which alpha negatives have. */
+typedef enum closs_alpha_form {
+    CLOSS_ALPHA_BALANCED = 0, /* 1 - alpha */
+    CLOSS_ALPHA_POSITIVES = 1 /* none: they weigh 1 (MONAI with an alpha for each class) */
+} closs_alpha_form;
+
+/* What a focal loss raises to gamma, for targets between 0 and 1. For targets of 0 and 1 both are the same. */
+typedef enum closs_modulation {
+    CLOSS_MODULATION_PROBABILITY = 0, /* 1 - p_t */
+    CLOSS_MODULATION_LOGIT = 1        /* sigmoid(x (1 - 2 g)), x the logit (MONAI); not from probabilities */
+} closs_modulation;
 
 /* Focal loss of each channel (Lin et al. 2017; torchvision's sigmoid_focal_loss), with p_t = p g + (1-p)(1-g) and
  * a_t = a g + (1-a)(1-g):
@@ -258,7 +288,33 @@ typedef struct closs_focal {
                                 * and not per channel. */
     size_t class_gammas_count;
     int per_channel; /* softmax: not 0: of each logit's sigmoid */
+    /* The rest are options of the channels' formula, with softmax of that per channel. */
+    const float *class_alphas; /* a_c, [classes], each in [0, 1], in the place of alpha; NULL: alpha for all */
+    size_t class_alphas_count;
+    closs_alpha_form alpha_form;
+    const float
+        *positive_weights; /* f_c, [classes], each >= 0 and below 2^19: a_t = a_c f_c g + (1-a_c) (1-g); NULL: all 1 */
+    size_t positive_weights_count;
+    double reduced_threshold; /* T in [1/64, 1]: the factor is ((1 - p_t) / T)^gamma, and 1 where p_t < T (reduced focal
+                                  * loss, Sergievskiy and Ponamarev 2019); 0: none. T^-gamma may be 2^19 at most */
+    closs_modulation modulation;
+    int positives_only; /* not 0: -sum_ic w_c v_i a_c f_c g (1-p)^gamma log p alone */
+    double log_offset;  /* o: log(p+o) and log(1-p+o), from probabilities: 0, or 1e-30 to 1 */
 } closs_focal;
+
+/* Focal loss star of each channel (FL*, Lin et al. 2017, appendix; fvcore's sigmoid_focal_loss_star), for the sigmoid,
+ * with a_t = a g + (1-a)(1-g):
+ *     sum_ic w_c v_i a_t [ -log sigmoid(gamma x (2g - 1) + shift) / gamma ] / divisor. */
+typedef struct closs_focal_star {
+    double gamma;  /* 2^-19 to 2^19 */
+    double shift;  /* beta of the paper, of magnitude 2^19 at most; fvcore: 0 */
+    int has_alpha; /* 0: a_t = 1 */
+    double alpha;  /* a in [0, 1] */
+    closs_divisor divisor;
+    double divisor_value;
+    const float *class_weights; /* w, [classes], each >= 0 and below 2^19, not all 0; NULL: all 1 */
+    size_t class_weights_count;
+} closs_focal_star;
 
 /* Region terms. Of each class, over the valid voxels of a sample or of the batch,
  *     I = sum p g,    P = sum p,    G = sum g,    V = number of valid values
@@ -398,6 +454,7 @@ typedef struct closs_term {
         closs_balanced_binary_cross_entropy balanced_binary_cross_entropy;
         closs_probability_error probability_error; /* absolute, squared, smooth L1 */
         closs_linear_map linear_map;
+        closs_focal_star focal_star;
         closs_top_k top_k;
         closs_ohem ohem;
         closs_balanced_l1 balanced_l1;

@@ -1,83 +1,109 @@
 // One channel at a time, through the sigmoid or given as probabilities: binary cross entropy, focal, region terms, and
 // the balanced term's gradient (arithmetic 5 and 8).
 //
-// A walk's kind is a constant wherever one begins, so that each copy holds only what it needs. A simple walk's targets
-// are 0 or 1 and all of its values count: products with them become choices, with the same bits.
+// A walk's kind is a constant wherever one begins, so that each copy holds only what it needs, without a choice left in
+// its loop. Where targets are 0 or 1, products with them become choices, with the same bits.
 #ifndef CLOSS_KERNELS_CHANNEL_H
 #define CLOSS_KERNELS_CHANNEL_H
 
 #include "kernels/block.h"
+#include "kernels/channel_targets.h"
 #include "kernels/channel_terms.h"
 #include "kernels/exact.h"
 #include "kernels/ranked_value.h"
 #include "kernels/taken.h"
 
 // Which terms a copy of the walk can hold.
-typedef enum channel_terms { ANY_TERMS, ONLY_REGION, ONE_BINARY, ONE_FOCAL_2, ONLY_BALANCED } channel_terms;
+typedef enum channel_terms {
+    ANY_TERMS,
+    ONLY_REGION,
+    ONE_BINARY, // plain
+    ONE_FOCAL_2,
+    ONE_WEIGHTED_BINARY, // with positive weights or label smoothing
+    ONE_ERROR,
+    REGION_AND_BINARY,
+    REGION_AND_FOCAL_2,
+    ONLY_BALANCED
+} channel_terms;
+
+// What a copy knows of its targets: nothing; that they are bytes, and that all values count; or that they are 0 or 1.
+typedef enum channel_targets { ANY_TARGETS, SIMPLE_TARGETS, HARD_TARGETS } channel_targets;
 
 typedef struct channel_kind {
     closs_activation activation;
     channel_terms terms;
     int mode;
-    int simple;
+    channel_targets targets;
 } channel_kind;
+
+// Not 0: targets are 0 or 1.
+LANES_INLINE int is_hard(channel_kind kind) { return kind.targets != ANY_TARGETS; }
 
 typedef struct channel_sums {
     u64x16 product, probability, square, target, target_square, minimum, weighted_valid;
-    u64x16 loss[CLOSS_MAX_TERMS], weight[CLOSS_MAX_TERMS];
+    u64x16 loss[CLOSS_MAX_TERMS], factor[CLOSS_MAX_TERMS];
+    u64x16 weight, target_weight; // of the values, and of their targets: the same for all terms
     vi32 count, valid, bad;
     i32x16 beyond; // lanes whose loss or weight left the exact range
     lane_losses balanced;
     vu8 largest_label; // of a simple walk
+    hard_counts hard;
     vf32 not_finite;
     int64_t blocks;
 } channel_sums;
 
-// ------------------------------------------------------------------------------------------------- one vector ----
+// ------------------------------------------------------------------------------------------------ hard targets ----
 
-LANES_INLINE int positive_label(const formula *f, const run *at) {
-    return (int)channel_positive(at->target, f->classes, at->channel);
+// f h and 1 - h of a target of 0 or 1 that is smoothed to h: each is one of two numbers.
+typedef struct binary_factors {
+    vf32 positive, negative;
+} binary_factors;
+
+LANES_INLINE binary_factors hard_factors(const pointwise_formula *term, const run *at, const channel_values *x) {
+    float kept = term->kept, flipped = term->flipped, weight = term->positive_weight[at->channel];
+    return (binary_factors){f32_select(x->positive, f32_splat(weight * kept), f32_splat(weight * flipped)),
+                            f32_select(x->positive, f32_splat(flipped), f32_splat(kept))};
 }
 
-LANES_INLINE int label_count(const formula *f, const run *at) { return (int)channel_labels(at->target, f->classes); }
-
-// Targets of one vector, and which of its values count; `bad` collects the lanes whose target cannot be.
-LANES_INLINE void load_target(const formula *f, const run *at, channel_values *x, vi32 *bad) {
-    vi32 counted = load_mask(at);
-    if (at->target == CLOSS_DENSE_F32) {
-        x->g = f32_load((const float *)at->targets);
-        vi32 possible = f->balanced ? (x->g == 0) | (x->g == 1) : (x->g >= 0) & (x->g <= 1);
-        *bad |= counted & ~possible;
-        x->positive = counted & (x->g == 1);
-        x->g = f32_keep(counted, x->g);
-    } else {
-        vi32 ignored, label = load_labels(f, at, &ignored);
-        counted &= ~ignored;
-        *bad |= counted & ((label < 0) | (label >= label_count(f, at)));
-        x->positive = counted & (label == positive_label(f, at));
-        x->g = f32_keep(x->positive, f32_splat(1));
-    }
-    x->valid = counted;
-    x->b = 1 - x->g;
+LANES_INLINE int has_factors(channel_kind kind) {
+    return kind.terms == ONE_WEIGHTED_BINARY || kind.terms == REGION_AND_BINARY;
 }
 
-// The same in a simple walk, which looks at the labels' range block by block.
-LANES_INLINE void load_simple_target(const run *at, int positive_label, channel_values *x) {
-    x->valid = i32_splat(-1);
-    x->positive = load_bytes(at->targets) == positive_label;
-    x->g = f32_keep(x->positive, f32_splat(1));
-    x->b = 1 - x->g;
-    x->weight = f32_splat(1);
+LANES_INLINE vf32 term_loss(channel_kind kind, const pointwise_formula *term, const run *at, const channel_values *x) {
+    if (!has_factors(kind)) return pointwise_loss(is_hard(kind), term, at, x);
+    binary_factors of = hard_factors(term, at, x);
+    return f32_fma(of.positive, x->n0, of.negative * x->n1);
+}
+
+LANES_INLINE vf32 term_slope(channel_kind kind, const pointwise_formula *term, const run *at, const channel_values *x) {
+    if (!has_factors(kind)) return pointwise_slope(is_hard(kind), term, at, x);
+    binary_factors of = hard_factors(term, at, x);
+    return f32_fma(-of.positive, x->q, of.negative * x->p);
 }
 
 // ----------------------------------------------------------------------------------------------------- totals ----
 
 LANES_INLINE int has_region(const formula *f, channel_terms terms) {
-    return terms == ONLY_REGION || (terms == ANY_TERMS && f->region);
+    if (terms == ANY_TERMS) return f->region;
+    return terms == ONLY_REGION || terms == REGION_AND_BINARY || terms == REGION_AND_FOCAL_2;
 }
 
 LANES_INLINE int pointwise_count(const formula *f, channel_terms terms) {
-    return terms == ONE_BINARY || terms == ONE_FOCAL_2 ? 1 : terms == ANY_TERMS ? f->pointwise_count : 0;
+    if (terms == ANY_TERMS) return f->pointwise_count;
+    return terms != ONLY_REGION && terms != ONLY_BALANCED;
+}
+
+LANES_INLINE int has_logarithms(const formula *f, channel_terms terms) {
+    if (terms == ANY_TERMS) return f->logarithms;
+    return terms != ONLY_REGION && terms != ONE_ERROR;
+}
+
+LANES_INLINE int has_errors(const formula *f, channel_terms terms) {
+    return terms == ONE_ERROR || (terms == ANY_TERMS && f->errors);
+}
+
+LANES_INLINE int has_maps(const formula *f, channel_terms terms) {
+    return terms == ONE_ERROR || (terms == ANY_TERMS && f->maps);
 }
 
 // All sums times the voxel's weight: they have the losses' quantum and limit.
@@ -101,12 +127,12 @@ LANES_INLINE void total_channel_region(const formula *f, const run *at, channel_
         return;
     }
     vf32 p = f32_keep(x->valid, x->p);
-    vf32 product = kind.simple ? f32_keep(x->positive, x->p) : p * x->g;
+    vf32 product = is_hard(kind) ? f32_keep(x->positive, x->p) : p * x->g;
     exact_add(&sums->probability, block_tree(p), PROBABILITY_ANCHOR);
     exact_add(&sums->product, block_tree(product), PROBABILITY_ANCHOR);
     if (f->squares) exact_add(&sums->square, block_tree(p * p), PROBABILITY_ANCHOR);
     if (at->target != CLOSS_DENSE_F32) {
-        sums->count -= x->positive;
+        if (kind.targets != HARD_TARGETS) sums->count -= x->positive;
         return;
     }
     if (f->minimum) exact_add(&sums->minimum, block_tree(f32_select(p < x->g, p, x->g)), PROBABILITY_ANCHOR);
@@ -114,19 +140,37 @@ LANES_INLINE void total_channel_region(const formula *f, const run *at, channel_
     exact_add(&sums->target_square, block_tree(x->g * x->g), PROBABILITY_ANCHOR);
 }
 
+LANES_INLINE void total_special_term(const formula *f, int k, const run *at, const channel_values *x,
+                                     channel_sums *sums) {
+    const pointwise_formula *term = &f->pointwise[k];
+    special_values own;
+    special_term(term, at->channel, x, &own);
+    vf32 loss = term->weighs_positives ? own.loss : own.loss * x->weight;
+    add_limited_signed(&sums->loss[k], f32_keep(x->valid, loss), &sums->beyond);
+    if (term->weight_of == WEIGHT_OF_FACTORS)
+        add_limited(&sums->factor[k], f32_keep(x->valid, own.factor * x->weight), &sums->beyond);
+}
+
 LANES_INLINE void total_block(const formula *f, const run *at, channel_kind kind, const channel_values *x,
                               channel_sums *sums) {
     if (has_region(f, kind.terms)) total_channel_region(f, at, kind, x, sums);
     for (int k = 0; k < pointwise_count(f, kind.terms); k++) {
-        vf32 loss = pointwise_loss(kind.simple, &f->pointwise[k], at, x) * x->weight;
+        if (kind.terms == ANY_TERMS && f->pointwise[k].special) {
+            total_special_term(f, k, at, x, sums);
+            continue;
+        }
+        vf32 loss = term_loss(kind, &f->pointwise[k], at, x) * x->weight;
         loss = f32_keep(x->valid, loss);
-        if (f->pointwise[k].kind == CLOSS_LINEAR_MAP)
+        if (kind.terms == ONE_ERROR || f->pointwise[k].kind == CLOSS_LINEAR_MAP)
             add_limited_signed(&sums->loss[k], loss, &sums->beyond);
         else
             add_limited(&sums->loss[k], loss, &sums->beyond);
     }
-    if (at->weights && pointwise_count(f, kind.terms)) add_limited(&sums->weight[0], x->weight, &sums->beyond);
-    sums->valid -= x->valid;
+    if ((kind.targets == HARD_TARGETS || at->weights) && pointwise_count(f, kind.terms))
+        add_limited(&sums->weight, x->weight, &sums->beyond);
+    if (kind.terms == ANY_TERMS && f->target_weights)
+        add_limited(&sums->target_weight, x->weight * x->g, &sums->beyond);
+    if (kind.targets != HARD_TARGETS) sums->valid -= x->valid;
     sums->blocks++;
 }
 
@@ -137,15 +181,28 @@ LANES_INLINE vi32 balanced_lanes(const run_coefficients *k, const channel_values
     return x->valid & (x->positive | taken_lanes(k, x->input, first));
 }
 
+// What a special term adds to the derivative by its logit or probability.
+LANES_INLINE vf32 add_special_slope(const pointwise_formula *term, int i, const run *at, const run_coefficients *k,
+                                    const channel_values *x, vf32 slope) {
+    special_values own;
+    special_term(term, at->channel, x, &own);
+    vf32 weight = term->weighs_positives ? f32_splat(1) : x->weight;
+    slope = f32_fma(k->pointwise[i] * weight, own.slope, slope);
+    return term->weight_of == WEIGHT_OF_FACTORS ? f32_fma(k->factor[i] * weight, own.turn, slope) : slope;
+}
+
 LANES_INLINE vf32 pointwise_gradient(const formula *f, const run *at, const run_coefficients *k, channel_kind kind,
                                      const channel_values *x, int64_t first) {
     vf32 slope = {0};
     for (int i = 0; i < pointwise_count(f, kind.terms); i++) {
-        if (is_error(f->pointwise[i].kind)) continue;
-        slope = f32_fma(k->pointwise[i] * x->weight, pointwise_slope(kind.simple, &f->pointwise[i], at, x), slope);
+        const pointwise_formula *term = &f->pointwise[i];
+        if (kind.terms == ANY_TERMS && term->by_probability) continue;
+        slope = kind.terms == ANY_TERMS && term->special
+                    ? add_special_slope(term, i, at, k, x, slope)
+                    : f32_fma(k->pointwise[i] * x->weight, term_slope(kind, term, at, x), slope);
     }
     if (kind.terms == ONLY_BALANCED || (kind.terms == ANY_TERMS && f->balanced)) {
-        vf32 with_it = f32_fma(f32_splat(k->balanced), binary_slope(kind.simple, x, 1), slope);
+        vf32 with_it = f32_fma(f32_splat(k->balanced), binary_slope(is_hard(kind), x, 1), slope);
         slope = f32_select(balanced_lanes(k, x, first), with_it, slope); // others keep a slope of -0 too
     }
     if (kind.terms == ANY_TERMS && f->ranks == RANKS_LOSSES) {
@@ -168,18 +225,21 @@ LANES_INLINE vf32 region_gradient(const formula *f, const run *at, int simple, c
 // Z of arithmetic 5.4: the derivative by the probability, of the region terms, the errors and the ranked errors.
 LANES_INLINE vf32 probability_gradient(const formula *f, const run *at, const run_coefficients *k, channel_kind kind,
                                        int region, int errors, const channel_values *x, int64_t first) {
-    vf32 slope = region ? region_gradient(f, at, kind.simple, k, x) : f32_splat(0);
-    for (int i = 0; errors && i < f->pointwise_count; i++)
-        if (is_error(f->pointwise[i].kind))
-            slope = f32_fma(k->pointwise[i] * x->weight, error_slope(&f->pointwise[i], channel_difference(x), x->map),
-                            slope);
+    vf32 slope = region ? region_gradient(f, at, is_hard(kind), k, x) : f32_splat(0);
+    for (int i = 0; errors && i < pointwise_count(f, kind.terms); i++) {
+        const pointwise_formula *term = &f->pointwise[i];
+        if (kind.terms == ANY_TERMS && !term->by_probability) continue;
+        slope = kind.terms == ANY_TERMS && term->special
+                    ? add_special_slope(term, i, at, k, x, slope)
+                    : f32_fma(k->pointwise[i] * x->weight, error_slope(term, channel_difference(x), x->map), slope);
+    }
     return kind.terms == ANY_TERMS && f->ranks == RANKS_ERRORS ? ranked_error_slope(k, x, first, slope) : slope;
 }
 
 LANES_INLINE vf32 one_channel_gradient(const formula *f, const run *at, const run_coefficients *k, channel_kind kind,
                                        const channel_values *x, int64_t first) {
-    int region = has_region(f, kind.terms), errors = kind.terms == ANY_TERMS && f->errors;
-    int pointwise = kind.terms != ONLY_REGION && (kind.terms != ANY_TERMS || f->logarithms);
+    int region = has_region(f, kind.terms), errors = has_errors(f, kind.terms);
+    int pointwise = has_logarithms(f, kind.terms);
     int by_probability = region || errors;
     vf32 slope = pointwise ? pointwise_gradient(f, at, k, kind, x, first) : f32_splat(0);
     vf32 spread = x->p * x->q;
@@ -204,21 +264,23 @@ LANES_INLINE void check_input(closs_activation activation, const run *at, vf32 i
 }
 
 LANES_INLINE void channel_block(const formula *f, const run *at, const run_coefficients *k, channel_kind kind,
-                                int64_t first, channel_sums *sums) {
+                                const target_code *code, int64_t first, channel_sums *sums) {
     channel_values x;
     x.input = load_floats(at->logits, at->logits_type);
-    if (kind.simple) {
+    if (kind.targets == SIMPLE_TARGETS) {
         load_simple_target(at, positive_label(f, at), &x);
+    } else if (kind.targets == HARD_TARGETS) {
+        load_hard_target(at, code, &x, &sums->hard);
     } else {
         load_target(f, at, &x, &sums->bad);
         x.weight = decode_weights(at, x.valid, &sums->bad);
     }
-    if (kind.terms == ANY_TERMS && f->maps) x.map = f32_load(at->maps);
-    activate(kind.activation, kind.terms == ANY_TERMS ? f->logarithms : kind.terms != ONLY_REGION, &x);
+    if (has_maps(f, kind.terms)) x.map = f32_load(at->maps);
+    activate(kind.activation, has_logarithms(f, kind.terms), &x);
     if (kind.mode & MODE_TOTALS) {
         check_input(kind.activation, at, x.input, sums);
-        if (kind.terms == ANY_TERMS && f->maps) sums->not_finite = f32_fma(x.map, f32_splat(0), sums->not_finite);
-        if (kind.simple) sums->largest_label = larger_bytes(at, sums->largest_label);
+        if (has_maps(f, kind.terms)) sums->not_finite = f32_fma(x.map, f32_splat(0), sums->not_finite);
+        if (kind.targets == SIMPLE_TARGETS) sums->largest_label = larger_bytes(at, sums->largest_label);
         total_block(f, at, kind, &x, sums);
     }
     if (kind.mode & MODE_BALANCED_LOSS)
@@ -230,19 +292,29 @@ LANES_INLINE void channel_block(const formula *f, const run *at, const run_coeff
 LANES_INLINE void channel_blocks(const formula *f, const run *whole, const run_coefficients *k, channel_kind kind,
                                  int64_t first, channel_sums *sums) {
     FOR_EACH_BLOCK(whole, at, 1, {
-        channel_block(f, &at, k, kind, first, sums);
+        channel_block(f, &at, k, kind, 0, first, sums);
         first += BLOCK_VOXELS;
     });
 }
 
 // The formula with what a kind of terms implies as constants.
-LANES_INLINE formula narrowed(const formula *f, channel_terms terms) {
-    formula narrow = {.classes = f->classes, .squares = f->squares};
-    narrow.pointwise[0] = f->pointwise[0];
-    narrow.pointwise[0].kind = terms == ONE_FOCAL_2 ? CLOSS_FOCAL : CLOSS_BINARY_CROSS_ENTROPY;
-    narrow.pointwise[0].plain = 1;
-    narrow.pointwise[0].gamma_is_small_integer = 1;
-    narrow.pointwise[0].gamma = 2;
+LANES_INLINE formula narrowed(const formula *f, channel_terms terms, int channel) {
+    formula narrow = {.classes = f->classes,
+                      .squares = f->squares,
+                      .has_ignore_index = f->has_ignore_index,
+                      .ignore_index = f->ignore_index};
+    pointwise_formula *term = &narrow.pointwise[0];
+    *term = f->pointwise[0];
+    if (terms == ONE_ERROR) return narrow;
+    term->kind = terms == ONE_FOCAL_2 || terms == REGION_AND_FOCAL_2 ? CLOSS_FOCAL : CLOSS_BINARY_CROSS_ENTROPY;
+    term->plain = terms != ONE_WEIGHTED_BINARY && terms != REGION_AND_BINARY;
+    term->gamma_is_small_integer = 1;
+    term->gamma = 2;
+    if (term->kind == CLOSS_FOCAL && f->pointwise[0].class_alpha) {
+        term->alpha = f->pointwise[0].class_alpha[channel];
+        term->beta = f->pointwise[0].class_beta[channel];
+    }
+    term->class_alpha = term->class_beta = 0;
     return narrow;
 }
 
@@ -250,8 +322,8 @@ LANES_INLINE formula narrowed(const formula *f, channel_terms terms) {
 // they stay in registers.
 LANES_INLINE int64_t simple_channel_blocks(const formula *f, const run *whole, const run_coefficients *k,
                                            channel_terms terms, int mode, channel_sums *sums) {
-    const channel_kind kind = {CLOSS_SIGMOID, terms, mode, 1};
-    const formula narrow = narrowed(f, terms);
+    const channel_kind kind = {CLOSS_SIGMOID, terms, mode, SIMPLE_TARGETS};
+    const formula narrow = narrowed(f, terms, whole->channel);
     const run_coefficients coefficients = mode & MODE_GRADIENT ? *k : (run_coefficients){0};
     const run copy = *whole;
     channel_sums local = *sums;
@@ -259,60 +331,102 @@ LANES_INLINE int64_t simple_channel_blocks(const formula *f, const run *whole, c
     for (; offset + BLOCK_VOXELS <= copy.voxels; offset += BLOCK_VOXELS) {
         run at = simple_block(&copy, offset);
         prefetch_ahead(&at);
-        channel_block(&narrow, &at, &coefficients, kind, offset, &local);
+        channel_block(&narrow, &at, &coefficients, kind, 0, offset, &local);
     }
     if (any_byte_beyond(local.largest_label, label_count(f, whole))) local.bad = i32_splat(-1);
     *sums = local;
     return offset;
 }
 
-LANES_INLINE channel_terms terms_of(const formula *f) {
-    if (f->ranks) return ANY_TERMS;
-    if (f->balanced) return f->region || f->pointwise_count ? ANY_TERMS : ONLY_BALANCED;
-    if (f->region) return f->pointwise_count ? ANY_TERMS : ONLY_REGION;
-    if (f->pointwise_count > 1) return ANY_TERMS;
-    const pointwise_formula *term = &f->pointwise[0];
-    if (term->kind == CLOSS_BINARY_CROSS_ENTROPY) return term->plain ? ONE_BINARY : ANY_TERMS;
-    if (term->kind != CLOSS_FOCAL) return ANY_TERMS;
-    return term->gamma_is_small_integer && term->gamma == 2 ? ONE_FOCAL_2 : ANY_TERMS;
+// The same of a run whose targets are 0 or 1.
+LANES_INLINE int64_t hard_channel_blocks(const formula *f, const run *whole, const run_coefficients *k,
+                                         channel_terms terms, int mode, channel_sums *sums) {
+    const channel_kind kind = {CLOSS_SIGMOID, terms, mode, HARD_TARGETS};
+    const formula narrow = narrowed(f, terms, whole->channel);
+    const run_coefficients coefficients = mode & MODE_GRADIENT ? *k : (run_coefficients){0};
+    const run copy = *whole;
+    const target_code code = target_code_of(f, whole);
+    stand_ins other = STAND_INS;
+    channel_sums local = *sums;
+    int64_t offset = 0;
+    for (; offset + BLOCK_VOXELS <= copy.voxels; offset += BLOCK_VOXELS) {
+        run at = hard_block(f, &copy, &code, offset, &other);
+        prefetch_ahead(&at);
+        channel_block(&narrow, &at, &coefficients, kind, &code, offset, &local);
+    }
+    *sums = local;
+    return offset;
 }
 
-// Simple runs of the common losses have walks of their own; everything else takes the general one.
-LANES_INLINE int64_t simple_channel_walk(const formula *f, const run *whole, const run_coefficients *k, int mode,
-                                         channel_sums *sums) {
-    if (f->activation != CLOSS_SIGMOID || f->has_ignore_index || f->weighted || !is_simple(whole)) return 0;
-    switch (terms_of(f)) {
-    case ONLY_REGION: return simple_channel_blocks(f, whole, k, ONLY_REGION, mode, sums);
-    case ONE_BINARY: return simple_channel_blocks(f, whole, k, ONE_BINARY, mode, sums);
-    case ONE_FOCAL_2: return simple_channel_blocks(f, whole, k, ONE_FOCAL_2, mode, sums);
-    case ONLY_BALANCED: return mode & MODE_GRADIENT ? simple_channel_blocks(f, whole, k, ONLY_BALANCED, mode, sums) : 0;
+static channel_terms terms_of(const formula *f) {
+    if (f->ranks) return ANY_TERMS;
+    if (f->balanced) return f->region || f->pointwise_count ? ANY_TERMS : ONLY_BALANCED;
+    if (f->pointwise_count == 0) return ONLY_REGION;
+    const pointwise_formula *term = &f->pointwise[0];
+    if (f->pointwise_count > 1 || f->target_weights || term->special) return ANY_TERMS;
+    if (is_error(term->kind)) return f->region ? ANY_TERMS : ONE_ERROR;
+    if (term->kind == CLOSS_BINARY_CROSS_ENTROPY)
+        return f->region ? REGION_AND_BINARY : term->plain ? ONE_BINARY : ONE_WEIGHTED_BINARY;
+    if (term->kind != CLOSS_FOCAL || !term->gamma_is_small_integer || term->gamma != 2) return ANY_TERMS;
+    return f->region ? REGION_AND_FOCAL_2 : ONE_FOCAL_2;
+}
+
+// Whole blocks of the common losses have walks of their own, where targets are 0 or 1; everything else takes the
+// general one. Losses that need all totals first have none that total and write at once.
+LANES_INLINE int64_t fast_channel_walk(const formula *f, const run *whole, const run_coefficients *k, int mode,
+                                       channel_sums *sums) {
+    if (f->activation != CLOSS_SIGMOID || f->weighted || !has_hard_blocks(f, whole)) return 0;
+    const channel_terms terms = terms_of(f);
+    const int at_once = mode == (MODE_TOTALS | MODE_GRADIENT), balanced_loss = mode & MODE_BALANCED_LOSS;
+    if (terms == ONLY_BALANCED)
+        return (mode & MODE_GRADIENT) && !at_once ? hard_channel_blocks(f, whole, k, ONLY_BALANCED, mode, sums) : 0;
+    if (balanced_loss) return 0;
+    if (is_simple(whole) && !f->has_ignore_index) {
+        if (terms == ONLY_REGION && !at_once) return simple_channel_blocks(f, whole, k, ONLY_REGION, mode, sums);
+        if (terms == ONE_BINARY) return simple_channel_blocks(f, whole, k, ONE_BINARY, mode, sums);
+        if (terms == ONE_FOCAL_2) return simple_channel_blocks(f, whole, k, ONE_FOCAL_2, mode, sums);
+    }
+    switch (terms) {
+    case ONLY_REGION: return at_once ? 0 : hard_channel_blocks(f, whole, k, ONLY_REGION, mode, sums);
+    case REGION_AND_BINARY: return at_once ? 0 : hard_channel_blocks(f, whole, k, REGION_AND_BINARY, mode, sums);
+    case REGION_AND_FOCAL_2: return at_once ? 0 : hard_channel_blocks(f, whole, k, REGION_AND_FOCAL_2, mode, sums);
+    case ONE_BINARY: return hard_channel_blocks(f, whole, k, ONE_BINARY, mode, sums);
+    case ONE_WEIGHTED_BINARY: return hard_channel_blocks(f, whole, k, ONE_WEIGHTED_BINARY, mode, sums);
+    case ONE_FOCAL_2: return hard_channel_blocks(f, whole, k, ONE_FOCAL_2, mode, sums);
+    case ONE_ERROR: return hard_channel_blocks(f, whole, k, ONE_ERROR, mode, sums);
     default: return 0;
     }
 }
 
 LANES_FUNCTION int channel_in_place(const formula *f, closs_target target) {
-    if (f->activation != CLOSS_SIGMOID || f->has_ignore_index || f->weighted) return 0;
-    if (target != CLOSS_LABELS_U8 && target != CLOSS_DENSE_U8) return 0;
+    if (f->activation != CLOSS_SIGMOID || f->weighted || target == CLOSS_DENSE_F32) return 0;
     return terms_of(f) != ANY_TERMS && terms_of(f) != ONLY_BALANCED;
 }
 
 LANES_INLINE void channel_walk(const formula *f, const run *whole, const run_coefficients *k, int mode,
                                channel_sums *sums) {
-    int64_t done = simple_channel_walk(f, whole, k, mode, sums);
+    int64_t done = fast_channel_walk(f, whole, k, mode, sums);
     run rest = run_from(whole, done);
     if (f->activation == CLOSS_SIGMOID)
-        channel_blocks(f, &rest, k, (channel_kind){CLOSS_SIGMOID, ANY_TERMS, mode, 0}, done, sums);
+        channel_blocks(f, &rest, k, (channel_kind){CLOSS_SIGMOID, ANY_TERMS, mode, ANY_TARGETS}, done, sums);
     else
-        channel_blocks(f, &rest, k, (channel_kind){CLOSS_PROBABILITIES, ANY_TERMS, mode, 0}, done, sums);
+        channel_blocks(f, &rest, k, (channel_kind){CLOSS_PROBABILITIES, ANY_TERMS, mode, ANY_TARGETS}, done, sums);
 }
 
 static fault finish_channel_sums(const formula *f, const run *whole, const channel_sums *sums, run_sums *out) {
     if (i32_any(sums->bad | ~(sums->not_finite == 0)) || any_beyond(sums->beyond)) return FAULT_FOUND;
+    if (__builtin_reduce_or(sums->hard.refused)) return FAULT_FOUND;
     int64_t blocks = sums->blocks;
-    out->valid = count_total(sums->valid);
+    out->valid = count_total(sums->valid) + sums->hard.valid;
     for (int k = 0; k < f->pointwise_count; k++) {
         out->loss[k] = exact_total(sums->loss[k], LOSS_ANCHOR, blocks);
-        if (whole->weights) out->weight[k] = exact_total(sums->weight[0], LOSS_ANCHOR, blocks);
+        weight_of of = f->pointwise[k].weight_of;
+        if (of == WEIGHT_OF_FACTORS)
+            out->weight[k] = exact_total(sums->factor[k], LOSS_ANCHOR, blocks);
+        else if (of == WEIGHT_OF_TARGETS)
+            out->weight[k] = exact_total(sums->target_weight, LOSS_ANCHOR, blocks);
+        else if (whole->weights)
+            out->weight[k] = exact_total(sums->weight, LOSS_ANCHOR, blocks);
     }
     if (!f->region) return FAULT_NONE;
     class_sums *s = &out->classes[0];
@@ -321,7 +435,7 @@ static fault finish_channel_sums(const formula *f, const run *whole, const chann
     s->product = exact_total(sums->product, anchor, blocks);
     s->probability = exact_total(sums->probability, anchor, blocks);
     s->square = f->squares ? exact_total(sums->square, anchor, blocks) : 0;
-    s->count = count_total(sums->count);
+    s->count = count_total(sums->count) + sums->hard.positive;
     if (soft || f->weighted) s->target = exact_total(sums->target, anchor, blocks);
     if (soft && (f->squares || !f->weighted)) s->target_square = exact_total(sums->target_square, anchor, blocks);
     if (soft && f->minimum) s->minimum = exact_total(sums->minimum, anchor, blocks);

@@ -86,9 +86,11 @@ LANES_INLINE void focal_factor(const pointwise_formula *term, vf32 u, vf32 *fact
     }
 }
 
-LANES_INLINE vf32 focal_alpha(int simple, const pointwise_formula *term, const channel_values *x) {
-    if (simple) return f32_select(x->positive, f32_splat(term->alpha), f32_splat(term->beta));
-    return f32_fma(f32_splat(term->alpha), x->g, term->beta * x->b);
+LANES_INLINE vf32 focal_alpha(int simple, const pointwise_formula *term, int channel, const channel_values *x) {
+    float alpha = term->class_alpha ? term->class_alpha[channel] : term->alpha;
+    float beta = term->class_beta ? term->class_beta[channel] : term->beta;
+    if (simple) return f32_select(x->positive, f32_splat(alpha), f32_splat(beta));
+    return f32_fma(f32_splat(alpha), x->g, beta * x->b);
 }
 
 // 1 - p_t.
@@ -97,13 +99,13 @@ LANES_INLINE vf32 focal_miss(int simple, const channel_values *x) {
     return f32_fma(x->g, x->q, x->b * x->p);
 }
 
-LANES_INLINE vf32 focal_loss(int simple, const pointwise_formula *term, const channel_values *x) {
+LANES_INLINE vf32 focal_loss(int simple, const pointwise_formula *term, int channel, const channel_values *x) {
     vf32 factor, derivative;
     focal_factor(term, focal_miss(simple, x), &factor, &derivative);
-    return focal_alpha(simple, term, x) * (factor * binary_loss(simple, x, 1));
+    return focal_alpha(simple, term, channel, x) * (factor * binary_loss(simple, x, 1));
 }
 
-LANES_INLINE vf32 focal_slope(int simple, const pointwise_formula *term, const channel_values *x) {
+LANES_INLINE vf32 focal_slope(int simple, const pointwise_formula *term, int channel, const channel_values *x) {
     vf32 factor, derivative;
     focal_factor(term, focal_miss(simple, x), &factor, &derivative);
     vf32 slope = factor * binary_slope(simple, x, 1);
@@ -112,23 +114,148 @@ LANES_INLINE vf32 focal_slope(int simple, const pointwise_formula *term, const c
         vf32 turn = simple ? f32_select(x->positive, -spread, spread) : (x->b - x->g) * spread;
         slope = f32_fma(derivative * turn, binary_loss(simple, x, 1), slope);
     }
-    return focal_alpha(simple, term, x) * slope;
+    return focal_alpha(simple, term, channel, x) * slope;
 }
 
 LANES_INLINE vf32 channel_difference(const channel_values *x) {
     return error_difference(x->positive, x->p, x->q, x->g);
 }
 
+// ---------------------------------------------------------------------------------------------- special terms ----
+
+// What a term with options makes of one vector (arithmetic 5.6). One function computes all of it, and is called: such
+// terms are dearer than a call, and copies of it in every walk would only swell the code.
+typedef struct special_values {
+    vf32 loss, slope;  // without the voxel weight; the slope by the logit or the probability
+    vf32 factor, turn; // a focal loss's modulating factor and its derivative
+} special_values;
+
+// -log p and -log q, and what the derivatives are made of: by the logit q and p, by the probability 1/p and 1/q.
+typedef struct special_logs {
+    vf32 n0, n1, k0, k1;
+} special_logs;
+
+// -log(y + offset), y being short of `lost`; what the sum loses comes back to first order.
+LANES_INLINE vf32 offset_log(vf32 y, vf32 lost, float offset, vf32 *reciprocal) {
+    vf32 sum = y + offset, added = sum - y;
+    vf32 rest = (y - (sum - added)) + (offset - added);
+    *reciprocal = 1 / sum;
+    return negative_log(sum) - (rest - lost) * *reciprocal;
+}
+
+LANES_INLINE special_logs logs_of(const pointwise_formula *term, const channel_values *x) {
+    if (!(term->log_offset > 0)) return (special_logs){x->n0, x->n1, x->q, x->p};
+    special_logs l;
+    l.n0 = offset_log(x->p, f32_splat(0), term->log_offset, &l.k0);
+    l.n1 = offset_log(x->q, x->input - (1 - x->q), term->log_offset, &l.k1);
+    return l;
+}
+
+LANES_INLINE void special_binary(const pointwise_formula *term, int channel, const channel_values *x,
+                                 special_values *out) {
+    channel_values y = smoothed(term, x);
+    special_logs l = logs_of(term, x);
+    vf32 positive = term->positive_weight[channel] * y.g, b = term->positives_only ? f32_splat(0) : y.b;
+    if (term->weighs_positives) positive = positive * x->weight;
+    out->loss = f32_fma(positive, l.n0, b * l.n1);
+    out->slope = f32_fma(-positive, l.k0, b * l.k1);
+    out->factor = out->turn = f32_splat(0);
+}
+
+// u, p_t and the derivative of u.
+typedef struct focal_aim {
+    vf32 miss, hit, turn;
+} focal_aim;
+
+LANES_INLINE focal_aim aim_of(const pointwise_formula *term, const channel_values *x) {
+    vf32 spread = term->by_probability ? f32_splat(1) : x->p * x->q;
+    if (term->positives_only) return (focal_aim){x->q, x->p, -spread};
+    vf32 away = x->b - x->g;
+    if (term->by_logit) {
+        channel_values turned = {.input = away * x->input};
+        activate(CLOSS_SIGMOID, 0, &turned);
+        return (focal_aim){turned.p, turned.q, away * (turned.p * turned.q)};
+    }
+    return (focal_aim){f32_fma(x->g, x->q, x->b * x->p), f32_fma(x->g, x->p, x->b * x->q), away * spread};
+}
+
+// The factor of a reduced focal loss: (u / T)^gamma, 1 where p_t is below T.
+LANES_INLINE void reduced_factor(const pointwise_formula *term, const focal_aim *aim, vf32 *factor, vf32 *derivative) {
+    vf32 u = aim->miss / term->threshold;
+    vi32 whole = aim->hit < term->threshold;
+    if (term->gamma_is_small_integer) {
+        focal_factor(term, u, factor, derivative);
+    } else {
+        vf32 held = f32_larger(u, f32_splat(0x1p-126f));
+        *factor = f32_keep(u >= 0x1p-126f, power_of(held, f32_splat(term->gamma)));
+        *derivative = term->gamma * (*factor / held);
+    }
+    *factor = f32_select(whole, f32_splat(1), *factor);
+    *derivative = f32_keep(~whole, *derivative / term->threshold);
+}
+
+LANES_INLINE void special_focal(const pointwise_formula *term, int channel, const channel_values *x,
+                                special_values *out) {
+    special_logs l = logs_of(term, x);
+    focal_aim aim = aim_of(term, x);
+    vf32 b = term->positives_only ? f32_splat(0) : x->b;
+    vf32 balance = term->positives_only ? f32_splat(term->class_alpha ? term->class_alpha[channel] : term->alpha)
+                                        : focal_alpha(0, term, channel, x);
+    vf32 entropy = f32_fma(x->g, l.n0, b * l.n1), slope = f32_fma(-x->g, l.k0, b * l.k1), derivative;
+    if (term->threshold > 0)
+        reduced_factor(term, &aim, &out->factor, &derivative);
+    else
+        focal_factor(term, aim.miss, &out->factor, &derivative);
+    out->loss = balance * (out->factor * entropy);
+    out->turn = f32_splat(0);
+    if (!(term->gamma_is_small_integer && term->gamma == 0)) {
+        out->turn = derivative * aim.turn;
+        slope = f32_fma(out->turn, entropy, out->factor * slope);
+    }
+    out->slope = balance * slope;
+}
+
+LANES_INLINE void focal_star(const pointwise_formula *term, const channel_values *x, special_values *out) {
+    vf32 away = x->b - x->g;
+    channel_values turned = {.input = f32_fma(term->gamma * away, x->input, f32_splat(-term->shift))};
+    activate(CLOSS_SIGMOID, 1, &turned);
+    vf32 balance = focal_alpha(0, term, 0, x);
+    out->loss = balance * (turned.n1 / term->gamma);
+    out->slope = balance * (away * turned.p);
+    out->factor = out->turn = f32_splat(0);
+}
+
+LANES_OUTLINED void special_term(const pointwise_formula *term, int channel, const channel_values *x,
+                                 special_values *out) {
+    switch (term->kind) {
+    case CLOSS_FOCAL: special_focal(term, channel, x, out); break;
+    case CLOSS_FOCAL_STAR: focal_star(term, x, out); break;
+    default: special_binary(term, channel, x, out); break;
+    }
+}
+
+// ------------------------------------------------------------------------------------------------- every term ----
+
 LANES_INLINE vf32 pointwise_loss(int simple, const pointwise_formula *term, const run *at, const channel_values *x) {
+    if (!simple && term->special) {
+        special_values own;
+        special_term(term, at->channel, x, &own);
+        return own.loss;
+    }
     if (is_error(term->kind)) return error_loss(term, x->p, channel_difference(x), x->map);
-    if (term->kind == CLOSS_FOCAL) return focal_loss(simple, term, x);
+    if (term->kind == CLOSS_FOCAL) return focal_loss(simple, term, at->channel, x);
     if (term->plain) return binary_loss(simple, x, 1);
     channel_values y = smoothed(term, x);
     return binary_loss(0, &y, term->positive_weight[at->channel]);
 }
 
 LANES_INLINE vf32 pointwise_slope(int simple, const pointwise_formula *term, const run *at, const channel_values *x) {
-    if (term->kind == CLOSS_FOCAL) return focal_slope(simple, term, x);
+    if (!simple && term->special) {
+        special_values own;
+        special_term(term, at->channel, x, &own);
+        return own.slope;
+    }
+    if (term->kind == CLOSS_FOCAL) return focal_slope(simple, term, at->channel, x);
     if (term->plain) return binary_slope(simple, x, 1);
     channel_values y = smoothed(term, x);
     return binary_slope(0, &y, term->positive_weight[at->channel]);

@@ -13,6 +13,9 @@ enum {
     RUN_VOXELS = 256 * BLOCK_VOXELS // the most a kernel walks at once: its 64-bit sums cannot overflow before that
 };
 
+// What a value adds to the sum that its term is divided by, times the weights (arithmetic 5.3).
+typedef enum weight_of { WEIGHT_OF_VALUES, WEIGHT_OF_TARGETS, WEIGHT_OF_FACTORS } weight_of;
+
 // A pointwise term as its voxels see it.
 typedef struct pointwise_formula {
     closs_term_kind kind;
@@ -35,6 +38,14 @@ typedef struct pointwise_formula {
     float gamma;
     float alpha, beta;
     float knee; // beta of a smooth L1 (5.5)
+    weight_of weight_of;
+    int by_probability; // its derivative is by the probability, not by the logit
+    // Options of single channels (5.6). A special term has one of those below.
+    const float *class_alpha, *class_beta; // [classes], or NULL: alpha and beta for all
+    int special;
+    int positives_only, weighs_positives, by_logit;
+    float log_offset, threshold, shift;
+    double largest_modulation; // no modulating factor is above it
 } pointwise_formula;
 
 // What a selection term ranks other than logits: cross entropies (8.6), or absolute errors (8.7) where the map does not
@@ -51,14 +62,16 @@ typedef struct formula {
     int weighted;   // ... and all of these are weighted by voxel
     int counts;     // some term needs the number of labels of each class
     int balanced;
-    int logarithms;  // some term needs those of a channel's probabilities
-    int errors;      // some pointwise term is of the probability itself (5.5)
-    int maps;        // ... or of it and a map
-    int smooths;     // some cross entropy has label smoothing
-    int has_curves;  // some softmax term's slope needs the negative log-likelihood
-    int classwise;   // some pointwise term is of a softmax's classes: dense targets must add up to 1
-    int per_channel; // some term of a softmax is of each logit's sigmoid
-    int class_parts; // the losses of a softmax's pointwise terms are added up for each class too
+    int logarithms;     // some term needs those of a channel's probabilities
+    int errors;         // some pointwise term's derivative is by the probability (5.5, 5.6)
+    int target_weights; // some term's divisor adds up targets
+    int factors;        // ... or modulating factors: nothing of its gradient is known before the totals are
+    int maps;           // some error is of a map too
+    int smooths;        // some cross entropy has label smoothing
+    int has_curves;     // some softmax term's slope needs the negative log-likelihood
+    int classwise;      // some pointwise term is of a softmax's classes: dense targets must add up to 1
+    int per_channel;    // some term of a softmax is of each logit's sigmoid
+    int class_parts;    // the losses of a softmax's pointwise terms are added up for each class too
     int pointwise_count;
     pointwise_formula pointwise[CLOSS_MAX_TERMS];
     ranked_values ranks;      // what a selection term ranks that computes losses for that:
@@ -77,6 +90,11 @@ static inline int is_error(closs_term_kind kind) {
 // Whether a term that ranks losses takes some of them whatever their rank.
 static inline int takes_surely(const formula *f) {
     return f->ranks == RANKS_ERRORS || (f->ranks == RANKS_LOSSES && f->surely < __builtin_inff());
+}
+
+// A softmax's term whose weight at a voxel is that of all its channels, whatever the target.
+static inline int weighs_values(const pointwise_formula *term) {
+    return term->per_channel && term->weight_of == WEIGHT_OF_VALUES;
 }
 
 // Bytes of one target, and whether there is one for each channel.
@@ -197,6 +215,7 @@ typedef struct run_coefficients {
     const float *target, *constant, *probability; // A, B, Q of the run's classes, [classes] (a channel's kernel: [1])
     const float *minimum;                         // M, for soft targets; with hard ones it is part of A
     float pointwise[CLOSS_MAX_TERMS];
+    float factor[CLOSS_MAX_TERMS]; // of terms divided by their factors: what their derivative is multiplied by (7.1)
     // The selection term (8): the values that take part are the positives (where the term has them) and the others
     // above the threshold, and of those at the threshold the ones below `tie_end` (counted from the run's first voxel).
     float balanced;

@@ -39,7 +39,8 @@ LANES_INLINE vf32 channel_block_losses(const formula *f, const run *at, const lo
     activate(f->activation, f->logarithms, &x);
     for (int k = 0; k < f->pointwise_count; k++) {
         if (!is_mapped(m, k)) continue;
-        vf32 loss = pointwise_loss(0, &f->pointwise[k], at, &x) * x.weight;
+        vf32 loss = pointwise_loss(0, &f->pointwise[k], at, &x);
+        if (!f->pointwise[k].weighs_positives) loss = loss * x.weight;
         losses = join_losses(m, k, f32_keep(x.valid, loss), losses);
     }
     return losses;

@@ -316,9 +316,10 @@ LANES_INLINE vf32 softmax_loss(const pointwise_formula *term, softmax_kind kind,
 // A term's weight. Without voxel weights, those of labels and of per-channel terms come from counts.
 LANES_INLINE void total_softmax_weight(const formula *f, const pointwise_formula *term, int k, int soft, const run *at,
                                        const block_labels *labels, vf32 weight, softmax_sums *sums) {
-    if (!at->weights && (!soft || term->per_channel)) return;
+    int of_values = weighs_values(term);
+    if (!at->weights && (!soft || of_values)) return;
     vf32 own = f32_splat(1);
-    if (term->per_channel) {
+    if (of_values) {
         own = f32_splat(term->class_weight_sum);
     } else if (soft) {
         own = f32_splat(0);
@@ -767,7 +768,7 @@ static fault finish_softmax_sums(const formula *f, const run *whole, const softm
     out->valid = count_total(sums->valid);
     for (int k = 0; k < f->pointwise_count; k++) {
         out->loss[k] = exact_total(sums->loss[k], LOSS_ANCHOR, blocks);
-        if (whole->weights || (soft && !f->pointwise[k].per_channel))
+        if (whole->weights || (soft && !weighs_values(&f->pointwise[k])))
             out->weight[k] = exact_total(sums->weight[k], LOSS_ANCHOR, blocks);
     }
     for (int c = 0; c < f->classes; c++) {

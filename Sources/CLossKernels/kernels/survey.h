@@ -58,19 +58,49 @@ static fault survey_softmax(const formula *f, const run *whole, int with_logits,
     return finish_softmax_sums(f, whole, &sums, out);
 }
 
+LANES_INLINE void survey_channel_block(const formula *f, const run *at, const channel_values *x, int with_weights,
+                                       int with_logits, channel_sums *sums, survey_state *state) {
+    if (with_weights) {
+        state->largest_weight = f32_larger(x->weight, state->largest_weight);
+        if (f->pointwise_count) add_limited(&sums->weight, x->weight, &sums->beyond);
+    }
+    if (f->target_weights) add_limited(&sums->target_weight, x->weight * x->g, &sums->beyond);
+    if (with_logits) survey_logits(f, at, 1, state);
+    if (f->maps) survey_map(at->maps, state);
+    sums->blocks++;
+}
+
+// The whole blocks of a run with targets of 0 or 1; gives back how many voxels that was.
+LANES_INLINE int64_t survey_hard_blocks(const formula *f, const run *whole, int with_logits, channel_sums *sums,
+                                        survey_state *state) {
+    if (!has_hard_blocks(f, whole)) return 0;
+    const target_code code = target_code_of(f, whole);
+    stand_ins other = STAND_INS;
+    survey_state seen = *state;
+    channel_sums local = *sums;
+    int64_t offset = 0;
+    for (; offset + BLOCK_VOXELS <= whole->voxels; offset += BLOCK_VOXELS) {
+        run at = hard_block(f, whole, &code, offset, &other);
+        channel_values x;
+        load_hard_target(&at, &code, &x, &local.hard);
+        survey_channel_block(f, &at, &x, whole->weights != 0, with_logits, &local, &seen);
+    }
+    *state = seen;
+    *sums = local;
+    return offset;
+}
+
 static fault survey_channel(const formula *f, const run *whole, int with_logits, survey_state *state, run_sums *out) {
     channel_sums sums = {0};
-    FOR_EACH_BLOCK(whole, at, 1, {
+    int64_t done =
+        with_logits ? survey_hard_blocks(f, whole, 1, &sums, state) : survey_hard_blocks(f, whole, 0, &sums, state);
+    const run rest = run_from(whole, done);
+    FOR_EACH_BLOCK(&rest, at, 1, {
         channel_values x;
         load_target(f, &at, &x, &state->bad);
+        x.weight = decode_weights(&at, x.valid, &state->bad);
         sums.valid -= x.valid;
-        if (at.weights) {
-            vf32 weight = survey_weights(&at, x.valid, state);
-            if (f->pointwise_count) add_limited(&sums.weight[0], weight, &sums.beyond);
-        }
-        if (with_logits) survey_logits(f, &at, 1, state);
-        if (f->maps) survey_map(at.maps, state);
-        sums.blocks++;
+        survey_channel_block(f, &at, &x, at.weights != 0, with_logits, &sums, state);
     });
     return finish_channel_sums(f, whole, &sums, out);
 }

@@ -50,7 +50,7 @@ static int64_t quanta_of(float weight) {
 
 // The weight of a run without voxel weights, from counts.
 static __int128 counted_weight(const closs_plan *plan, const pointwise_formula *term, const run_sums *sums) {
-    if (term->per_channel) {
+    if (weighs_values(term)) {
         __int128 all = 0;
         for (int64_t c = 0; c < plan->shape.classes; c++)
             all += quanta_of(term->has_class_weights ? term->class_weight[c] : 1);
@@ -70,7 +70,9 @@ void pointwise_add(const closs_plan *plan, int64_t sample, int64_t row, int with
         int64_t *words = words_of(plan, totals, k, group, row);
         wide_add_shared(words, sums->loss[k]);
         const pointwise_formula *term = &plan->formula.pointwise[k];
-        int summed = with_weights || (sums->soft && !term->per_channel);
+        int softmax = plan->formula.activation == CLOSS_SOFTMAX;
+        int summed =
+            with_weights || (softmax ? sums->soft && !weighs_values(term) : term->weight_of != WEIGHT_OF_VALUES);
         wide_add_shared(words + 2, summed ? sums->weight[k] : counted_weight(plan, term, sums));
     }
     wide_add_shared(valid_of(plan, totals, group), sums->valid);
@@ -95,6 +97,10 @@ static void divisor_of(const closs_term *term, closs_divisor *divisor, double *v
         *divisor = term->of.probability_error.divisor;
         *value = term->of.probability_error.divisor_value;
         break;
+    case CLOSS_FOCAL_STAR:
+        *divisor = term->of.focal_star.divisor;
+        *value = term->of.focal_star.divisor_value;
+        break;
     case CLOSS_LINEAR_MAP:
         *divisor = term->of.linear_map.divisor;
         *value = term->of.linear_map.divisor_value;
@@ -113,6 +119,7 @@ static const float *row_weights(const closs_plan *plan, size_t i) {
     switch (term->kind) {
     case CLOSS_CROSS_ENTROPY: return 0;
     case CLOSS_FOCAL: return term->of.focal.class_weights;
+    case CLOSS_FOCAL_STAR: return term->of.focal_star.class_weights;
     case CLOSS_BINARY_CROSS_ENTROPY: return term->of.binary_cross_entropy.class_weights;
     case CLOSS_LINEAR_MAP: return term->of.linear_map.class_weights;
     default: return term->of.probability_error.class_weights;
@@ -148,15 +155,23 @@ static double sum_of_rows(const closs_plan *plan, size_t term, const int64_t *to
     return weights ? weighted : wide_double(exact, LOSS_QUANTUM);
 }
 
-static double divide_by(const closs_plan *plan, size_t term, const int64_t *totals, group_range groups) {
+// `*moves`: set where the divisor depends on the input.
+static double divide_by(const closs_plan *plan, size_t term, const int64_t *totals, group_range groups, int *moves) {
     closs_divisor divisor;
+    *moves = 0;
     const pointwise_formula *f = &plan->formula.pointwise[plan->pointwise_index[term]];
     double constant, scale = f->weight_scale;
     // A per-channel term of a softmax has as many values at a voxel as there are classes.
     int64_t values = f->per_channel ? plan->shape.classes : 1;
     divisor_of(&plan->terms[term], &divisor, &constant);
     switch (divisor) {
-    case CLOSS_DIVIDE_BY_WEIGHT: return sum_of_rows(plan, term, totals, groups, 2); // scaled like the loss
+    case CLOSS_DIVIDE_BY_WEIGHT:
+    case CLOSS_DIVIDE_BY_TARGET: return sum_of_rows(plan, term, totals, groups, 2); // scaled like the loss
+    case CLOSS_DIVIDE_BY_FACTORS: {
+        double sum = sum_of_rows(plan, term, totals, groups, 2);
+        *moves = sum > constant;
+        return *moves ? sum : constant;
+    }
     case CLOSS_DIVIDE_BY_VALID: return wide_double(valid_total(plan, totals, groups) * values, COUNT_QUANTUM) / scale;
     case CLOSS_DIVIDE_BY_ALL:
         return (double)(groups.samples * plan->shape.voxels * plan_rows_per_sample(plan) * values) / scale;
@@ -176,28 +191,43 @@ static void finish_parts(const closs_plan *plan, int k, const int64_t *totals, d
     }
 }
 
+size_t pointwise_coefficients_words(const closs_plan *plan) {
+    size_t words = pointwise_coefficient(plan, plan->formula.pointwise_count, 0) - plan->coefficients.pointwise;
+    return plan->formula.factors ? 2 * words : words;
+}
+
+size_t pointwise_factor_coefficient(const closs_plan *plan, int k, int64_t row) {
+    return pointwise_coefficient(plan, plan->formula.pointwise_count + k, row);
+}
+
 double pointwise_finish(const closs_plan *plan, size_t term, const int64_t *totals, int64_t *coefficients,
                         double *per_class) {
     int k = plan->pointwise_index[term];
     const float *weights = row_weights(plan, term);
     group_range groups = all_groups(plan);
-    double loss = sum_of_rows(plan, term, totals, groups, 0), divisor = divide_by(plan, term, totals, groups);
+    int moves;
+    double loss = sum_of_rows(plan, term, totals, groups, 0), divisor = divide_by(plan, term, totals, groups, &moves);
+    double value = divisor > 0 ? loss / divisor : 0;
     for (int64_t row = 0; row < plan_rows_per_sample(plan); row++) {
         double weight = weights ? weights[row] : 1;
         if (coefficients)
             store_double(&coefficients[pointwise_coefficient(plan, k, row)],
                          divisor > 0 ? plan->terms[term].weight * weight / divisor : 0);
+        if (coefficients && moves)
+            store_double(&coefficients[pointwise_factor_coefficient(plan, k, row)],
+                         -(plan->terms[term].weight * weight * value / divisor));
         if (!per_class || plan->formula.activation == CLOSS_SOFTMAX) continue;
         double part = wide_double(row_total(plan, k, totals, groups, row, 0), LOSS_QUANTUM);
         per_class[row] = divisor > 0 ? weight * part / divisor : 0;
     }
     if (per_class && plan->formula.activation == CLOSS_SOFTMAX) finish_parts(plan, k, totals, divisor, per_class);
-    return divisor > 0 ? loss / divisor : 0;
+    return value;
 }
 
 double pointwise_sample_value(const closs_plan *plan, size_t term, const int64_t *totals, int64_t sample) {
     group_range alone = {sample, sample + 1, 1};
-    double divisor = divide_by(plan, term, totals, alone);
+    int moves;
+    double divisor = divide_by(plan, term, totals, alone, &moves);
     return divisor > 0 ? sum_of_rows(plan, term, totals, alone, 0) / divisor : 0;
 }
 
@@ -211,6 +241,7 @@ int pointwise_divisors_known(const closs_plan *plan, const closs_batch *batch) {
         int weighted = batch->weights || dense || plan->formula.pointwise[plan->pointwise_index[i]].has_class_weights;
         if (divisor == CLOSS_DIVIDE_BY_WEIGHT && (weighted || !all_count)) return 0;
         if (divisor == CLOSS_DIVIDE_BY_VALID && !all_count) return 0;
+        if (divisor == CLOSS_DIVIDE_BY_TARGET || divisor == CLOSS_DIVIDE_BY_FACTORS) return 0;
     }
     return 1;
 }
@@ -230,12 +261,26 @@ void pointwise_add_known(const closs_plan *plan, int64_t *totals) {
     }
 }
 
+// The largest that a focal loss of channels puts before its cross entropy.
+static double largest_balance(const closs_plan *plan, const pointwise_formula *term) {
+    float largest = 1;
+    for (int64_t c = 0; term->class_alpha && c < plan->shape.classes; c++)
+        if (term->class_alpha[c] > largest) largest = term->class_alpha[c];
+    return largest * term->largest_modulation;
+}
+
 // The largest factor that a term puts before a negative log-likelihood, of a voxel's all values.
 static double largest_factor(const closs_plan *plan, const pointwise_formula *term) {
     double largest = 1;
     if (is_error(term->kind)) return term->per_channel ? 2.0 * term->class_weight_sum + 1 : 1;
+    if (term->kind == CLOSS_FOCAL_STAR) {
+        double shift = term->shift < 0 ? -term->shift : term->shift;
+        return 1 + (shift + 1) / term->gamma;
+    }
     if (term->per_channel) largest = 2.0 * term->class_weight_sum + 1;
-    if (term->plain || (term->kind == CLOSS_FOCAL && (!term->target_factor || term->per_channel))) return largest;
+    if (term->kind == CLOSS_FOCAL && (!term->target_factor || term->per_channel))
+        return largest * largest_balance(plan, term);
+    if (term->plain) return largest;
     const float *factors = term->kind == CLOSS_BINARY_CROSS_ENTROPY ? term->positive_weight : term->target_factor;
     if (term->per_channel) {
         for (int64_t c = 0; c < plan->shape.classes; c++) largest += 2.0 * factors[c];
@@ -256,6 +301,8 @@ double pointwise_loss_bound(const closs_plan *plan, float largest_logit, float l
         // The power of an exponent above 1 is not worth a bound: every loss will be looked at.
         if (term->has_exponent && term->exponent > 1) factor = 0x1p100;
         if (factor > bound) bound = factor;
+        // The negatives have no weight then.
+        if (term->weighs_positives && largest_weight < 1) largest_weight = 1;
     }
     double likely = bound * log_likelihood, largest = likely > mapped ? likely : mapped;
     // What is infinite as a float is no number times a weight of 0.

@@ -15,6 +15,11 @@ size_t pointwise_parts_words(const closs_plan *plan);
 void pointwise_add(const closs_plan *plan, int64_t sample, int64_t row, int with_weights, const run_sums *sums,
                    int64_t *totals);
 
+size_t pointwise_coefficients_words(const closs_plan *plan);
+
+// The word of the coefficient that a factor's derivative has, of a plan with terms divided by their factors.
+size_t pointwise_factor_coefficient(const closs_plan *plan, int k, int64_t row);
+
 // The word of a term's coefficient at a row.
 size_t pointwise_coefficient(const closs_plan *plan, int k, int64_t row);
 

@@ -29,13 +29,15 @@ def ce(weight=1.0, class_weights=None, smoothing=0.0, divisor="weight"):
                 divisor=divisor)
 
 
-def bce(weight=1.0, positive_weights=None, divisor="all", class_weights=None, smoothing=0.0):
+def bce(weight=1.0, positive_weights=None, divisor="all", class_weights=None, smoothing=0.0, **more):
+    """`more`: positives_only, log_offset, weighs_positives."""
     return dict(kind="binary_cross_entropy", weight=weight, positive_weights=positive_weights, divisor=divisor,
-                class_weights=class_weights, label_smoothing=smoothing)
+                class_weights=class_weights, label_smoothing=smoothing, **more)
 
 
 def focal(gamma, alpha=None, divisor="all", weight=1.0, **more):
-    """`more`: class_weights, class_gammas, per_channel, the last two inside a softmax."""
+    """`more`: class_weights, class_gammas, per_channel, the last two inside a softmax; of channels class_alphas,
+    alpha_of_positives, positive_weights, reduced_threshold, by_logit, positives_only, log_offset."""
     return dict(kind="focal", weight=weight, gamma=gamma, alpha=alpha, divisor=divisor, **more)
 
 
@@ -151,6 +153,8 @@ softmax("kornia/focal_weight_ignore", "softmax", focal(1, None, 1768, class_weig
 sigmoid("kornia/binary_focal", "binary", focal(2, 0.25), kind="bytes")
 sigmoid("kornia/binary_focal_pos_weight_ignore", "binary", focal(3.7, 0.4), target="targets_ignore", ignore=255,
         scale=1.25, note="positives 0.25 * 2, negatives 0.75: 1.25 times alpha 0.4; ignored values count in the mean")
+sigmoid("kornia/binary_focal_pos_weight_ignore", "binary", focal(3.7, 0.25, positive_weights=[2]),
+        target="targets_ignore", ignore=255, suffix="/positive_weights", note="ignored values count in the mean")
 sigmoid("kornia/binary_focal_multilabel_sum", "multilabel", focal(0.5, None, 1, class_weights=[1, 0.5, 2]))
 
 # segmentation-models-pytorch
@@ -179,6 +183,9 @@ sigmoid("smp/soft_bce_multilabel_none", "multilabel", bce(positive_weights=[1, 2
 softmax("smp/soft_ce_smooth", "softmax", ce(smoothing=0.1, divisor="all"))
 softmax("smp/soft_ce_smooth_ignore", "softmax", ce(divisor="all"), target="labels_ignore", ignore=255,
         note="ignored pixels count in the mean")
+
+sigmoid("smp/focal_binary_reduced", "binary_distinct", focal(2, None, 1, reduced_threshold=0.5), classes=1)
+sigmoid("smp/focal_binary_normalized", "binary", focal(2, None, "factors"))
 
 # SAM2 and Mask2Former: one object is one sample of one channel
 sigmoid("sam2_mask2former/sam2_focal", "instances", focal(2, 0.25), classes=1)
@@ -247,6 +254,12 @@ probabilities("seeds/s001_boundary_toy_corrected", "toy", error("linear", [0, 1]
               maps="derived/toy_distances", exact=1e-7, note="the map rounded to float32")
 probabilities("liviaets/dice", "probabilities", dice(1e-10, 1e-10, background=False), target="labels")
 
+TRUE_CLASS = dict(positives_only=True, log_offset=1e-10)
+probabilities("liviaets/cross_entropy", "probabilities", bce(divisor="target", **TRUE_CLASS), target="labels")
+probabilities("liviaets/cross_entropy_subset", "probabilities",
+              bce(divisor="target", class_weights=[0, 1, 1, 1], **TRUE_CLASS), target="labels")
+probabilities("liviaets/focal", "probabilities", focal(2, None, "target", **TRUE_CLASS), target="labels")
+
 # MONAI
 S = 1e-5
 softmax("monai/boundary", "softmax", error("linear", [0, 1, 1, 1]), maps="derived/softmax_distances", exact=1e-7,
@@ -282,6 +295,9 @@ sigmoid("monai/focal_sigmoid_gamma0", "binary", focal(0))
 sigmoid("monai/focal_sigmoid_gamma05", "binary", focal(0.5))
 sigmoid("monai/focal_sigmoid_gamma37_sum", "multilabel", focal(3.7, None, 128, class_weights=[1, 2, 0.5]),
         note="spatial mean (128 pixels), then the sum")
+sigmoid("monai/focal_sigmoid_gamma1", "multilabel",
+        focal(1, None, class_alphas=[0.25, 0.5, 0.75], alpha_of_positives=True))
+sigmoid("monai/focal_sigmoid_soft_targets", "multilabel", focal(2, by_logit=True), target="targets_soft", kind="floats")
 sigmoid("monai/masked_dice", "multilabel", dice(S, S), mask="mask")
 
 # nnU-Net: minus the coefficient, so offset -1
@@ -416,19 +432,12 @@ softmax("monai/asymmetric_unified_focal", "binary_probabilities",
 LATER = "later family option: "
 LEFT_OUT = {
     "pytorch/ce_all_ignored": "the value is NaN by design; ours is 0 by definition, tested on its own",
-    "smp/focal_binary_normalized": LATER + "focal divided by the sum of the focal factors",
-    "smp/focal_binary_reduced": LATER + "focal with a reduced threshold",
     "sam2_mask2former/m2f_point_sampled": "the sampling of points is no part of the loss kernels",
     "sam2_mask2former/sam2_multimask_total": "chooses among candidates; several predictions",
     "seeds/s000_mixed_literal": LATER + "logarithm of a Dice loss",
     "seeds/s000_weighted_bce_dice": "expressible, but its weight map is a later unit and 130 kB of text",
     "seeds/s003_balanced_bce_literal": "wrong formula: pairs every image with every mask",
     "seeds/s004_answer_literal": "Dice of each pixel's class vector",
-    "liviaets/cross_entropy": LATER + "cross entropy of the true class from probabilities, log(p + 1e-10)",
-    "liviaets/cross_entropy_subset": LATER + "cross entropy of the true class from probabilities, class subset",
-    "liviaets/focal": LATER + "focal of the true class from probabilities",
-    "monai/focal_sigmoid_gamma1": LATER + "an alpha for each class, on positives only",
-    "monai/focal_sigmoid_soft_targets": LATER + "MONAI's modulating factor, another function of soft targets",
     "monai/focal_softmax_nobg": "drops channel 0 of the logits before the softmax: a softmax of the other channels",
 }
 
@@ -621,8 +630,16 @@ def evaluate(problem, arrays):
         with np.errstate(divide="ignore"):
             n0, n1 = np.minimum(-np.log(p), 100), np.minimum(-np.log(q), 100)
 
-    def divide(divisor, weight_sum, values):
-        return {"weight": weight_sum, "valid": values.sum(), "all": values.size}.get(divisor, divisor)
+    def divide(divisor, weight_sum, values, target_sum=None):
+        return {"weight": weight_sum, "valid": values.sum(), "all": values.size, "target": target_sum}.get(divisor,
+                                                                                                           divisor)
+
+    def logarithms(term):  # and what their derivatives are made of: by the logit, or by an offset probability
+        o = term.get("log_offset", 0)
+        return (-np.log(p + o), -np.log(q + o), 1 / (p + o), 1 / (q + o)) if o else (n0, n1, q, p)
+
+    def onwards(term, t):
+        return t if term.get("log_offset", 0) else through(t)
 
     def through(t):  # from the derivative by the logit
         held = float(np.float32(1e-12))  # PyTorch's constant is a float
@@ -655,20 +672,41 @@ def evaluate(problem, arrays):
         elif kind == "binary_cross_entropy":
             a = np.array(term["positive_weights"] or [1] * c, float).reshape(1, c, 1)
             f = np.array(term["class_weights"] or [1] * c, float).reshape(1, c, 1)
-            d, s = divide(term["divisor"], (f * w).sum(), valid), term["label_smoothing"]
+            d, s = divide(term["divisor"], (f * w).sum(), valid, (f * w * g).sum()), term["label_smoothing"]
             h = g * (1 - s) + (1 - g) * s
-            loss = (f * w * (a * h * n0 + (1 - h) * n1)).sum() / d
-            t = through(f * w * ((1 - h) * p - a * h * q) / d)
+            rest = np.zeros_like(h) if term.get("positives_only") else 1 - h
+            m0, m1, k0, k1 = logarithms(term)
+            loss = (f * w * (a * h * m0 + rest * m1)).sum() / d
+            t = onwards(term, f * w * (rest * k1 - a * h * k0) / d)
         elif kind == "focal":
             gamma, alpha = term["gamma"], term["alpha"]
-            b = 1 - g
-            a = np.ones_like(g) if alpha is None else alpha * g + (1 - alpha) * b
+            one, positives_only = np.ones_like(g), term.get("positives_only")
+            b, rest = 1 - g, 0 * g if positives_only else 1 - g
+            each = np.array(term.get("class_alphas") or [1 if alpha is None else alpha] * c, float).reshape(1, c, 1)
+            positive = each * np.array(term.get("positive_weights") or [1] * c, float).reshape(1, c, 1)
+            whole = term.get("alpha_of_positives") or (alpha is None and not term.get("class_alphas"))
+            a = positive * one if positives_only else positive * g + (one if whole else 1 - each) * b
             f = np.array(term.get("class_weights") or [1] * c, float).reshape(1, c, 1)
-            d = divide(term["divisor"], (f * w).sum(), valid)
-            u, m = g * q + b * p, g * n0 + b * n1
-            loss = (f * w * a * u ** gamma * m).sum() / d
-            du = np.where(u > 0, gamma * np.where(u > 0, u, 1) ** (gamma - 1), 0) * (1 - 2 * g) * p * q
-            t = through(f * w * a * (du * m + u ** gamma * (b * p - g * q)) / d)
+            m0, m1, k0, k1 = logarithms(term)
+            spread = one if term.get("log_offset") else p * q
+            u, hit, away, m = g * q + b * p, g * p + b * q, (1 - 2 * g) * spread, g * m0 + rest * m1
+            if positives_only:
+                u, hit, away = q, p, -spread
+            if term.get("by_logit"):
+                y = (1 - 2 * g) * x
+                e = np.exp(-np.abs(y))
+                u, hit = np.where(y >= 0, 1, e) / (1 + e), np.where(y >= 0, e, 1) / (1 + e)
+                away = (1 - 2 * g) * u * hit
+            factor = u ** gamma
+            du = np.where(u > 0, gamma * np.where(u > 0, u, 1) ** (gamma - 1), 0)
+            if term.get("reduced_threshold"):
+                low, power = hit < term["reduced_threshold"], term["reduced_threshold"] ** gamma
+                factor, du = np.where(low, 1, factor / power), np.where(low, 0, du / power)
+            moving = term["divisor"] == "factors"
+            d = (f * w * factor).sum() if moving else divide(term["divisor"], (f * w).sum(), valid, (f * w * g).sum())
+            loss = (f * w * a * factor * m).sum() / d
+            slope = a * (du * away * m + factor * (rest * k1 - g * k0)) - (loss * du * away if moving else 0)
+            t = onwards(term, f * w * slope / d)
         elif kind in ("absolute_error", "smooth_l1", "linear"):
             a = np.array(term["class_weights"] or [1] * c, float).reshape(1, c, 1)
             difference = p - g

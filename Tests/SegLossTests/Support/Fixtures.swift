@@ -121,8 +121,9 @@ private struct Entry: Decodable {
 private struct TermEntry: Decodable {
     let kind: String
     let weight: Double
-    let class_weights, positive_weights, class_gammas: [Float]?
-    let per_channel: Bool?
+    let class_weights, positive_weights, class_gammas, class_alphas: [Float]?
+    let per_channel, alpha_of_positives, by_logit, positives_only, weighs_positives: Bool?
+    let reduced_threshold, log_offset: Double?
     let label_smoothing: Double?
     let divisor: DivisorEntry?
     let gamma, alpha: Double?
@@ -158,14 +159,15 @@ private struct TermEntry: Decodable {
             return Term(
                 .binaryCrossEntropy(
                     positiveWeights: positive_weights, classWeights: class_weights,
-                    labelSmoothing: label_smoothing ?? 0, divisor: try needed(divisor, "divisor").value),
+                    labelSmoothing: label_smoothing ?? 0, divisor: try needed(divisor, "divisor").value,
+                    options: binaryOptions),
                 weight: weight)
         case "focal":
             return Term(
                 .focal(
                     gamma: try needed(gamma, "gamma"), alpha: alpha, classWeights: class_weights,
                     divisor: try needed(divisor, "divisor").value, classGammas: class_gammas,
-                    perChannel: per_channel ?? false),
+                    perChannel: per_channel ?? false, options: focalOptions),
                 weight: weight)
         case "region":
             return Term(.region(try needed(region, "options").region()), weight: weight)
@@ -213,6 +215,26 @@ private struct TermEntry: Decodable {
         default: throw Unreadable(what: "term \(kind)")
         }
     }
+
+    private var binaryOptions: Term.BinaryOptions {
+        var options = Term.BinaryOptions()
+        options.positivesOnly = positives_only ?? false
+        options.logOffset = log_offset ?? 0
+        options.weighsPositives = weighs_positives ?? false
+        return options
+    }
+
+    private var focalOptions: Term.FocalOptions {
+        var options = Term.FocalOptions()
+        options.classAlphas = class_alphas
+        options.alphaOfPositives = alpha_of_positives ?? false
+        options.positiveWeights = positive_weights
+        options.reducedThreshold = reduced_threshold ?? 0
+        options.byLogit = by_logit ?? false
+        options.positivesOnly = positives_only ?? false
+        options.logOffset = log_offset ?? 0
+        return options
+    }
 }
 
 /// A divisor: a word, or a number.
@@ -229,6 +251,8 @@ private struct DivisorEntry: Decodable {
         case "weight": value = .weight
         case "valid": value = .valid
         case "all": value = .all
+        case "target": value = .target
+        case "factors": value = .factors(least: 1e-6)
         case let word: throw Unreadable(what: "divisor \(word)")
         }
     }

@@ -276,38 +276,24 @@ struct Generator {
             exponent: smoothing == 0 ? random.element(of: [0, 1, 1, 1, 0.3, 0.75]) : 1)
     }
 
-    mutating func binaryCrossEntropy(_ classes: Int, perChannel: Bool = false) -> Term.Kind {
-        .binaryCrossEntropy(
-            positiveWeights: classWeights(classes), classWeights: classWeights(classes),
-            labelSmoothing: random.element(of: [0, 0, 0, 0.1, 1]), divisor: divisor(), perChannel: perChannel)
-    }
-
     mutating func softmaxFocal(_ classes: Int) -> Term.Kind {
-        let perChannel = random.chance(0.4)
-        let hasGammas = !perChannel && random.chance(0.3)
+        if random.chance(0.4) { return focal(classes, .softmax) }
         let gammas: [Float] = (0..<classes).map { _ in random.element(of: [0, 0.5, 1, 2, 2.5]) }
-        guard case .focal(let gamma, let alpha, let weights, let divisor, _, _) = focal(classes) else {
-            preconditionFailure()
-        }
         return .focal(
-            gamma: gamma, alpha: alpha, classWeights: weights, divisor: divisor,
-            classGammas: hasGammas ? gammas : nil, perChannel: perChannel)
-    }
-
-    mutating func focal(_ classes: Int) -> Term.Kind {
-        .focal(
             gamma: random.element(of: [0, 0.5, 1, 1.5, 2, 3, 3.7, 5]),
-            alpha: random.element(of: [nil, 0.25, 0.75, 0, 1]), classWeights: classWeights(classes), divisor: divisor())
+            alpha: random.element(of: [nil, 0.25, 0.75, 0, 1]), classWeights: classWeights(classes), divisor: divisor(),
+            classGammas: random.chance(0.5) ? gammas : nil)
     }
 
     mutating func error(_ classes: Int) -> Term.Kind {
         switch random.below(4) {
-        case 0: .absoluteError(classWeights: classWeights(classes), divisor: divisor())
+        case 0: .absoluteError(classWeights: classWeights(classes), divisor: channelDivisor())
         case 1:
             .smoothL1(
-                beta: random.element(of: [0, 0.1, 0.5, 1, 4]), classWeights: classWeights(classes), divisor: divisor())
-        case 2: .squaredError(classWeights: classWeights(classes), divisor: divisor())
-        default: .linear(classWeights: classWeights(classes), divisor: divisor())
+                beta: random.element(of: [0, 0.1, 0.5, 1, 4]), classWeights: classWeights(classes),
+                divisor: channelDivisor())
+        case 2: .squaredError(classWeights: classWeights(classes), divisor: channelDivisor())
+        default: .linear(classWeights: classWeights(classes), divisor: channelDivisor())
         }
     }
 
@@ -349,13 +335,13 @@ struct Generator {
                 case 8, 9: kind = error(classes)
                 case 0...2: kind = crossEntropy(classes)
                 case 3, 4: kind = softmaxFocal(classes)
-                case 5: kind = random.chance(0.5) ? binaryCrossEntropy(classes, perChannel: true) : anyRegion(classes, weightedRegions)
+                case 5: kind = random.chance(0.5) ? binaryCrossEntropy(classes, activation) : anyRegion(classes, weightedRegions)
                 default: kind = anyRegion(classes, weightedRegions)
                 }
             } else {
                 switch random.below(balancedAllowed ? 5 : 4) {
-                case 0: kind = binaryCrossEntropy(classes)
-                case 1: kind = focal(classes)
+                case 0: kind = binaryCrossEntropy(classes, activation)
+                case 1: kind = focal(classes, activation)
                 case 2: kind = anyRegion(classes, weightedRegions)
                 case 3: kind = error(classes)
                 default:

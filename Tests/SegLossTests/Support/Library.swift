@@ -55,14 +55,21 @@ enum Library {
             .crossEntropy(
                 classWeights: classWeights, labelSmoothing: labelSmoothing, exponent: exponent,
                 divisor: translated(divisor))
-        case .binaryCrossEntropy(let positiveWeights, let classWeights, let smoothing, let divisor, let perChannel):
+        case .binaryCrossEntropy(let positiveWeights, let classWeights, let smoothing, let divisor, let perChannel, let options):
             .binaryCrossEntropy(
                 positiveWeights: positiveWeights, classWeights: classWeights, labelSmoothing: smoothing,
+                positivesOnly: options.positivesOnly, logOffset: options.logOffset,
+                voxelWeights: options.weighsPositives ? .positives : .all,
                 perChannel: perChannel, divisor: translated(divisor))
-        case .focal(let gamma, let alpha, let classWeights, let divisor, let classGammas, let perChannel):
+        case .focal(let gamma, let alpha, let classWeights, let divisor, let classGammas, let perChannel, let options):
             .focal(
                 gamma: gamma, alpha: alpha, classWeights: classWeights, classGammas: classGammas,
-                perChannel: perChannel, divisor: translated(divisor))
+                classAlphas: options.classAlphas, alphaForm: options.alphaOfPositives ? .positives : .balanced,
+                positiveWeights: options.positiveWeights, reducedThreshold: options.reducedThreshold,
+                modulation: options.byLogit ? .logit : .probability, positivesOnly: options.positivesOnly,
+                logOffset: options.logOffset, perChannel: perChannel, divisor: translated(divisor))
+        case .focalStar(let gamma, let shift, let alpha, let weights, let divisor):
+            .focalStar(gamma: gamma, shift: shift, alpha: alpha, classWeights: weights, divisor: translated(divisor))
         case .region(let options): .region(translated(options))
         case .balancedBinaryCrossEntropy(let ratio, let minimum, let fallback, let epsilon, let scope):
             .balancedBinaryCrossEntropy(
@@ -94,6 +101,8 @@ enum Library {
         case .valid: .valid
         case .all: .all
         case .constant(let value): .constant(value)
+        case .target: .target
+        case .factors(let least): .factors(least: least)
         }
     }
 

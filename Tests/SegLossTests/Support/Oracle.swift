@@ -51,7 +51,7 @@ enum Oracle {
 }
 
 /// A compensated sum (Neumaier).
-private struct Sum {
+struct Sum {
     private var total = 0.0
     private var lost = 0.0
 
@@ -64,7 +64,7 @@ private struct Sum {
     }
 }
 
-private struct Formulas {
+struct Formulas {
     let samples: Int
     let classes: Int
     let voxels: Int
@@ -204,7 +204,7 @@ private struct Formulas {
                 return plain ? (n, 1, 0) : (pow(held, exponent), exponent * pow(held, exponent - 1), 0)
             }
 
-        case .focal(let gamma, let alpha, let w, let divisor, let classGammas, false) where activation == .softmax:
+        case .focal(let gamma, let alpha, let w, let divisor, let classGammas, false, _) where activation == .softmax:
             let balance: (Int) -> Double = { c in alpha.map { c == 0 ? 1 - $0 : $0 } ?? 1 }
             return classwise(classFactors(w), 0, divisor, balance, term.weight, &gradient, wanted) { c, n, u in
                 let gamma = classGammas.map { Double($0[c]) } ?? gamma
@@ -212,25 +212,14 @@ private struct Formulas {
                 return (factor * n, factor, gamma == 0 || u == 0 ? 0 : gamma * pow(u, gamma - 1) * n)
             }
 
-        case .binaryCrossEntropy(let positive, let w, let s, let divisor, _):
-            let a = classFactors(positive)
-            return pointwise(divisor, term.weight, &gradient, wanted, w) { c, target, b in
-                let g = target * (1 - s) + (1 - target) * s
-                return (a[c] * g * b.n0 + (1 - g) * b.n1, (1 - g) * b.p - a[c] * g * b.q)
-            }
+        case .binaryCrossEntropy(let positive, let w, let s, let divisor, _, let options):
+            return binaryCrossEntropy(positive, w, s, divisor, options, term.weight, &gradient, wanted)
 
-        case .focal(let gamma, let alpha, let w, let divisor, _, _):
-            return pointwise(divisor, term.weight, &gradient, wanted, w) { _, g, b in
-                let balance = alpha.map { $0 * g + (1 - $0) * (1 - g) } ?? 1
-                let u = g * b.q + (1 - g) * b.p
-                let entropy = g * b.n0 + (1 - g) * b.n1
-                let factor = gamma == 0 ? 1 : pow(u, gamma)
-                let slope = gamma == 0 || u == 0 ? 0 : gamma * pow(u, gamma - 1) * (1 - 2 * g) * b.p * b.q
-                return (
-                    balance * factor * entropy,
-                    balance * (slope * entropy + factor * ((1 - g) * b.p - g * b.q))
-                )
-            }
+        case .focal(let gamma, let alpha, let w, let divisor, _, _, let options):
+            return channelFocal(gamma, alpha, w, divisor, options, term.weight, &gradient, wanted)
+
+        case .focalStar(let gamma, let shift, let alpha, let w, let divisor):
+            return focalStar(gamma, shift, alpha, w, divisor, term.weight, &gradient, wanted)
 
         case .region(let options):
             return region(options, term.weight, &gradient, wanted)
@@ -280,6 +269,7 @@ private struct Formulas {
         case .valid: Double(valid)
         case .all: Double(all)
         case .constant(let value): value
+        case .target, .factors: preconditionFailure("not a divisor of this term")
         }
     }
 
@@ -340,43 +330,6 @@ private struct Formulas {
         return result
     }
 
-    /// A term of single values: `formula` gives a value's loss and its derivative by the logit of a sigmoid.
-    func pointwise(
-        _ divisor: Term.Divisor, _ factor: Double, _ gradient: inout [Double], _ wanted: Bool,
-        _ classWeights: [Float]?, _ formula: (Int, Double, Binary) -> (loss: Double, slope: Double)
-    ) -> Result {
-        let w = classFactors(classWeights)
-        var loss = Sum()
-        var weight = Sum()
-        var valid = 0
-        for n in 0..<samples {
-            for c in 0..<classes {
-                for i in 0..<voxels where isValid(n, c, i) {
-                    let (here, slope) = formula(c, g(n, c, i), binary(x(n, c, i)))
-                    loss.add(w[c] * v(n, i) * here)
-                    weight.add(w[c] * v(n, i))
-                    valid += 1
-                    _ = slope
-                }
-            }
-        }
-        let d = divide(divisor, weight: weight.value, valid: valid, all: samples * classes * voxels)
-        guard d > 0 else { return (0, 0) }
-        let result = (loss.value / d, w.max()! * roundings(0x1p-32, rows: samples * classes) / d)
-        guard wanted else { return result }
-
-        for n in 0..<samples {
-            for c in 0..<classes {
-                for i in 0..<voxels where isValid(n, c, i) {
-                    let b = binary(x(n, c, i))
-                    let slope = formula(c, g(n, c, i), b).slope
-                    gradient[index(n, c, i)] += factor * w[c] * v(n, i) / d * byInput(slope, b)
-                }
-            }
-        }
-        return result
-    }
-
     /// An error of the probability: `formula` gives the loss and its derivative by p, of p, p - g and the map's value.
     func error(
         _ classWeights: [Float]?, _ divisor: Term.Divisor, _ factor: Double, _ gradient: inout [Double],
@@ -386,6 +339,7 @@ private struct Formulas {
         let w = classFactors(classWeights)
         var loss = Sum()
         var weight = Sum()
+        var targets = Sum()
         var valid = 0
         func each(_ body: (_ at: Int, _ scale: Double, _ b: Binary, _ here: (loss: Double, slope: Double)) -> Void) {
             for n in 0..<samples {
@@ -399,12 +353,15 @@ private struct Formulas {
                 }
             }
         }
-        each { _, scale, _, here in
+        each { at, scale, _, here in
             loss.add(scale * here.loss)
             weight.add(scale)
+            targets.add(scale * g(at / (classes * voxels), at / voxels % classes, at % voxels))
             valid += 1
         }
-        let d = divide(divisor, weight: weight.value, valid: valid, all: samples * classes * voxels)
+        let d =
+            divisor == .target
+            ? targets.value : divide(divisor, weight: weight.value, valid: valid, all: samples * classes * voxels)
         guard d > 0 else { return (0, 0) }
         let largest = w.max()!
         let result = (loss.value / d, largest * roundings(0x1p-32, rows: samples * classes) / d)
@@ -424,6 +381,7 @@ private struct Formulas {
         let w = classFactors(classWeights)
         var loss = Sum()
         var weight = Sum()
+        var targets = Sum()
         var valid = 0
         var s = makeSoftmax()
         func at(_ n: Int, _ c: Int, _ i: Int, _ s: Softmax) -> (loss: Double, slope: Double) {
@@ -437,11 +395,14 @@ private struct Formulas {
                 for c in 0..<classes {
                     loss.add(w[c] * v(n, i) * at(n, c, i, s).loss)
                     weight.add(w[c] * v(n, i))
+                    targets.add(w[c] * v(n, i) * g(n, c, i))
                     valid += 1
                 }
             }
         }
-        let d = divide(divisor, weight: weight.value, valid: valid, all: samples * classes * voxels)
+        let d =
+            divisor == .target
+            ? targets.value : divide(divisor, weight: weight.value, valid: valid, all: samples * classes * voxels)
         guard d > 0 else { return (0, 0) }
         let result = (loss.value / d, w.max()! * roundings(0x1p-32, rows: samples) / d)
         guard wanted else { return result }

@@ -92,7 +92,7 @@ enum Catalogue {
         let checked = [Kernel.sigmoidBCE, .sigmoidFocal].flatMap { kernel in
             [2048, 4096].map { side in checkedBeforeWriting(kernel, lesion(side)) }
         }
-        let errors = Kernel.errors.flatMap { kernel in
+        let errors = (Kernel.errors + Kernel.focals).flatMap { kernel in
             [512, 2048].map { side in Entry(kernel: kernel, source: lesion(side)) }
         }
         let maps = [512, 2048].map { side in

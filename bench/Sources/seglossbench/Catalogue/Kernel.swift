@@ -116,6 +116,16 @@ extension Kernel {
         name: "sigmoid linear, with a map", family: .sigmoid, loss: .linear(), activation: .sigmoid,
         bytes: .oneSweepWithMaps)
 
+    static let focalStar = Kernel(
+        name: "sigmoid focal star, gamma 2", family: .sigmoid, loss: .focalStar(gamma: 2, alpha: 0.25),
+        activation: .sigmoid, bytes: .oneSweep)
+
+    static let normalizedFocal = Kernel(
+        name: "sigmoid focal, gamma 2, normalized", family: .sigmoid,
+        loss: .focal(gamma: 2, alpha: nil, divisor: .factors()), activation: .sigmoid, bytes: .twoSweeps)
+
+    static let focals = [focalStar, normalizedFocal]
+
     static let errors = [absoluteError, smoothL1, squaredError, linear]
 
     static let softmax = [softmaxCrossEntropy, softmaxDice, softmaxSquaredDice, softmaxDiceCrossEntropy]

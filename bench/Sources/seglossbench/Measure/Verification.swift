@@ -158,11 +158,17 @@ extension SegLossReference.Term.Kind {
         case .binaryCrossEntropy(let options):
             self = .binaryCrossEntropy(
                 positiveWeights: options.positiveWeights, classWeights: options.classWeights,
-                labelSmoothing: options.labelSmoothing, divisor: .init(options.divisor), perChannel: options.perChannel)
+                labelSmoothing: options.labelSmoothing, divisor: .init(options.divisor), perChannel: options.perChannel,
+                options: .init(options))
         case .focal(let options):
             self = .focal(
                 gamma: options.gamma, alpha: options.alpha, classWeights: options.classWeights,
-                divisor: .init(options.divisor), classGammas: options.classGammas, perChannel: options.perChannel)
+                divisor: .init(options.divisor), classGammas: options.classGammas, perChannel: options.perChannel,
+                options: .init(options))
+        case .focalStar(let options):
+            self = .focalStar(
+                gamma: options.gamma, shift: options.shift, alpha: options.alpha, classWeights: options.classWeights,
+                divisor: .init(options.divisor))
         case .region(let region): self = .region(.init(region))
         case .balancedBinaryCrossEntropy(let options):
             self = .balancedBinaryCrossEntropy(
@@ -200,7 +206,31 @@ extension SegLossReference.Term.Divisor {
         case .valid: self = .valid
         case .all: self = .all
         case .constant(let value): self = .constant(value)
+        case .target: self = .target
+        case .factors(let least): self = .factors(least: least)
         }
+    }
+}
+
+extension SegLossReference.Term.BinaryOptions {
+    fileprivate init(_ options: SegLoss.Term.BinaryCrossEntropy) {
+        self.init()
+        positivesOnly = options.positivesOnly
+        logOffset = options.logOffset
+        weighsPositives = options.voxelWeights == .positives
+    }
+}
+
+extension SegLossReference.Term.FocalOptions {
+    fileprivate init(_ options: SegLoss.Term.Focal) {
+        self.init()
+        classAlphas = options.classAlphas
+        alphaOfPositives = options.alphaForm == .positives
+        positiveWeights = options.positiveWeights
+        reducedThreshold = options.reducedThreshold
+        byLogit = options.modulation == .logit
+        positivesOnly = options.positivesOnly
+        logOffset = options.logOffset
     }
 }
 
