@@ -140,6 +140,40 @@ final class PresetFormulaTests: XCTestCase {
         }
     }
 
+    func testHardExamples() throws {
+        try both(.softmax) { x in
+            var probabilities: [Double] = []
+            _ = x.sumOfLabels { _, p in
+                probabilities.append(p)
+                return 0
+            }
+            let hard = probabilities.filter { $0 < 0.7 }
+            XCTAssertTrue(hard.count > 20 && hard.count < probabilities.count - 5, "\(hard.count) hard voxels")
+            func nll(_ p: some Sequence<Double>) -> Double { p.reduce(0) { $0 - log($1) } }
+            try check(.mmSegmentation.ohemCrossEntropy(minKept: 20), x, nll(hard) / Double(hard.count))
+            let hardest = nll(probabilities.sorted().prefix(hard.count + 4))
+            try check(
+                .mmSegmentation.ohemCrossEntropy(minKept: hard.count + 4), x, hardest / Double(hard.count + 4))
+            let twenty = nll(probabilities.sorted().prefix(20))
+            try check(.mmSegmentation.ohemPixelSampler(images: 2, minKept: 10), x, twenty / x.all)
+            try check(
+                .mmSegmentation.ohemPixelSampler(images: 2, minKept: 10, avgNonIgnore: true), x, twenty / x.valid)
+            try check(.mmSegmentation.ohemPixelSampler(images: 2, thresh: 0.7, minKept: 10), x, nll(hard) / x.all)
+        }
+    }
+
+    /// Without a positive MMOCR takes so many of the hardest negatives.
+    func testFallbackNegatives() throws {
+        let p: [Float] = [0.25, 0.5, 0.125, 0.75]
+        let problem = Problem(
+            samples: 1, classes: 1, voxels: 4, activation: .probabilities, terms: [], logits: p,
+            target: .labels([0, 0, 0, 0]))
+        func value(_ loss: Loss) throws -> Double { try Library.evaluate(problem, Configuration(loss: loss)).value }
+        XCTAssertEqual(try value(.mmOCR.maskedBalancedBCE()), 0)
+        let two = try value(.mmOCR.maskedBalancedBCE(fallbackNegativeNum: 2, eps: 0))
+        XCTAssertTrue(abs(two + (log(0.25) + log(0.5)) / 2) <= 1e-6, "\(two)")
+    }
+
     /// One Dice for a sample's channels together.
     func testFlattenedDice() throws {
         try both(.sigmoid) { x in

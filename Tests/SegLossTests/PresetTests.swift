@@ -181,6 +181,11 @@ final class PresetTests: XCTestCase {
         Row(golden: "nnunet/dc_and_ce_all_background", loss: .nnUNet.diceCE()),
         Row(golden: "nnunet/dc_and_bce_regions", loss: .nnUNet.diceBCE()),
         Row(golden: "nnunet/dc_and_bce_regions_ignore", loss: .nnUNet.diceBCE(batchDice: true, weightCE: 3)),
+        Row(golden: "nnunet/topk10", loss: .nnUNet.topK()),
+        Row(golden: "nnunet/topk10_distinct", loss: .nnUNet.topK()),
+        Row(golden: "nnunet/topk10_volume_ignore", loss: .nnUNet.topK(weight: v4)),
+        Row(golden: "nnunet/dc_and_topk", loss: .nnUNet.diceTopK()),
+        Row(golden: "nnunet/dc_and_topk_ignore", loss: .nnUNet.diceTopK(doBackground: true)),
         Row(golden: "nnunet/robust_ce_ignore", loss: .nnUNet.robustCrossEntropy()),
     ]
 
@@ -272,6 +277,7 @@ final class PresetTests: XCTestCase {
         Row(golden: "db/balanced_bce_no_text", loss: .db.balancedCrossEntropy()),
         Row(golden: "db/masked_l1", loss: .db.maskL1()),
         Row(golden: "db/masked_l1_empty", loss: .db.maskL1()),
+        Row(golden: "db/balanced_l1", loss: .db.balancedL1()),
         Row(golden: "db/masked_dice", loss: .db.dice()),
         Row(golden: "db/masked_dice_weights", loss: .db.dice(weighted: true)),
         Row(golden: "db/masked_dice_no_text", loss: .db.dice()),

@@ -69,5 +69,34 @@ extension Loss {
         ) -> Loss {
             weightDice * dice(batchDice: batchDice, smooth: smooth) + weightCE * .pyTorch.bceWithLogits()
         }
+
+        /// `TopKLoss`: the mean of the k per cent largest cross entropies of all voxels, for ``Activation/softmax``.
+        /// Ignored voxels count as zeros; weights are factors of the losses and divide nothing.
+        ///
+        /// The original's k of a tiny input is 0 and its loss NaN; here at least one voxel is taken.
+        ///
+        /// - Parameters:
+        ///   - k: How many of a hundred voxels are taken.
+        ///   - weight: One for each class.
+        public func topK(k: Double = 10, weight: [Float]? = nil) -> Loss {
+            .topK(percent: k, classWeights: weight)
+        }
+
+        /// `DC_and_topk_loss`, of `nnUNetTrainerDiceTopK10Loss`: Dice of the foreground and the top-k cross entropy,
+        /// for ``Activation/softmax``.
+        ///
+        /// - Parameters:
+        ///   - batchDice: Dice's sums are over the batch.
+        ///   - doBackground: Whether class 0 takes part in Dice.
+        ///   - smooth: Dice's smoothing.
+        ///   - k: How many of a hundred voxels are taken.
+        ///   - weightCE: The weight of the cross entropy.
+        ///   - weightDice: The weight of Dice.
+        public func diceTopK(
+            batchDice: Bool = false, doBackground: Bool = false, smooth: Double = 1e-5, k: Double = 10,
+            weightCE: Double = 1, weightDice: Double = 1
+        ) -> Loss {
+            weightDice * dice(batchDice: batchDice, doBackground: doBackground, smooth: smooth) + weightCE * topK(k: k)
+        }
     }
 }

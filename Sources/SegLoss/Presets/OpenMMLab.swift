@@ -22,6 +22,34 @@ extension Loss {
                 classWeights: classWeight, divisor: reduction.divisor(mean: avgNonIgnore ? .valid : .all))
         }
 
+        /// `OhemCrossEntropy`, for ``Activation/softmax``: the mean of the cross entropies of hard voxels, those whose
+        /// label has a probability below the threshold, and at least so many.
+        ///
+        /// Where no more than `minKept` voxels are valid the original drops the easiest; here all are kept. Its class
+        /// weights, which the ranking there leaves out, are not offered.
+        ///
+        /// - Parameters:
+        ///   - thresh: The threshold.
+        ///   - minKept: How many voxels of the batch are kept at least.
+        public func ohemCrossEntropy(thresh: Double = 0.7, minKept: Int = 100_000) -> Loss {
+            .onlineHardExampleMining(threshold: thresh, minimumKept: minKept)
+        }
+
+        /// `CrossEntropyLoss` under an `OHEMPixelSampler`, for ``Activation/softmax``: the sum over the hard voxels of
+        /// the batch, divided by all voxels.
+        ///
+        /// - Parameters:
+        ///   - images: How many images a batch has: the samples.
+        ///   - thresh: Voxels whose label has a lower probability are kept; `nil`: none for that alone.
+        ///   - minKept: How many voxels are kept at least, for each image.
+        ///   - avgNonIgnore: The sum is divided by the voxels that are not ignored.
+        public func ohemPixelSampler(
+            images: Int, thresh: Double? = nil, minKept: Int = 100_000, avgNonIgnore: Bool = false
+        ) -> Loss {
+            .onlineHardExampleMining(
+                threshold: thresh ?? 0, minimumKept: minKept * images, divisor: avgNonIgnore ? .valid : .all)
+        }
+
         /// `CrossEntropyLoss` with `use_sigmoid`, for ``Activation/sigmoid``: binary cross entropy of each channel.
         ///
         /// - Parameters:

@@ -32,6 +32,15 @@ extension Loss {
             .dice(smooth: .denominator(eps), scope: .batchPooled, voxelWeights: weighted ? .inSums : .unused)
         }
 
+        /// `BalanceL1Loss` of the threshold map: the mean absolute error within the mask, and that of the hardest
+        /// values outside it. The mask goes in as `maps`, 1 within and 0 outside. A mean over nothing is 0, where the
+        /// original divides by 0.
+        ///
+        /// - Parameter negativeRatio: How many values outside are taken for each within.
+        public func balancedL1(negativeRatio: Double = 3) -> Loss {
+            .balancedL1(negativeRatio: negativeRatio)
+        }
+
         /// `LeakyDiceLoss`: `1 - I / (P + eps) + scale (1 - I / (G + eps))` over the batch.
         ///
         /// - Parameters:
@@ -81,9 +90,13 @@ extension Loss {
         ///
         /// - Parameters:
         ///   - negativeRatio: How many negatives are taken for each positive.
+        ///   - fallbackNegativeNum: How many negatives are taken where there are no positives.
         ///   - eps: What is added to the divisor.
-        public func maskedBalancedBCE(negativeRatio: Double = 3, eps: Double = 1e-6) -> Loss {
-            .balancedBinaryCrossEntropy(negativeRatio: negativeRatio, epsilon: eps)
+        public func maskedBalancedBCE(
+            negativeRatio: Double = 3, fallbackNegativeNum: Int = 0, eps: Double = 1e-6
+        ) -> Loss {
+            .balancedBinaryCrossEntropy(
+                negativeRatio: negativeRatio, fallbackNegatives: fallbackNegativeNum, epsilon: eps)
         }
 
         /// `MaskedDiceLoss`: `1 - 2 I / (P + G + eps)` over the batch.
