@@ -48,6 +48,18 @@ final class ArticleTests: XCTestCase {
         XCTAssertTrue(error <= 1e-6, "gradient off by \(error) of the largest")
     }
 
+    /// The form of TensorFlow, written out.
+    func testWeightsOfPositives() throws {
+        let p = [0.25, 0.5, 0.75, 0.125], labels = [1, 0, 1, 0], weights = [3.0, 3, 1, 1]
+        let problem = Problem(
+            samples: 1, classes: 1, voxels: 4, activation: .probabilities, terms: [], logits: p.map { Float($0) },
+            target: .labels(labels.map { Int64($0) }), weights: weights.map { Float($0) })
+        let loss: Loss = .binaryCrossEntropy(voxelWeights: .positives, divisor: .valid)
+        let value = try Library.evaluate(problem, Configuration(loss: loss)).value
+        let expected = -(3 * log(0.25) + log(1 - 0.5) + log(0.75) + log(1 - 0.125)) / 4
+        XCTAssertTrue(abs(value - expected) <= 1e-6 * expected, "\(value), not \(expected)")
+    }
+
     func testBoundary() throws {
         try check([
             .init(golden: "seeds/s001_boundary_toy_literal", loss: .linear(classWeights: [0, 1])),

@@ -137,6 +137,11 @@ final class PresetFormulaTests: XCTestCase {
                 -w[c] * (0.25 * g * (1 - p) * (1 - p) * log(p) + 0.75 * (1 - g) * p * p * log(1 - p))
             }
             try check(.mmSegmentation.focal(alpha: 0.25, classWeight: weights), x, focal / (3 * x.all))
+            let alpha = [0.25, 0.5, 0.875]
+            let each = x.sum { c, p, g in
+                -(alpha[c] * g * (1 - p) * log(p) + (1 - alpha[c]) * (1 - g) * p * log(1 - p))
+            }
+            try check(.mmSegmentation.focal(gamma: 1, alpha: [0.25, 0.5, 0.875]), x, each / (3 * x.all))
         }
     }
 
@@ -186,6 +191,18 @@ final class PresetFormulaTests: XCTestCase {
             try check(.mmOCR.maskedSquareDice(), x, squared)
             let naive = each { s in 1 - (2 * x.sum(s, c, *) + 0.5) / (x.sum(s, c, +) + 0.5) }
             try check(.mmDetection.dice(naiveDice: true, eps: 0.5), x, naive)
+        }
+    }
+
+    func testFVCore() throws {
+        try both(.sigmoid) { x in
+            // Of the logit log(p / (1 - p)).
+            func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
+            let star = x.sum { _, p, g in
+                -(0.25 * g + 0.75 * (1 - g)) * log(sigmoid(3 * log(p / (1 - p)) * (2 * g - 1))) / 3
+            }
+            try check(.fvcore.sigmoidFocalStar(alpha: 0.25, gamma: 3, reduction: .sum), x, star)
+            try check(.fvcore.sigmoidFocalStar(alpha: 0.25, gamma: 3), x, star / (3 * x.valid))
         }
     }
 

@@ -138,6 +138,8 @@ final class PresetTests: XCTestCase {
         Row(
             golden: "monai/focal_sigmoid_gamma37_sum",
             loss: .monai.focal(gamma: 3.7, weight: [1, 2, 0.5], reduction: .sum(samples: 2, classes: 3))),
+        Row(golden: "monai/focal_sigmoid_gamma1", loss: .monai.focal(gamma: 1, alpha: [0.25, 0.5, 0.75])),
+        Row(golden: "monai/focal_sigmoid_soft_targets", loss: .monai.focal(softTargets: true)),
         Row(golden: "monai/focal_softmax", loss: .monai.softmaxFocal(classes: 4, alpha: 0.25)),
         Row(golden: "monai/focal_softmax_gamma05", loss: .monai.softmaxFocal(classes: 4, gamma: 0.5)),
         Row(golden: "monai/focal_softmax_none_ignore", loss: .monai.softmaxFocal(classes: 4, ignoring: true)),
@@ -211,6 +213,8 @@ final class PresetTests: XCTestCase {
         Row(golden: "smp/tversky_binary_ignore", loss: .smp.tversky(alpha: 0.25, beta: 0.75, gamma: 0.75)),
         Row(golden: "smp/focal_binary", loss: .smp.focal(alpha: 0.25)),
         Row(golden: "smp/focal_binary_gamma0_ignore", loss: .smp.focal(gamma: 0)),
+        Row(golden: "smp/focal_binary_reduced", loss: .smp.focal(reducedThreshold: 0.5)),
+        Row(golden: "smp/focal_binary_normalized", loss: .smp.focal(normalized: true)),
         Row(golden: "smp/focal_multiclass/softmax", loss: .smp.focal()),
         Row(golden: "smp/focal_multiclass_ignore_weights/softmax", loss: .smp.focal(gamma: 1, classWeights: w4)),
         Row(golden: "smp/focal_multilabel_gamma05", loss: .smp.focal(gamma: 0.5)),
@@ -241,7 +245,7 @@ final class PresetTests: XCTestCase {
             loss: .kornia.focal(classes: 4, alpha: nil, gamma: 1, weight: w4)),
         Row(golden: "kornia/binary_focal", loss: .kornia.binaryFocal()),
         Row(
-            golden: "kornia/binary_focal_pos_weight_ignore", loss: .kornia.binaryFocal(gamma: 3.7, posWeight: 2)),
+            golden: "kornia/binary_focal_pos_weight_ignore", loss: .kornia.binaryFocal(gamma: 3.7, posWeight: [2])),
         Row(
             golden: "kornia/binary_focal_multilabel_sum",
             loss: .kornia.binaryFocal(alpha: nil, gamma: 0.5, weight: [1, 0.5, 2], reduction: .sum)),
@@ -266,6 +270,9 @@ final class PresetTests: XCTestCase {
         Row(golden: "liviaets/boundary", loss: .monai.boundary()),
         Row(golden: "liviaets/boundary_spacing", loss: .liviaets.boundary(classes: 4, idc: [1, 2])),
         Row(golden: "liviaets/boundary_truncated", loss: .liviaets.boundary(classes: 4, idc: [1, 2, 3])),
+        Row(golden: "liviaets/cross_entropy", loss: .liviaets.crossEntropy(classes: 4)),
+        Row(golden: "liviaets/cross_entropy_subset", loss: .liviaets.crossEntropy(classes: 4, idc: [1, 2, 3])),
+        Row(golden: "liviaets/focal", loss: .liviaets.focal(classes: 4, gamma: 2)),
         Row(golden: "liviaets/dice", loss: .liviaets.dice(idc: [1, 2, 3])),
         Row(golden: "liviaets/generalized_dice", loss: .liviaets.generalizedDice(idc: [0, 1, 2])),
     ]

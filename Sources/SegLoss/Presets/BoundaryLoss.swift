@@ -16,7 +16,7 @@ extension Loss {
         ///   - classes: How many classes there are.
         ///   - idc: Which of them take part.
         public func boundary(classes: Int, idc: [Int]) -> Loss {
-            .linear(classWeights: (0..<max(classes, 0)).map { idc.contains($0) ? 1 : 0 })
+            .linear(classWeights: chosen(classes, idc))
         }
 
         /// `DiceLoss`: `1 - (2 I + 1e-10) / (P + G + 1e-10)` per sample and class.
@@ -35,6 +35,34 @@ extension Loss {
         /// - Parameter idc: Which classes take part; `nil`: all.
         public func generalizedDice(idc: [Int]? = nil) -> Loss {
             .generalizedDice(smooth: .both(1e-10), classes: idc.map { .only($0) } ?? .all)
+        }
+
+        /// `CrossEntropy`: `-sum g log(p + 1e-10) / sum g` over the chosen classes, for ``Activation/probabilities``.
+        ///
+        /// - Parameters:
+        ///   - classes: How many classes there are.
+        ///   - idc: Which of them take part; `nil`: all.
+        public func crossEntropy(classes: Int, idc: [Int]? = nil) -> Loss {
+            .binaryCrossEntropy(
+                classWeights: chosen(classes, idc), positivesOnly: true, logOffset: 1e-10, divisor: .target)
+        }
+
+        /// `FocalLoss`: `-sum g (1-p)^gamma log(p + 1e-10) / sum g` over the chosen classes, for
+        /// ``Activation/probabilities``.
+        ///
+        /// - Parameters:
+        ///   - classes: How many classes there are.
+        ///   - idc: Which of them take part; `nil`: all.
+        ///   - gamma: How strongly easy voxels are counted less.
+        public func focal(classes: Int, idc: [Int]? = nil, gamma: Double) -> Loss {
+            .focal(
+                gamma: gamma, alpha: nil, classWeights: chosen(classes, idc), positivesOnly: true, logOffset: 1e-10,
+                divisor: .target)
+        }
+
+        /// Weights of 1 for the chosen classes and 0 for the others.
+        private func chosen(_ classes: Int, _ idc: [Int]?) -> [Float]? {
+            idc.map { idc in (0..<max(classes, 0)).map { idc.contains($0) ? 1 : 0 } }
         }
     }
 }

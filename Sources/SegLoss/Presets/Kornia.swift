@@ -64,22 +64,16 @@ extension Loss {
         /// - Parameters:
         ///   - alpha: The weight of the positives, negatives having the rest of 1; `nil`: none.
         ///   - gamma: How strongly easy values are counted less.
-        ///   - posWeight: What the positives weigh besides, the same in all channels.
+        ///   - posWeight: What the positives weigh besides, one for each channel.
         ///   - weight: One for each channel.
         ///   - reduction: Mean or sum; the original's default is neither.
         public func binaryFocal(
-            alpha: Double? = 0.25, gamma: Double = 2, posWeight: Double = 1, weight: [Float]? = nil,
+            alpha: Double? = 0.25, gamma: Double = 2, posWeight: [Float]? = nil, weight: [Float]? = nil,
             reduction: Reduction = .mean
         ) -> Loss {
-            // Positives a k and negatives 1 - a are a factor times an alpha.
-            let positive = (alpha ?? 1) * posWeight
-            let negative = alpha.map { 1 - $0 } ?? 1
-            let both = positive + negative
-            let plain = alpha == nil && posWeight == 1
-            return (plain ? 1 : both)
-                * .focal(
-                    gamma: gamma, alpha: plain ? nil : positive / both, classWeights: weight,
-                    divisor: reduction.divisor(mean: .all))
+            .focal(
+                gamma: gamma, alpha: alpha, classWeights: weight, positiveWeights: posWeight,
+                divisor: reduction.divisor(mean: .all))
         }
     }
 }

@@ -127,7 +127,7 @@ extension Loss.MONAI {
 
 extension Loss.MONAI {
     /// `FocalLoss` of each channel's sigmoid, the default: `w_c a_t (1 - p_t)^gamma` times the binary cross entropy,
-    /// averaged over all values. For hard targets; MONAI's factor of soft ones is another.
+    /// averaged over all values.
     ///
     /// With `ignore_index` MONAI's mean divides by the valid voxels and is as many times larger as there are channels.
     /// Here it stays the mean of the valid values.
@@ -137,20 +137,53 @@ extension Loss.MONAI {
     ///   - gamma: How strongly easy values are counted less.
     ///   - alpha: The weight of the positives, negatives having the rest of 1; `nil`: none.
     ///   - weight: `w`, one for each channel that counts.
+    ///   - softTargets: Targets are between 0 and 1: MONAI's factor of those, `sigmoid(x (1 - 2 g))^gamma` of the logit
+    ///     x. For ``Activation/sigmoid``. For targets of 0 and 1 it is the same factor.
     ///   - reduction: Mean or sum.
     public func focal(
         background: Background = .included, gamma: Double = 2, alpha: Double? = nil, weight: [Float]? = nil,
-        reduction: Reduction = .mean
+        softTargets: Bool = false, reduction: Reduction = .mean
     ) -> Loss {
-        var factor = reduction.count(background == .included, false)
-        var weights = weight
-        if case .excluded(let classes) = background {
-            // The divisor counts channel 0 too.
-            factor *= Double(classes) / Double(classes - 1)
-            weights = [0] + (weight ?? Array(repeating: 1, count: max(classes - 1, 0)))
-        }
+        let (factor, weights) = channels(background, weight, reduction)
         return factor
-            * .focal(gamma: gamma, alpha: alpha, classWeights: weights, perChannel: true, divisor: .valid)
+            * .focal(
+                gamma: gamma, alpha: alpha, classWeights: weights, modulation: softTargets ? .logit : .probability,
+                perChannel: true, divisor: .valid)
+    }
+
+    /// `FocalLoss` with an alpha for each channel: weights of the positives alone, negatives having 1. For
+    /// ``Activation/sigmoid`` and ``Activation/probabilities``.
+    ///
+    /// - Parameters:
+    ///   - background: Whether channel 0 counts.
+    ///   - gamma: How strongly easy values are counted less.
+    ///   - alpha: One for each channel that counts, from 0 to 1.
+    ///   - weight: `w`, one for each channel that counts.
+    ///   - softTargets: Targets are between 0 and 1; for ``Activation/sigmoid``.
+    ///   - reduction: Mean or sum.
+    public func focal(
+        background: Background = .included, gamma: Double = 2, alpha: [Float], weight: [Float]? = nil,
+        softTargets: Bool = false, reduction: Reduction = .mean
+    ) -> Loss {
+        let (factor, weights) = channels(background, weight, reduction)
+        return factor
+            * .focal(
+                gamma: gamma, alpha: nil, classWeights: weights,
+                classAlphas: background == .included ? alpha : [0] + alpha, alphaForm: .positives,
+                modulation: softTargets ? .logit : .probability, perChannel: true, divisor: .valid)
+    }
+
+    /// The factor of a mean over all channels, and the weights of all.
+    private func channels(
+        _ background: Background, _ weight: [Float]?, _ reduction: Reduction
+    ) -> (factor: Double, weights: [Float]?) {
+        let factor = reduction.count(background == .included, false)
+        guard case .excluded(let classes) = background else { return (factor, weight) }
+        // The divisor counts channel 0 too.
+        return (
+            factor * Double(classes) / Double(classes - 1),
+            [0] + (weight ?? Array(repeating: 1, count: max(classes - 1, 0)))
+        )
     }
 
     /// `FocalLoss` with `use_softmax`: `a[y] w[y] (1 - p(y))^gamma nll(y)`, for ``Activation/softmax``.

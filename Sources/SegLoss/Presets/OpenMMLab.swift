@@ -78,6 +78,21 @@ extension Loss {
                 gamma: gamma, alpha: alpha, classWeights: classWeight, divisor: reduction.divisor(mean: .all))
         }
 
+        /// `FocalLoss` with an alpha for each channel, for ``Activation/sigmoid``.
+        ///
+        /// - Parameters:
+        ///   - gamma: How strongly easy values are counted less.
+        ///   - alpha: One for each channel: the weight of the positives, negatives having the rest of 1.
+        ///   - classWeight: One for each channel.
+        ///   - reduction: Mean or sum.
+        public func focal(
+            gamma: Double = 2, alpha: [Float], classWeight: [Float]? = nil, reduction: Reduction = .mean
+        ) -> Loss {
+            .focal(
+                gamma: gamma, alpha: nil, classWeights: classWeight, classAlphas: alpha,
+                divisor: reduction.divisor(mean: .all))
+        }
+
         /// `DiceLoss`, for ``Activation/softmax``: `1 - (2 I + s) / (sum p^2 + sum g^2 + s)` per sample and class.
         ///
         /// The original masks ignored voxels in the numerator alone and takes them for the last class in the

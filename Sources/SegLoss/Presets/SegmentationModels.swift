@@ -81,9 +81,19 @@ extension Loss {
         /// - Parameters:
         ///   - alpha: The weight of the positives, negatives having the rest of 1; `nil`: none.
         ///   - gamma: How strongly easy values are counted less.
+        ///   - normalized: The sum is divided by that of the focal factors rather than the number of values, with a
+        ///     gradient of its own. Over several classes these are the factors of all of them, where the original
+        ///     divides class by class; not for ``Activation/softmax``.
+        ///   - reducedThreshold: The probability of the target below which the focal factor is 1; not for
+        ///     ``Activation/softmax``.
         ///   - classWeights: One for each class; the mean is divided by them.
-        public func focal(alpha: Double? = nil, gamma: Double = 2, classWeights: [Float]? = nil) -> Loss {
-            .focal(gamma: gamma, alpha: alpha, classWeights: classWeights, perChannel: true, divisor: .weight)
+        public func focal(
+            alpha: Double? = nil, gamma: Double = 2, normalized: Bool = false, reducedThreshold: Double? = nil,
+            classWeights: [Float]? = nil
+        ) -> Loss {
+            .focal(
+                gamma: gamma, alpha: alpha, classWeights: classWeights, reducedThreshold: reducedThreshold ?? 0,
+                perChannel: true, divisor: normalized ? .factors() : .weight)
         }
 
         /// `MCCLoss`: one minus Matthews' correlation of the whole batch, for ``Activation/probabilities`` of one

@@ -30,5 +30,18 @@ extension Loss {
         public func sigmoidFocal(alpha: Double? = nil, gamma: Double = 2, reduction: Reduction = .mean) -> Loss {
             .focal(gamma: gamma, alpha: alpha, divisor: reduction.divisor(mean: .valid))
         }
+
+        /// `sigmoid_focal_loss_star`, for ``Activation/sigmoid``: `-a_t log sigmoid(gamma x (2 g - 1)) / gamma` of the
+        /// logit x.
+        ///
+        /// - Parameters:
+        ///   - alpha: The weight of the positives, negatives having the rest of 1; `nil` for the original's -1.
+        ///   - gamma: How steep the loss is.
+        ///   - reduction: Mean or sum; the original's default is neither.
+        public func sigmoidFocalStar(
+            alpha: Double? = nil, gamma: Double = 1, reduction: Reduction = .mean
+        ) -> Loss {
+            .focalStar(gamma: gamma, alpha: alpha, divisor: reduction.divisor(mean: .valid))
+        }
     }
 }
