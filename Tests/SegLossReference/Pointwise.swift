@@ -104,8 +104,14 @@ struct Focal {
         if options.positivesOnly {
             (u, h, i) = (q, p, -spread)
         } else if options.byLogit {
-            let turned = ChannelValue(logit: (b - g) * value.x)
-            (u, h, i) = (turned.p, turned.q, (b - g) * (turned.p * turned.q))
+            let a = 1 - 2 * g
+            let low = (1 - a) - 2 * g
+            let z = a * value.x
+            let turned = ChannelValue(logit: z)
+            let lost = fma(low, value.x, fma(a, value.x, -z))
+            let m = turned.p * turned.q
+            let more = m * lost
+            (u, h, i) = (turned.p + more, turned.q - more, a * m)
         } else {
             (u, h, i) = (fma(g, q, b * p), fma(g, p, b * q), (b - g) * spread)
         }

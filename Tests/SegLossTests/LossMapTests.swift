@@ -298,7 +298,7 @@ final class LossMapTests: XCTestCase {
 
     func testRefusals() throws {
         try refuse(.badTerm, "no term", .dice())
-        try refuse(.badTerm, "region or balanced", .crossEntropy() + .dice(), term: 1, index: 1)
+        try refuse(.badTerm, "no region, none that selects", .crossEntropy() + .dice(), term: 1, index: 1)
         try refuse(.badOption, "0 to 1", .crossEntropy() + .dice(), term: 2)
         try refuse(.badOption, "-1", .crossEntropy(), term: -1)
         try refuse(.badOption, "0 to 0", .crossEntropy(), term: .max)

@@ -213,7 +213,7 @@ final class PresetTests: XCTestCase {
         Row(golden: "smp/tversky_binary_ignore", loss: .smp.tversky(alpha: 0.25, beta: 0.75, gamma: 0.75)),
         Row(golden: "smp/focal_binary", loss: .smp.focal(alpha: 0.25)),
         Row(golden: "smp/focal_binary_gamma0_ignore", loss: .smp.focal(gamma: 0)),
-        Row(golden: "smp/focal_binary_reduced", loss: .smp.focal(reducedThreshold: 0.5)),
+        Row(golden: "smp/focal_binary_reduced", loss: .smp.focal(reducedThreshold: 0.5, reduction: .sum)),
         Row(golden: "smp/focal_binary_normalized", loss: .smp.focal(normalized: true)),
         Row(golden: "smp/focal_multiclass/softmax", loss: .smp.focal()),
         Row(golden: "smp/focal_multiclass_ignore_weights/softmax", loss: .smp.focal(gamma: 1, classWeights: w4)),

@@ -167,15 +167,21 @@ typedef struct focal_aim {
     vf32 miss, hit, turn;
 } focal_aim;
 
+// Of the sigmoid of (1 - 2 g) x. What both roundings lose of that is put back: a power would make it large.
+LANES_INLINE focal_aim logit_aim(const channel_values *x) {
+    vf32 twice = x->g + x->g, away = 1 - twice, low = (1 - away) - twice;
+    channel_values turned = {.input = away * x->input};
+    activate(CLOSS_SIGMOID, 0, &turned);
+    vf32 lost = f32_fma(low, x->input, f32_fma(away, x->input, -turned.input));
+    vf32 spread = turned.p * turned.q, more = spread * lost;
+    return (focal_aim){turned.p + more, turned.q - more, away * spread};
+}
+
 LANES_INLINE focal_aim aim_of(const pointwise_formula *term, const channel_values *x) {
     vf32 spread = term->by_probability ? f32_splat(1) : x->p * x->q;
     if (term->positives_only) return (focal_aim){x->q, x->p, -spread};
+    if (term->by_logit) return logit_aim(x);
     vf32 away = x->b - x->g;
-    if (term->by_logit) {
-        channel_values turned = {.input = away * x->input};
-        activate(CLOSS_SIGMOID, 0, &turned);
-        return (focal_aim){turned.p, turned.q, away * (turned.p * turned.q)};
-    }
     return (focal_aim){f32_fma(x->g, x->q, x->b * x->p), f32_fma(x->g, x->p, x->b * x->q), away * spread};
 }
 

@@ -87,13 +87,15 @@ extension Loss {
         ///   - reducedThreshold: The probability of the target below which the focal factor is 1; not for
         ///     ``Activation/softmax``.
         ///   - classWeights: One for each class; the mean is divided by them.
+        ///   - reduction: Mean or sum. Normalized, it is the sum either way: the original's mean divides that by the
+        ///     number of values once more.
         public func focal(
             alpha: Double? = nil, gamma: Double = 2, normalized: Bool = false, reducedThreshold: Double? = nil,
-            classWeights: [Float]? = nil
+            classWeights: [Float]? = nil, reduction: Reduction = .mean
         ) -> Loss {
             .focal(
                 gamma: gamma, alpha: alpha, classWeights: classWeights, reducedThreshold: reducedThreshold ?? 0,
-                perChannel: true, divisor: normalized ? .factors() : .weight)
+                perChannel: true, divisor: normalized ? .factors() : reduction.divisor(mean: .weight))
         }
 
         /// `MCCLoss`: one minus Matthews' correlation of the whole batch, for ``Activation/probabilities`` of one
