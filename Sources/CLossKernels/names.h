@@ -31,6 +31,11 @@
 #define check_weights                closs_inner_check_weights
 #define combined_pass                closs_inner_combined_pass
 #define diagnose                     closs_inner_diagnose
+#define distance_blocks_pass         closs_inner_distance_blocks_pass
+#define distance_kernels_avx2        closs_inner_distance_kernels_avx2
+#define distance_kernels_avx512      closs_inner_distance_kernels_avx512
+#define distance_kernels_generic     closs_inner_distance_kernels_generic
+#define distance_rows_pass           closs_inner_distance_rows_pass
 #define evaluation_check             closs_inner_evaluation_check
 #define evaluation_coefficients      closs_inner_evaluation_coefficients
 #define evaluation_finish            closs_inner_evaluation_finish

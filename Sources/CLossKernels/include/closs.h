@@ -671,13 +671,76 @@ enum { CLOSS_ALL_TERMS = -1 };
 
 /* The unreduced losses of a part, for hard examples, uncertainty or a picture: at every value what `term` (an index of
  * the spec's terms) adds to its sum, class and voxel weights in it, divided by nothing; or with CLOSS_ALL_TERMS the sum
- * over the pointwise terms of weight times that. 0 where a voxel does not count. Region and balanced terms have no loss
+ * over the pointwise terms of weight times that. 0 where a voxel does not count. Region and selecting terms have no loss
  * of a single voxel: they are refused by name, and stay out of the sum. `map` holds [samples][voxels] of the part with
  * softmax, where a voxel's loss is of all its classes, else [samples][classes][voxels]; contiguous, whatever the views
  * of the batch. Refused is what closs_accumulate refuses, and what float could not hold. A refused call leaves the map
  * as it was. */
 CLOSS_API closs_status closs_loss_map(const closs_plan *plan, const closs_batch *part, int term, float *map,
                                       size_t map_count, void *scratch, size_t scratch_bytes, closs_error *error);
+
+/* --------------------------------------------------------------------------------------------- distance maps ---- */
+
+/* Exact Euclidean distance transforms of label maps, 2-D and 3-D: for each class and voxel
+ *
+ *     d = the least of sqrt(sum over the axes (spacing * steps)^2)
+ *
+ * over all voxels of the class (of a signed map's voxels inside the class: over all voxels outside it). Every squared
+ * distance is a sum of whole numbers and none is approximated: the map is, bit for bit, the one that looking at every
+ * pair of voxels gives, on any number of threads (arithmetic 12). */
+typedef enum closs_distance_form {
+    CLOSS_DISTANCE_UNSIGNED = 0, /* d, 0 inside */
+    CLOSS_DISTANCE_SQUARED = 1,  /* d^2, 0 inside */
+    CLOSS_DISTANCE_SIGNED = 2    /* positive outside, negative inside: see closs_inner_boundary */
+} closs_distance_form;
+
+/* What a signed map says of the voxels inside that touch the outside, voxels one length apart. */
+typedef enum closs_inner_boundary {
+    CLOSS_INNER_MINUS_ONE = 0, /* -1: inside is -d. The outer boundary is +1; no voxel is 0 */
+    CLOSS_INNER_HALF = 1,      /* -1/2: inside is -(d - s / 2), outside d - s / 2: the border between voxels is 0 */
+    CLOSS_INNER_ZERO = 2,      /* 0: inside is -(d - s), outside d */
+    CLOSS_INNER_ZERO_UNIT = 3 /* inside is -(d - 1) whatever the spacing, outside d, as Kervadec et al. published it */
+} closs_inner_boundary;       /* s: the least spacing of an axis with several voxels */
+
+/* What a map holds where there is nothing to be far from: a sample without the class, or inside a class that fills it
+ * (there the negative). */
+typedef enum closs_distance_far {
+    CLOSS_FAR_ZERO = 0,     /* 0: such a sample has no say */
+    CLOSS_FAR_DIAGONAL = 1, /* the sample's diagonal, which no distance reaches; its square in squared maps */
+    CLOSS_FAR_INFINITY = 2
+} closs_distance_far;
+
+/* How maps are stored. */
+typedef enum closs_distance_type {
+    CLOSS_DISTANCE_FLOAT32 = 0,
+    CLOSS_DISTANCE_FLOAT16 = 1, /* IEEE 754 binary16, rounded to nearest even */
+    CLOSS_DISTANCE_INT16 = 2    /* int16_t of value / scale, rounded to nearest even; at most 32767 in magnitude */
+} closs_distance_type;
+
+typedef struct closs_distance_spec {
+    int64_t samples;
+    closs_extents extents;  /* of one sample; 0 stands for 1 */
+    double spacing[3];      /* between voxels along planes, rows and columns; 0 stands for 1. Spacings that differ are
+                            * resolved to about 2^-27 of their square */
+    const int64_t *classes; /* the labels to make maps of; NULL: 0 .. class_count - 1 */
+    int class_count;
+    closs_distance_form form;
+    closs_inner_boundary boundary;
+    closs_distance_far far;
+    closs_distance_type type;
+    double scale; /* of CLOSS_DISTANCE_INT16: one step's length; 0 stands for 1 */
+    int threads;  /* 0: OpenMP's default */
+    closs_isa isa;
+} closs_distance_spec;
+
+/* Bytes of scratch that closs_distance_map needs; 0 where it would refuse the spec. */
+CLOSS_API size_t closs_distance_scratch_bytes(const closs_distance_spec *spec);
+
+/* Writes map[samples][class_count][voxels] from labels[samples][voxels] (CLOSS_LABELS_U8 to CLOSS_LABELS_I64). A label
+ * that is not among the classes is outside all of them. */
+CLOSS_API closs_status closs_distance_map(const closs_distance_spec *spec, closs_target target, const void *labels,
+                                          size_t labels_count, void *map, size_t map_count, void *scratch,
+                                          size_t scratch_bytes, closs_error *error);
 
 /* ---------------------------------------------------------------------------------------------- binarization ---- */
 

@@ -376,6 +376,7 @@ typedef struct kernels {
     // Gives back the loss of the values that the balanced term takes.
     __int128 (*binarization_gradient)(const binarization_run *, const binarization_coefficients *);
     loss_map_kernel *loss_map;
+    const struct distance_kernels *distance;
 } kernels;
 
 extern const kernels kernels_generic;

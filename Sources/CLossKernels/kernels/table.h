@@ -1,6 +1,7 @@
 // The table of one instruction set: the runs' walks, after whatever their layout asks for. Included once by each
 // isa_*.c, after it has said what its instruction set has. The families' walks are compiled apart: they are large.
 #include "kernels/binarization.h"
+#include "kernels/distance_job.h"
 #include "kernels/select.h"
 #include "kernels/survey.h"
 
@@ -259,4 +260,5 @@ static fault survey(const formula *f, const run *whole, int with_logits, run_sur
      &OF_ISA(ranked_walks),                                                                                            \
      binarization_totals,                                                                                              \
      binarization_gradient,                                                                                            \
-     OF_ISA(loss_map)}
+     OF_ISA(loss_map),                                                                                                 \
+     &OF_ISA(distance_kernels)}

@@ -1,0 +1,254 @@
+// Distance maps: checks, the metric of a spec, and the two passes.
+#include <math.h>
+
+#include "api/refuse.h"
+#include "driver/distance_passes.h"
+#include "driver/parallel.h"
+#include "kernels/formula.h"
+
+enum { PLANES, ROWS, COLUMNS, AXES };
+
+static const char *const axis_names[AXES] = {"planes", "rows", "columns"};
+
+// What a spec stands for.
+typedef struct distance_plan {
+    distance_job job;
+    const distance_kernels *kernels;
+    int threads;
+    int64_t values; // of the map
+} distance_plan;
+
+// ----------------------------------------------------------------------------------------------------- checks ----
+
+static closs_status check_extents(const closs_distance_spec *spec, distance_plan *plan, closs_error *error) {
+    const int64_t extents[AXES] = {spec->extents.planes, spec->extents.rows, spec->extents.columns};
+    int64_t *resolved[AXES] = {&plan->job.planes, &plan->job.rows, &plan->job.columns};
+    if (spec->samples < 1)
+        return refuse(error, CLOSS_BAD_SHAPE, -1, "samples is %lld: expected at least 1", (long long)spec->samples);
+    if (spec->class_count < 1 || spec->class_count > CLOSS_MAX_CLASSES)
+        return refuse(error, CLOSS_BAD_SHAPE, -1, "class_count is %d: expected 1 .. %d", spec->class_count,
+                      CLOSS_MAX_CLASSES);
+    plan->values = spec->samples * spec->class_count;
+    if (spec->samples > INT64_MAX / 8 / spec->class_count) plan->values = INT64_MAX;
+    for (int a = 0; a < AXES; a++) {
+        *resolved[a] = extents[a] ? extents[a] : 1;
+        if (*resolved[a] < 1 || *resolved[a] > 1 << 24)
+            return refuse(error, CLOSS_BAD_SHAPE, -1,
+                          "extents.%s is %lld: expected 1 .. 16777216, so that squared distances are exact",
+                          axis_names[a], (long long)extents[a]);
+        if (plan->values > INT64_MAX / 8 / *resolved[a])
+            return refuse(error, CLOSS_BAD_SHAPE, -1, "the map's samples, classes and extents make too many values");
+        plan->values *= *resolved[a];
+    }
+    return CLOSS_OK;
+}
+
+static closs_status check_options(const closs_distance_spec *spec, closs_error *error) {
+    for (int a = 0; a < AXES; a++)
+        if (!(spec->spacing[a] == 0 || (spec->spacing[a] >= 0x1p-40 && spec->spacing[a] <= 0x1p40)))
+            return refuse(error, CLOSS_BAD_OPTION, a,
+                          "spacing[%d], of %s, is %g: expected a positive length, 2^-40 .. 2^40", a, axis_names[a],
+                          spec->spacing[a]);
+    if (spec->form < CLOSS_DISTANCE_UNSIGNED || spec->form > CLOSS_DISTANCE_SIGNED)
+        return refuse(error, CLOSS_BAD_OPTION, -1, "form is %d: expected a closs_distance_form", (int)spec->form);
+    if (spec->boundary < CLOSS_INNER_MINUS_ONE || spec->boundary > CLOSS_INNER_ZERO_UNIT)
+        return refuse(error, CLOSS_BAD_OPTION, -1, "boundary is %d: expected a closs_inner_boundary",
+                      (int)spec->boundary);
+    if (spec->boundary != CLOSS_INNER_MINUS_ONE && spec->form != CLOSS_DISTANCE_SIGNED)
+        return refuse(error, CLOSS_BAD_OPTION, -1, "boundary is of signed maps: expected form CLOSS_DISTANCE_SIGNED");
+    if (spec->far < CLOSS_FAR_ZERO || spec->far > CLOSS_FAR_INFINITY)
+        return refuse(error, CLOSS_BAD_OPTION, -1, "far is %d: expected a closs_distance_far", (int)spec->far);
+    if (spec->type < CLOSS_DISTANCE_FLOAT32 || spec->type > CLOSS_DISTANCE_INT16)
+        return refuse(error, CLOSS_BAD_OPTION, -1, "type is %d: expected a closs_distance_type", (int)spec->type);
+    if (spec->scale != 0 && spec->type != CLOSS_DISTANCE_INT16)
+        return refuse(error, CLOSS_BAD_OPTION, -1, "scale is %g: expected 0, as the map is not of 16-bit integers",
+                      spec->scale);
+    if (spec->scale != 0 && !(isnormal((float)(1 / spec->scale)) && spec->scale > 0))
+        return refuse(error, CLOSS_BAD_OPTION, -1, "scale is %g: expected the length of a 16-bit integer's step",
+                      spec->scale);
+    if (spec->threads < 0)
+        return refuse(error, CLOSS_BAD_THREADS, -1, "threads is %d: expected 0 (the default) or more", spec->threads);
+    for (int c = 0; spec->classes && c < spec->class_count; c++)
+        for (int earlier = 0; earlier < c; earlier++)
+            if (spec->classes[earlier] == spec->classes[c])
+                return refuse(error, CLOSS_BAD_OPTION, c,
+                              "classes[%d] is %lld, as is classes[%d]: expected each class once", c,
+                              (long long)spec->classes[c], earlier);
+    return CLOSS_OK;
+}
+
+// ----------------------------------------------------------------------------------------------------- metric ----
+
+// Arithmetic 12.1: squared spacings as whole multiples of a unit.
+static closs_status resolve_metric(const closs_distance_spec *spec, distance_plan *plan, closs_error *error) {
+    distance_job *job = &plan->job;
+    distance_metric *metric = &job->metric;
+    const int64_t extents[AXES] = {job->planes, job->rows, job->columns};
+    double squared[AXES], least = 0, most = 0, steps = 0, longest = 0, diagonal = 0;
+    for (int a = 0; a < AXES; a++) {
+        double spacing = spec->spacing[a] == 0 ? 1 : spec->spacing[a], n = (double)extents[a], reach = n - 1;
+        squared[a] = spacing * spacing;
+        if (extents[a] == 1) continue;
+        diagonal += squared[a] * (n * n);
+        if (least == 0 || squared[a] < least) least = squared[a];
+        if (squared[a] > most) most = squared[a];
+        steps += reach * reach;
+        longest += squared[a] * (reach * reach);
+    }
+    if (most == 0) least = most = diagonal = 1;
+    metric->unit = most;
+    if (least != most) {
+        int exponent;
+        frexp(longest, &exponent);
+        metric->unit = ldexp(1, exponent - 51);
+    }
+    for (int a = 0; a < AXES; a++) {
+        metric->step[a] = extents[a] == 1 ? 1 : nearbyint(squared[a] / metric->unit);
+        if (metric->step[a] < 1 << 20 && least != most && extents[a] > 1)
+            return refuse(error, CLOSS_BAD_OPTION, a,
+                          "spacing[%d], of %s, is %g: too small beside the extents and the other spacings for exact "
+                          "squared distances",
+                          a, axis_names[a], spec->spacing[a]);
+    }
+    metric->wide = least != most || steps >= 0x1p30;
+    float spacing = (float)sqrt(least);
+    metric->outer_shift = spec->boundary == CLOSS_INNER_HALF ? spacing / 2 : 0;
+    metric->inner_shift = spec->boundary == CLOSS_INNER_HALF        ? spacing / 2
+                          : spec->boundary == CLOSS_INNER_ZERO      ? spacing
+                          : spec->boundary == CLOSS_INNER_ZERO_UNIT ? 1
+                                                                    : 0;
+    metric->far_value = 0;
+    if (spec->far == CLOSS_FAR_INFINITY) metric->far_value = INFINITY;
+    if (spec->far == CLOSS_FAR_DIAGONAL)
+        metric->far_value = (float)(spec->form == CLOSS_DISTANCE_SQUARED ? diagonal : sqrt(diagonal));
+    return CLOSS_OK;
+}
+
+// ------------------------------------------------------------------------------------------------------ plans ----
+
+static closs_status resolve(const closs_distance_spec *spec, distance_plan *plan, closs_error *error) {
+    if (!spec) return refuse(error, CLOSS_NULL_POINTER, -1, "spec is NULL");
+    closs_status status = check_extents(spec, plan, error);
+    if (status == CLOSS_OK) status = check_options(spec, error);
+    if (status == CLOSS_OK) status = resolve_metric(spec, plan, error);
+    if (status != CLOSS_OK) return status;
+    const kernels *of_isa = kernels_for(spec->isa);
+    if (!of_isa)
+        return refuse(error, CLOSS_UNSUPPORTED_ISA, -1, "isa is %d: this machine or build does not have it",
+                      (int)spec->isa);
+    plan->kernels = of_isa->distance;
+    plan->threads = parallel_threads(spec->threads);
+    plan->job.form = spec->form;
+    plan->job.type = spec->type;
+    plan->job.scale = spec->scale == 0 ? 1 : (float)(1 / spec->scale);
+    return CLOSS_OK;
+}
+
+static int64_t longest_line(const distance_job *job) { return job->planes > job->rows ? job->planes : job->rows; }
+
+// The squares of steps across rows and planes, rooms for blocks, and, where the map cannot hold them, steps.
+static size_t squares_bytes(const distance_job *job) {
+    size_t bytes = 2 * 2 * (size_t)longest_line(job) * distance_element(&job->metric);
+    return (bytes + 127) / 128 * 128;
+}
+
+static size_t steps_bytes(const distance_plan *plan) {
+    return plan->job.type == CLOSS_DISTANCE_FLOAT32 ? 0 : (size_t)plan->values * sizeof(int32_t);
+}
+
+enum { ALIGNMENT = 128 };
+
+static size_t bytes_of(const distance_plan *plan) {
+    return ALIGNMENT + squares_bytes(&plan->job) + (size_t)plan->threads * distance_block_bytes(&plan->job) +
+           steps_bytes(plan);
+}
+
+size_t closs_distance_scratch_bytes(const closs_distance_spec *spec) {
+    distance_plan plan;
+    return resolve(spec, &plan, 0) == CLOSS_OK ? bytes_of(&plan) : 0;
+}
+
+static void fill_squares(const distance_job *job, int axis, void *middle) {
+    int64_t longest = longest_line(job);
+    for (int64_t d = 1 - longest; d < longest; d++) {
+        double squared = (double)(d * d) * job->metric.step[axis];
+        if (job->metric.wide)
+            ((double *)middle)[d] = squared;
+        else
+            ((int32_t *)middle)[d] = (int32_t)squared;
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------- maps ----
+
+static size_t target_size(closs_target target) {
+    const size_t bytes[] = {
+        [CLOSS_LABELS_U8] = 1, [CLOSS_LABELS_U16] = 2, [CLOSS_LABELS_I32] = 4, [CLOSS_LABELS_I64] = 8};
+    return target >= CLOSS_LABELS_U8 && target <= CLOSS_LABELS_I64 ? bytes[target] : 0;
+}
+
+static int overlap_in_memory(const void *a, size_t a_bytes, const void *b, size_t b_bytes) {
+    return (uintptr_t)a < (uintptr_t)b + b_bytes && (uintptr_t)b < (uintptr_t)a + a_bytes;
+}
+
+static closs_status check_buffers(const closs_distance_spec *spec, const distance_plan *plan, closs_target target,
+                                  const void *labels, size_t labels_count, const void *map, size_t map_count,
+                                  const void *scratch, size_t scratch_bytes, closs_error *error) {
+    const size_t values = (size_t)plan->values, voxels = values / (size_t)spec->class_count, bytes = bytes_of(plan);
+    const size_t map_bytes = values * (plan->job.type == CLOSS_DISTANCE_FLOAT32 ? sizeof(float) : sizeof(uint16_t));
+    if (!target_size(target))
+        return refuse(error, CLOSS_BAD_OPTION, -1, "target is %d: expected labels, CLOSS_LABELS_U8 to CLOSS_LABELS_I64",
+                      (int)target);
+    if (!labels) return refuse(error, CLOSS_NULL_POINTER, -1, "labels is NULL");
+    if (!map) return refuse(error, CLOSS_NULL_POINTER, -1, "map is NULL");
+    if (!scratch) return refuse(error, CLOSS_NULL_POINTER, -1, "scratch is NULL: expected %zu bytes", bytes);
+    if (labels_count != voxels)
+        return refuse(error, CLOSS_WRONG_SIZE, -1,
+                      "labels_count is %zu: expected %zu, samples * planes * rows * columns", labels_count, voxels);
+    if (map_count != values)
+        return refuse(error, CLOSS_WRONG_SIZE, -1,
+                      "map_count is %zu: expected %zu, that of the labels times %d classes", map_count, values,
+                      spec->class_count);
+    if (scratch_bytes < bytes)
+        return refuse(error, CLOSS_TOO_SMALL, -1, "scratch_bytes is %zu: expected at least %zu", scratch_bytes, bytes);
+    if (overlap_in_memory(labels, voxels * target_size(target), map, map_bytes))
+        return refuse(error, CLOSS_OVERLAP, -1, "map overlaps labels");
+    if (overlap_in_memory(scratch, scratch_bytes, map, map_bytes) ||
+        overlap_in_memory(scratch, scratch_bytes, labels, voxels * target_size(target)))
+        return refuse(error, CLOSS_OVERLAP, -1, "scratch overlaps labels or map");
+    return CLOSS_OK;
+}
+
+closs_status closs_distance_map(const closs_distance_spec *spec, closs_target target, const void *labels,
+                                size_t labels_count, void *map, size_t map_count, void *scratch, size_t scratch_bytes,
+                                closs_error *error) {
+    distance_plan plan;
+    closs_status status = resolve(spec, &plan, error);
+    if (status == CLOSS_OK)
+        status =
+            check_buffers(spec, &plan, target, labels, labels_count, map, map_count, scratch, scratch_bytes, error);
+    if (status != CLOSS_OK) return status;
+    char *room = (char *)(((uintptr_t)scratch + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+    const int64_t longest = longest_line(&plan.job);
+    for (int axis = PLANES; axis <= ROWS; axis++) {
+        char *middle = room + (size_t)((2 * axis + 1) * longest) * distance_element(&plan.job.metric);
+        fill_squares(&plan.job, axis, middle);
+        plan.job.squares[axis] = middle;
+    }
+    distance_maps maps = {.job = &plan.job,
+                          .kernels = plan.kernels,
+                          .target = target,
+                          .labels = labels,
+                          .classes = spec->classes,
+                          .class_count = spec->class_count,
+                          .threads = plan.threads,
+                          .samples = spec->samples,
+                          .map = map,
+                          .blocks = room + squares_bytes(&plan.job)};
+    maps.steps = plan.job.type == CLOSS_DISTANCE_FLOAT32
+                     ? map
+                     : (int32_t *)(maps.blocks + (size_t)plan.threads * distance_block_bytes(&plan.job));
+    distance_rows_pass(&maps);
+    distance_blocks_pass(&maps);
+    return accepted(error);
+}

@@ -1,0 +1,105 @@
+import CLossKernels
+import SegLoss
+import XCTest
+
+final class DistanceBadInputTests: XCTestCase {
+    private let shape = Shape(samples: 2, classes: 2, extents: [3, 5])
+
+    private func refused(
+        _ kind: LossError.Kind, _ words: String..., line: UInt = #line, _ make: () throws -> Void
+    ) {
+        XCTAssertThrowsError(try make(), line: line) { error in
+            guard let error = error as? LossError else { return XCTFail("\(error)", line: line) }
+            XCTAssertEqual(error.kind, kind, error.message, line: line)
+            for word in words { XCTAssertTrue(error.message.contains(word), error.message, line: line) }
+        }
+    }
+
+    func testSpecs() {
+        refused(.badShape, "2 classes", "expected 1") {
+            _ = try DistanceTransform(of: Shape(samples: 1, classes: 1, extents: [3, 5]), classes: [0, 1])
+        }
+        refused(.badShape, "extent is 0") { _ = try DistanceTransform(of: Shape(samples: 1, classes: 1, extents: [3, 0])) }
+        refused(.badShape, "4 extents") { _ = try DistanceTransform(of: Shape(samples: 1, classes: 1, extents: [3, 1, 1, 1])) }
+        refused(.badShape, "samples is 0") { _ = try DistanceTransform(of: Shape(samples: 0, classes: 1, extents: [3, 3])) }
+        refused(.badShape, "class_count is 0") { _ = try DistanceTransform(of: Shape(samples: 1, classes: 0, extents: [3, 3])) }
+        refused(.badShape, "extents.columns is 20000000") {
+            _ = try DistanceTransform(of: Shape(samples: 1, classes: 1, extents: [1, 20_000_000]))
+        }
+        refused(.badOption, "classes[1] is 3") { _ = try DistanceTransform(of: self.shape, classes: [3, 3]) }
+        refused(.badOption, "spacing 1 is 0.0") { _ = try DistanceTransform(of: self.shape, spacing: [1, 0]) }
+        refused(.badOption, "spacing 0 is nan") { _ = try DistanceTransform(of: self.shape, spacing: [.nan, 1]) }
+        refused(.badOption, "spacing 1 is -2") { _ = try DistanceTransform(of: self.shape, spacing: [1, -2]) }
+        refused(.badOption, "spacing[2], of columns", "inf") {
+            _ = try DistanceTransform(of: self.shape, spacing: [1, .infinity])
+        }
+        refused(.badOption, "1 spacings") { _ = try DistanceTransform(of: self.shape, spacing: [1]) }
+        refused(.badOption, "spacing[2]", "too small beside") {
+            _ = try DistanceTransform(of: self.shape, spacing: [1, 1e-9])
+        }
+        refused(.badOption, "scale is -1") { _ = try DistanceTransform(of: self.shape, as: Int16.self, scale: -1) }
+        refused(.badOption, "scale is 2", "16-bit") { _ = try DistanceTransform(of: self.shape, scale: 2) }
+        refused(.badThreads, "threads is -1") { _ = try DistanceTransform(of: self.shape, options: Options(threads: -1)) }
+        refused(.badOption, "ignoreIndex") { _ = try DistanceTransform(of: self.shape, options: Options(ignoreIndex: 255)) }
+    }
+
+    func testBuffers() throws {
+        var transform = try DistanceTransform(of: shape)
+        var map = [Float](repeating: -7, count: 60)
+        refused(.wrongSize, "labels_count is 29", "30") { try transform.write([UInt8](repeating: 0, count: 29), into: &map) }
+        refused(.wrongSize, "labels_count is 0") { try transform.write([UInt8](), into: &map) }
+        XCTAssertTrue(map.allSatisfy { $0 == -7 })
+        var short = [Float](repeating: -7, count: 30)
+        refused(.wrongSize, "map_count is 30", "60", "2 classes") {
+            try transform.write([UInt8](repeating: 0, count: 30), into: &short)
+        }
+        XCTAssertTrue(short.allSatisfy { $0 == -7 })
+    }
+
+    /// What Swift cannot say.
+    func testCalls() {
+        var spec = closs_distance_spec()
+        spec.samples = 1
+        spec.extents = closs_extents(planes: 0, rows: 2, columns: 3)
+        spec.class_count = 1
+        var labels = [UInt8](repeating: 0, count: 6), map = [Float](repeating: -7, count: 6)
+        var scratch = [UInt8](repeating: 0, count: closs_distance_scratch_bytes(&spec))
+        func call(
+            _ target: closs_target = CLOSS_LABELS_U8, short: Int = 0, _ change: (inout closs_distance_spec) -> Void = { _ in }
+        ) -> (closs_status, String) {
+            var other = spec, error = closs_error()
+            change(&other)
+            let status = closs_distance_map(
+                &other, target, &labels, 6, &map, 6, &scratch, scratch.count - short, &error)
+            return (status, withUnsafeBytes(of: error.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
+        }
+        XCTAssertEqual(call().0, CLOSS_OK)
+        map = map.map { _ in -7 }
+        let bad: [(closs_status, (closs_status, String), String)] = [
+            (CLOSS_BAD_OPTION, call(CLOSS_DENSE_U8), "target is 5"),
+            (CLOSS_TOO_SMALL, call(short: 1), "scratch_bytes"),
+            (CLOSS_BAD_OPTION, call { $0.form = closs_distance_form(rawValue: 9) }, "form is 9"),
+            (CLOSS_BAD_OPTION, call { $0.boundary = CLOSS_INNER_HALF }, "signed maps"),
+            (CLOSS_BAD_OPTION, call { $0.far = closs_distance_far(rawValue: 9) }, "far is 9"),
+            (CLOSS_BAD_OPTION, call { $0.type = closs_distance_type(rawValue: 9) }, "type is 9"),
+            (CLOSS_BAD_SHAPE, call { $0.extents.rows = -2 }, "extents.rows is -2"),
+            (CLOSS_UNSUPPORTED_ISA, call { $0.isa = closs_isa(rawValue: 9) }, "isa is 9"),
+        ]
+        for (status, answer, words) in bad {
+            XCTAssertEqual(answer.0, status, answer.1)
+            XCTAssertTrue(answer.1.contains(words), answer.1)
+        }
+        XCTAssertEqual(closs_distance_map(nil, CLOSS_LABELS_U8, &labels, 6, &map, 6, &scratch, scratch.count, nil), CLOSS_NULL_POINTER)
+        XCTAssertEqual(closs_distance_map(&spec, CLOSS_LABELS_U8, nil, 6, &map, 6, &scratch, scratch.count, nil), CLOSS_NULL_POINTER)
+        XCTAssertEqual(closs_distance_map(&spec, CLOSS_LABELS_U8, &labels, 6, nil, 6, &scratch, scratch.count, nil), CLOSS_NULL_POINTER)
+        XCTAssertEqual(closs_distance_map(&spec, CLOSS_LABELS_U8, &labels, 6, &map, 6, nil, 0, nil), CLOSS_NULL_POINTER)
+        XCTAssertEqual(closs_distance_scratch_bytes(nil), 0)
+        scratch.withUnsafeMutableBytes { scratch in
+            XCTAssertEqual(
+                closs_distance_map(
+                    &spec, CLOSS_LABELS_U8, scratch.baseAddress, 6, &map, 6, scratch.baseAddress, scratch.count, nil),
+                CLOSS_OVERLAP)
+        }
+        XCTAssertTrue(map.allSatisfy { $0 == -7 })
+    }
+}
