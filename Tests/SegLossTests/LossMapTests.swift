@@ -178,8 +178,16 @@ final class LossMapTests: XCTestCase {
             maps: problem.maps?.span, into: &span)
     }
 
-    /// A call asks the heap for nothing.
+    /// A call asks the heap for nothing, once it is optimized: without that, Swift asks once for itself.
     func testNoAllocations() throws {
+        #if DEBUG
+            throw XCTSkip("what is promised is of optimized builds")
+        #else
+            try checkNoAllocations()
+        #endif
+    }
+
+    private func checkNoAllocations() throws {
         guard probe_heap_is_watched() != 0 else { throw XCTSkip("the heap is not watched here") }
         var generator = Generator(seed: testSeed(417))
         for activation in Problem.Activation.allCases {
