@@ -134,7 +134,8 @@ static void set_label(void *targets, closs_target target, size_t i, int64_t labe
 /* Terms that ask the dense targets of a softmax to be distributions. */
 static int needs_labels(const problem *p) {
     for (size_t i = 0; i < p->spec.term_count; i++)
-        if (p->terms[i].kind == CLOSS_CROSS_ENTROPY || p->terms[i].kind == CLOSS_FOCAL)
+        if (p->terms[i].kind == CLOSS_CROSS_ENTROPY || p->terms[i].kind == CLOSS_FOCAL ||
+            p->terms[i].kind == CLOSS_TOP_K || p->terms[i].kind == CLOSS_OHEM)
             return p->spec.activation == CLOSS_SOFTMAX;
     return 0;
 }
@@ -526,7 +527,7 @@ static size_t map_count(const problem *p) {
     for (size_t i = 0; i < p->spec.term_count; i++) {
         closs_term_kind kind = p->terms[i].kind;
         int pointwise = kind == CLOSS_CROSS_ENTROPY || kind == CLOSS_BINARY_CROSS_ENTROPY || kind == CLOSS_FOCAL ||
-                        kind >= CLOSS_ABSOLUTE_ERROR;
+                        (kind >= CLOSS_ABSOLUTE_ERROR && kind <= CLOSS_FOCAL_STAR);
         if (pointwise) return p->spec.activation == CLOSS_SOFTMAX ? p->voxels : p->values;
     }
     return 0;
