@@ -181,12 +181,6 @@ static void fill_squares(const distance_job *job, int axis, void *middle) {
 
 // ------------------------------------------------------------------------------------------------------- maps ----
 
-static size_t target_size(closs_target target) {
-    const size_t bytes[] = {
-        [CLOSS_LABELS_U8] = 1, [CLOSS_LABELS_U16] = 2, [CLOSS_LABELS_I32] = 4, [CLOSS_LABELS_I64] = 8};
-    return target >= CLOSS_LABELS_U8 && target <= CLOSS_LABELS_I64 ? bytes[target] : 0;
-}
-
 static int overlap_in_memory(const void *a, size_t a_bytes, const void *b, size_t b_bytes) {
     return (uintptr_t)a < (uintptr_t)b + b_bytes && (uintptr_t)b < (uintptr_t)a + a_bytes;
 }
@@ -196,7 +190,7 @@ static closs_status check_buffers(const closs_distance_spec *spec, const distanc
                                   const void *scratch, size_t scratch_bytes, closs_error *error) {
     const size_t values = (size_t)plan->values, voxels = values / (size_t)spec->class_count, bytes = bytes_of(plan);
     const size_t map_bytes = values * (plan->job.type == CLOSS_DISTANCE_FLOAT32 ? sizeof(float) : sizeof(uint16_t));
-    if (!target_size(target))
+    if (target < CLOSS_LABELS_U8 || target > CLOSS_LABELS_I64)
         return refuse(error, CLOSS_BAD_OPTION, -1, "target is %d: expected labels, CLOSS_LABELS_U8 to CLOSS_LABELS_I64",
                       (int)target);
     if (!labels) return refuse(error, CLOSS_NULL_POINTER, -1, "labels is NULL");
@@ -211,10 +205,10 @@ static closs_status check_buffers(const closs_distance_spec *spec, const distanc
                       spec->class_count);
     if (scratch_bytes < bytes)
         return refuse(error, CLOSS_TOO_SMALL, -1, "scratch_bytes is %zu: expected at least %zu", scratch_bytes, bytes);
-    if (overlap_in_memory(labels, voxels * target_size(target), map, map_bytes))
+    if (overlap_in_memory(labels, voxels * target_bytes(target), map, map_bytes))
         return refuse(error, CLOSS_OVERLAP, -1, "map overlaps labels");
     if (overlap_in_memory(scratch, scratch_bytes, map, map_bytes) ||
-        overlap_in_memory(scratch, scratch_bytes, labels, voxels * target_size(target)))
+        overlap_in_memory(scratch, scratch_bytes, labels, voxels * target_bytes(target)))
         return refuse(error, CLOSS_OVERLAP, -1, "scratch overlaps labels or map");
     return CLOSS_OK;
 }

@@ -1,15 +1,7 @@
 #include "driver/distance_passes.h"
 
 #include "driver/parallel.h"
-
-static size_t label_bytes(closs_target target) {
-    switch (target) {
-    case CLOSS_LABELS_U8: return 1;
-    case CLOSS_LABELS_U16: return 2;
-    case CLOSS_LABELS_I32: return 4;
-    default: return 8;
-    }
-}
+#include "kernels/formula.h"
 
 static void rows_of_thread(void *context, int thread, int threads) {
     const distance_maps *maps = context;
@@ -17,7 +9,7 @@ static void rows_of_thread(void *context, int thread, int threads) {
     const int64_t rows = job->planes * job->rows, all = maps->samples * rows, voxels = rows * job->columns;
     for (int64_t i = all * thread / threads; i < all * (thread + 1) / threads; i++) {
         int64_t sample = i / rows, row = i % rows;
-        const char *labels = maps->labels + (size_t)(i * job->columns) * label_bytes(maps->target);
+        const char *labels = maps->labels + (size_t)(i * job->columns) * target_bytes(maps->target);
         for (int c = 0; c < maps->class_count; c++)
             maps->kernels->row(job, maps->target, labels, maps->classes ? maps->classes[c] : c,
                                maps->steps + (sample * maps->class_count + c) * voxels + row * job->columns);

@@ -721,7 +721,7 @@ typedef struct closs_distance_spec {
     int64_t samples;
     closs_extents extents;  /* of one sample; 0 stands for 1 */
     double spacing[3];      /* between voxels along planes, rows and columns; 0 stands for 1. Spacings that differ are
-                            * resolved to about 2^-27 of their square */
+                            * resolved to 2^-21 of their square or better */
     const int64_t *classes; /* the labels to make maps of; NULL: 0 .. class_count - 1 */
     int class_count;
     closs_distance_form form;
@@ -737,7 +737,7 @@ typedef struct closs_distance_spec {
 CLOSS_API size_t closs_distance_scratch_bytes(const closs_distance_spec *spec);
 
 /* Writes map[samples][class_count][voxels] from labels[samples][voxels] (CLOSS_LABELS_U8 to CLOSS_LABELS_I64). A label
- * that is not among the classes is outside all of them. */
+ * that is not among the classes is outside all of them. Labels and map are aligned as their elements are. */
 CLOSS_API closs_status closs_distance_map(const closs_distance_spec *spec, closs_target target, const void *labels,
                                           size_t labels_count, void *map, size_t map_count, void *scratch,
                                           size_t scratch_bytes, closs_error *error);
