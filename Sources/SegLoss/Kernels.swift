@@ -501,7 +501,8 @@ extension closs_term {
             unsafe of.top_k = closs_top_k(
                 percent: options.percent,
                 ignored: options.ignored == .counted ? CLOSS_IGNORED_COUNTED : CLOSS_IGNORED_EXCLUDED,
-                scope: options.scope.code, class_weights: weights, class_weights_count: count)
+                scope: options.scope.code, class_weights: weights, class_weights_count: count,
+                label_smoothing: options.labelSmoothing)
         case .onlineHardExampleMining(let options):
             unsafe kind = CLOSS_OHEM
             unsafe of.ohem = closs_ohem(

@@ -5,9 +5,10 @@ extension Loss {
     ///
     ///     [ sum of the k largest losses ] / k,    k = floor(N percent / 100), at least 1
     ///
-    /// With ``Activation/softmax`` the losses are those of the `N` voxels, `w[y_i] v_i nll_i(y_i)`: nnU-Net's
-    /// `TopKLoss` and the half of its `DC_and_topk_loss`, whose weights are ranked with the losses and divide nothing. With dense
-    /// targets, which must add up to 1 at every valid voxel within 0.001, they are `v_i sum_c g_ic w_c nll_i(c)`. With
+    /// With ``Activation/softmax`` the losses are those of the `N` voxels,
+    /// `v_i [ (1-e) w[y_i] nll_i(y_i) + e/C sum_c w_c nll_i(c) ]`: nnU-Net's `TopKLoss` and the half of its
+    /// `DC_and_topk_loss`, whose weights are ranked with the losses and divide nothing. With dense targets, which must
+    /// add up to 1 at every valid voxel within 0.001, `sum_c g_ic w_c nll_i(c)` stands for `w[y_i] nll_i(y_i)`. With
     /// ``Activation/sigmoid`` and ``Activation/probabilities`` they are those of the `N` values of all channels,
     /// `w_c v_i [ -g log p - (1-g) log(1-p) ]`.
     ///
@@ -19,13 +20,18 @@ extension Loss {
     /// - Parameters:
     ///   - percent: How many of a hundred values are taken, above 0 and at most 100.
     ///   - classWeights: `w`, one for each class or channel, each at least 0 and not all 0; `nil`: all 1.
+    ///   - labelSmoothing: `e`, from 0 to 1; 0 without a softmax. As that of
+    ///     ``crossEntropy(classWeights:labelSmoothing:divisor:exponent:)``, it enters the losses that are ranked.
     ///   - ignored: Whether `N` counts the values that are masked or ignored, with a loss of 0 (nnU-Net), or not.
     ///   - scope: Whether each sample has a ranking of its own or the batch has one. Over the batch, accumulating parts
     ///     takes several stages: see ``Evaluator/stageCount``.
     public static func topK(
-        percent: Double = 10, classWeights: [Float]? = nil, ignored: IgnoredValues = .counted, scope: Scope = .batch
+        percent: Double = 10, classWeights: [Float]? = nil, labelSmoothing: Double = 0,
+        ignored: IgnoredValues = .counted, scope: Scope = .batch
     ) -> Loss {
-        let term = Term.TopK(percent: percent, classWeights: classWeights, ignored: ignored, scope: scope)
+        let term = Term.TopK(
+            percent: percent, classWeights: classWeights, labelSmoothing: labelSmoothing, ignored: ignored,
+            scope: scope)
         return Loss(terms: [WeightedTerm(term: .topK(term))])
     }
 
@@ -94,6 +100,8 @@ extension Term {
         public var percent: Double
         /// One weight for each class; `nil`: all 1.
         public var classWeights: [Float]?
+        /// How much of the target goes to all classes alike, from 0 to 1.
+        public var labelSmoothing: Double
         /// Whether masked and ignored values count among those of which a share is taken.
         public var ignored: IgnoredValues
         /// Over what the losses are ranked.

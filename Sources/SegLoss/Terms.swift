@@ -13,7 +13,7 @@ public enum Term: Sendable, Hashable {
     case region(Region)
     /// See ``Loss/balancedBinaryCrossEntropy(negativeRatio:minimumNegatives:fallbackNegatives:epsilon:scope:)``.
     case balancedBinaryCrossEntropy(BalancedBinaryCrossEntropy)
-    /// See ``Loss/topK(percent:classWeights:ignored:scope:)``.
+    /// See ``Loss/topK(percent:classWeights:labelSmoothing:ignored:scope:)``.
     case topK(TopK)
     /// See ``Loss/onlineHardExampleMining(threshold:minimumKept:divisor:scope:)``.
     case onlineHardExampleMining(HardExamples)

@@ -373,6 +373,7 @@ static void draw_term(problem *p, random_numbers *r, closs_term *t, closs_term_k
         of->ignored = (closs_ignored)below(r, 2);
         of->scope = (closs_scope)below(r, 2);
         of->class_weights = draw_class_weights(p, r, &of->class_weights_count);
+        of->label_smoothing = p->spec.activation == CLOSS_SOFTMAX && one_in(r, 4) ? 0.125 : 0;
         add_to_name(p, " top-%g-%s", of->percent, of->scope ? "batch" : "sample");
         break;
     }

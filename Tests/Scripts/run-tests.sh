@@ -30,7 +30,7 @@ swift_tests() { swift test $SWIFTFLAGS "$@"; }
 step "Swift tests, debug" swift_tests
 step "Swift tests, release" swift_tests -c release
 step "The C header as C99 and as C++17" $scripts/check-header.sh
-step "The C library builds" make lib OPENMP=1
+step "The C library builds" make -j"$(nproc)" lib OPENMP=1
 step "The C library exports its API and nothing else" $scripts/check-names.sh "$lib"
 step "Hot loops are vector code" $scripts/check-vector-code.sh "$lib"
 step "The corpus: the same bits on every instruction set" $scripts/check-corpus.sh "$lib"

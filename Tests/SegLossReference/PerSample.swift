@@ -14,7 +14,7 @@ extension Term.Kind {
     /// Whether it selects among the values of the whole batch, so that a sample alone has no value.
     public var selectsInBatch: Bool {
         switch self {
-        case .balancedBinaryCrossEntropy(_, _, _, _, .batch), .topK(_, _, _, .batch),
+        case .balancedBinaryCrossEntropy(_, _, _, _, .batch), .topK(_, _, _, _, .batch),
             .onlineHardExampleMining(_, _, _, .batch), .balancedL1(_, _, .batch):
             true
         default: false

@@ -66,7 +66,9 @@ public struct Term: Sendable {
         case region(Region)
         case balancedBinaryCrossEntropy(
             negativeRatio: Double, minimumNegatives: Int, fallbackNegatives: Int = 0, epsilon: Double, scope: Scope)
-        case topK(percent: Double, classWeights: [Float]? = nil, ignoredCount: Bool = true, scope: Scope)
+        case topK(
+            percent: Double, classWeights: [Float]? = nil, labelSmoothing: Double = 0, ignoredCount: Bool = true,
+            scope: Scope)
         case onlineHardExampleMining(threshold: Double, minimumKept: Int, divisor: Divisor = .weight, scope: Scope)
         /// The problem's maps say which values are positive.
         case balancedL1(negativeRatio: Double, minimumNegatives: Int, scope: Scope)

@@ -27,11 +27,13 @@ struct Ranking {
 
     init?(_ kind: Term.Kind, index: Int, classes: Int) {
         var weights: [Float]?
+        var smoothing = 0.0
         switch kind {
-        case .topK(let percent, let classWeights, let ignoredCount, let scope):
+        case .topK(let percent, let classWeights, let labelSmoothing, let ignoredCount, let scope):
             rule = .topK(percent: percent, ignoredCount: ignoredCount)
             self.scope = scope
             weights = classWeights
+            smoothing = labelSmoothing
         case .onlineHardExampleMining(let threshold, let minimumKept, let divisor, let scope):
             rule = .hardExamples(threshold: threshold, minimumKept: minimumKept, divisor: divisor)
             self.scope = scope
@@ -41,7 +43,8 @@ struct Ranking {
         default: return nil
         }
         crossEntropy = SoftmaxTerm(
-            .crossEntropy(classWeights: weights, labelSmoothing: 0, divisor: .weight), index: index, classes: classes)!
+            .crossEntropy(classWeights: weights, labelSmoothing: smoothing, divisor: .weight), index: index,
+            classes: classes)!
         binary = BinaryCrossEntropy(channels: classes, positiveWeights: nil, labelSmoothing: 0, options: .init())
     }
 

@@ -208,6 +208,9 @@ public enum Reference {
                     if smoothing.isThere {
                         G = fma(v, fma(smoothing.M, softmax.p[c], -smoothing.M_c[c]), G)
                     }
+                    if let term = terms.ranked?.formula.crossEntropy, term.E != 0 {
+                        G = fma(rankedFactor, fma(term.E * term.W, softmax.p[c], -(term.E * term.w[c])), G)
+                    }
                     for (i, term) in pointwise.enumerated() where term.isOfSigmoids {
                         let logit = problem.logits[voxels.index(sample, c, voxel)]
                         G = fma(K[i] * v, term.w[c] * term.channel(logit, target: g[c], c).t, G)

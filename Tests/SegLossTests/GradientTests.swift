@@ -187,6 +187,11 @@ final class GradientTests: XCTestCase {
                             check(
                                 activation,
                                 [.topK(percent: percent, classWeights: weights, ignoredCount: counted, scope: scope)])
+                            if activation == .softmax {
+                                check(
+                                    activation,
+                                    [.topK(percent: percent, classWeights: weights, labelSmoothing: 0.2, scope: scope)])
+                            }
                         }
                     }
                 }

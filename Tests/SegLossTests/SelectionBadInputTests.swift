@@ -30,6 +30,10 @@ final class SelectionBadInputTests: XCTestCase {
         }
         refuse(.badOption, "class_weights", .topK(classWeights: [0, 0]))
         refuse(.wrongSize, "class_weights", .topK(classWeights: [1]))
+        for smoothing in [-0.1, 1.1, .nan, .infinity] {
+            refuse(.badOption, "label_smoothing", .topK(labelSmoothing: smoothing))
+        }
+        refuse(.badOption, "without a softmax", .topK(labelSmoothing: 0.1), .sigmoid)
         for threshold in [-0.1, 1.1, .nan, .infinity] {
             refuse(.badOption, "threshold", .onlineHardExampleMining(threshold: threshold))
         }

@@ -33,6 +33,11 @@ static closs_status check_top_k(const closs_spec *spec, int64_t i, closs_error *
     if (status == CLOSS_OK && !(t->percent > 0 && t->percent <= 100))
         status = refuse(error, CLOSS_BAD_OPTION, i, "terms[%lld].percent is %g: expected a number above 0, at most 100",
                         (long long)i, t->percent);
+    if (status == CLOSS_OK) status = check_number(t->label_smoothing, 0, 1, i, "label_smoothing", error);
+    if (status == CLOSS_OK && t->label_smoothing != 0 && spec->activation != CLOSS_SOFTMAX)
+        status = refuse(error, CLOSS_BAD_OPTION, i,
+                        "terms[%lld].label_smoothing is %g of a top-k of channels: expected 0 without a softmax",
+                        (long long)i, t->label_smoothing);
     if (status == CLOSS_OK && (unsigned)t->ignored > CLOSS_IGNORED_EXCLUDED)
         status = refuse(error, CLOSS_BAD_OPTION, i, "terms[%lld].ignored is %d: expected a closs_ignored", (long long)i,
                         (int)t->ignored);

@@ -179,13 +179,13 @@ static void describe_region(closs_term *term, size_t classes, float **storage, f
     if (region->class_exponents) region->class_exponents = stored(storage, region->class_exponents, classes, 1);
 }
 
-// Arithmetic 8.6: the losses that are ranked are those of a cross entropy without smoothing.
-static void describe_ranked(const float *weights, double threshold, closs_plan *plan, float **storage) {
+// Arithmetic 8.6: what is ranked are the losses of a cross entropy.
+static void describe_ranked(const closs_cross_entropy *losses, double threshold, closs_plan *plan, float **storage) {
     formula *f = &plan->formula;
     f->ranks = RANKS_LOSSES;
     f->classwise = f->has_curves = f->logarithms = 1;
-    f->ranked = (pointwise_formula){.kind = CLOSS_CROSS_ENTROPY, .plain = !weights};
-    describe_softmax_weights(weights, 0, plan->shape.classes, storage, &f->ranked);
+    f->ranked = (pointwise_formula){.kind = CLOSS_CROSS_ENTROPY};
+    describe_cross_entropy(losses, plan->shape.classes, storage, &f->ranked);
     double held = threshold > REAL_SMALLEST ? threshold : REAL_SMALLEST;
     f->surely = threshold > 0 ? (float)-real_log(held) : INFINITY;
     plan->select = plan->kernels->of_losses;
@@ -196,10 +196,13 @@ static void describe_selection(closs_plan *plan, size_t i, float **storage) {
     plan->selection = term;
     plan->selection_term = (int)i;
     if (term->kind == CLOSS_TOP_K) {
-        describe_ranked(term->of.top_k.class_weights, 0, plan, storage);
-        plan->selection_scope = term->of.top_k.scope;
+        const closs_top_k *top = &term->of.top_k;
+        closs_cross_entropy losses = {.class_weights = top->class_weights, .label_smoothing = top->label_smoothing};
+        describe_ranked(&losses, 0, plan, storage);
+        plan->selection_scope = top->scope;
     } else if (term->kind == CLOSS_OHEM) {
-        describe_ranked(0, term->of.ohem.threshold, plan, storage);
+        closs_cross_entropy losses = {0};
+        describe_ranked(&losses, term->of.ohem.threshold, plan, storage);
         plan->selection_scope = term->of.ohem.scope;
     } else if (term->kind == CLOSS_BALANCED_L1) {
         plan->formula.ranks = RANKS_ERRORS;

@@ -380,8 +380,8 @@ typedef enum closs_ignored {
 
 /* The mean of the k largest losses, of N values (nnU-Net's TopKLoss):
  *     [ sum of the k largest losses ] / k,     k = floor(N percent / 100), at least 1.
- * Softmax: the losses are w[y_i] v_i nll_i(y_i) of the N voxels, with dense targets v_i sum_c g_ic w_c nll_i(c). Otherwise
- * w_c v_i [ -g log p - (1-g) log(1-p) ] of the N values of all channels. Weights are ranked with the losses and divide
+ * Softmax: the losses are those of a closs_cross_entropy at the N voxels, v_i [ (1-e) w[y_i] nll_i(y_i)
+ * + e/C sum_c w_c nll_i(c) ], with dense targets sum_c g_ic w_c nll_i(c) for w[y_i] nll_i(y_i). Otherwise w_c v_i [ -g log p - (1-g) log(1-p) ] of the N values of all channels. Weights are ranked with the losses and divide
  * nothing. Among equals the lowest index is taken; where k is more than the valid values, the others are zeros. */
 typedef struct closs_top_k {
     double percent; /* above 0, at most 100 */
@@ -389,6 +389,7 @@ typedef struct closs_top_k {
     closs_scope scope;          /* one ranking for each sample (N of that sample), or one for the batch */
     const float *class_weights; /* w, [classes], each >= 0 and below 2^19, not all 0; NULL: all 1 */
     size_t class_weights_count;
+    double label_smoothing; /* e in [0, 1]; 0 without a softmax */
 } closs_top_k;
 
 /* Online hard example mining (mmsegmentation's OhemCrossEntropy and OHEMPixelSampler): the cross entropy (softmax), or

@@ -77,7 +77,7 @@ LANES_INLINE void rank_block(ranking *r, vf32 loss, vi32 sure, vi32 others) {
 LANES_INLINE void rank_softmax(const formula *f, int soft, const run *whole, ranking *r) {
     if (whole->voxels == 0) return;
     const softmax_kind kind = {
-        .classes = f->classes, .wants = WANTS_POINTWISE, .mode = MODE_TOTALS, .soft = soft, .extras = soft};
+        .classes = f->classes, .wants = WANTS_POINTWISE, .mode = MODE_TOTALS, .soft = soft, .extras = 1};
     vf32 exponentials[kind.classes];
     softmax_block block = {.exponential = exponentials};
     FOR_EACH_BLOCK(whole, at, kind.classes, {

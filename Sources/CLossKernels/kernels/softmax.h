@@ -398,6 +398,12 @@ LANES_INLINE vf32 ranked_factor(const run_coefficients *k, const softmax_block *
     return f32_keep(block->taken, k->balanced * block->weight);
 }
 
+// What smoothing adds for class c to the derivative of the losses that are ranked.
+LANES_INLINE vf32 ranked_smoothing(const pointwise_formula *ranked, int c, vf32 p) {
+    float all = ranked->smoothing * ranked->class_weight_sum, own = ranked->smoothing * ranked->class_weight[c];
+    return f32_fma(f32_splat(all), p, f32_splat(-own));
+}
+
 // S: what all pointwise terms together make of the label's likelihood.
 LANES_INLINE vf32 label_share(const formula *f, softmax_kind kind, const run_coefficients *k,
                               const block_labels *labels, const softmax_block *block) {
@@ -555,6 +561,8 @@ LANES_INLINE void write_gradient(const formula *f, softmax_kind kind, const run 
                 slope = share * pick_by_class(labels, c, block->target_deviation, p);
             if (kind.extras && f->smooths)
                 slope = f32_fma(block->weight, f32_fma(f32_splat(smooth->all), p, f32_splat(-smooth->own[c])), slope);
+            if (kind.extras && f->ranks && f->ranked.smoothing != 0)
+                slope = f32_fma(ranked_factor(k, block), ranked_smoothing(&f->ranked, c, p), slope);
             if (kind.extras && f->per_channel) slope = per_channel_slope(f, kind, at, k, labels, block, c, slope);
         }
         if (by_probability) {
@@ -677,7 +685,9 @@ LANES_INLINE int is_plain(const formula *f) {
     return f->pointwise_count == 0 || (f->pointwise_count == 1 && term->kind == CLOSS_CROSS_ENTROPY && term->plain);
 }
 
-LANES_INLINE int has_extras(const formula *f) { return f->smooths || f->per_channel || f->errors || f->class_parts || f->ranks; }
+LANES_INLINE int has_extras(const formula *f) {
+    return f->smooths || f->per_channel || f->errors || f->class_parts || f->ranks;
+}
 
 LANES_FUNCTION int softmax_in_place(const formula *f, closs_target target) {
     return target == CLOSS_LABELS_U8 && !f->weighted && !has_extras(f);

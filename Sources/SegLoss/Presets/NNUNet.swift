@@ -78,8 +78,9 @@ extension Loss {
         /// - Parameters:
         ///   - k: How many of a hundred voxels are taken.
         ///   - weight: One for each class.
-        public func topK(k: Double = 10, weight: [Float]? = nil) -> Loss {
-            .topK(percent: k, classWeights: weight)
+        ///   - labelSmoothing: That of the cross entropies.
+        public func topK(k: Double = 10, weight: [Float]? = nil, labelSmoothing: Double = 0) -> Loss {
+            .topK(percent: k, classWeights: weight, labelSmoothing: labelSmoothing)
         }
 
         /// `DC_and_topk_loss`, of `nnUNetTrainerDiceTopK10Loss`: Dice of the foreground and the top-k cross entropy,

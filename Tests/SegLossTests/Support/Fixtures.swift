@@ -191,7 +191,8 @@ private struct TermEntry: Decodable {
             return Term(
                 .topK(
                     percent: try needed(percent, "percent"), classWeights: class_weights,
-                    ignoredCount: try needed(ignored_count, "ignored_count"), scope: try parsedScope()),
+                    labelSmoothing: label_smoothing ?? 0, ignoredCount: try needed(ignored_count, "ignored_count"),
+                    scope: try parsedScope()),
                 weight: weight)
         case "balanced_l1":
             return Term(

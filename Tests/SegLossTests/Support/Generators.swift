@@ -303,9 +303,10 @@ struct Generator {
             fallbackNegatives: random.element(of: [0, 0, 0, 7]), epsilon: random.element(of: [0, 1e-6]), scope: scope())
     }
 
-    mutating func topK(_ classes: Int) -> Term.Kind {
+    mutating func topK(_ classes: Int, _ activation: Problem.Activation) -> Term.Kind {
         .topK(
             percent: random.element(of: [1e-9, 3, 10, 29, 50, 100]), classWeights: classWeights(classes),
+            labelSmoothing: activation == .softmax ? random.element(of: [0, 0, 0.1, 1]) : 0,
             ignoredCount: random.chance(0.5), scope: scope())
     }
 
@@ -359,7 +360,7 @@ struct Generator {
         _ terms: [Term], _ activation: Problem.Activation, classes: Int, weighted: Bool
     ) -> [Term] {
         guard takesRankings, random.chance(0.4), !terms.contains(where: \.selects) else { return terms }
-        var kind = weighted || random.chance(0.5) ? topK(classes) : hardExamples()
+        var kind = weighted || random.chance(0.5) ? topK(classes, activation) : hardExamples()
         let takesErrors = activation != .softmax && !weighted && !terms.contains(where: \.takesMaps)
         if takesErrors && random.chance(0.4) { kind = balancedL1() }
         let term = Term(kind, weight: random.element(of: [1, 0.5, -0.4]))

@@ -75,9 +75,9 @@ enum Library {
             .balancedBinaryCrossEntropy(
                 negativeRatio: ratio, minimumNegatives: minimum, fallbackNegatives: fallback, epsilon: epsilon,
                 scope: translated(scope))
-        case .topK(let percent, let weights, let ignoredCount, let scope):
+        case .topK(let percent, let weights, let smoothing, let ignoredCount, let scope):
             .topK(
-                percent: percent, classWeights: weights, ignored: ignoredCount ? .counted : .excluded,
+                percent: percent, classWeights: weights, labelSmoothing: smoothing, ignored: ignoredCount ? .counted : .excluded,
                 scope: translated(scope))
         case .onlineHardExampleMining(let threshold, let minimumKept, let divisor, let scope):
             .onlineHardExampleMining(

@@ -227,14 +227,14 @@ struct Formulas {
         case .balancedBinaryCrossEntropy(let ratio, let minimum, let fallback, let epsilon, let scope):
             return balanced(ratio, minimum, fallback, epsilon, scope, term.weight, &gradient, wanted)
 
-        case .topK(let percent, let w, let ignoredCount, let scope):
-            return ranked(w, .infinity, scope, term.weight, &gradient, wanted) { _, others, all in
+        case .topK(let percent, let w, let smoothing, let ignoredCount, let scope):
+            return ranked(w, smoothing, .infinity, scope, term.weight, &gradient, wanted) { _, others, all in
                 let k = max(1, Int((Double(ignoredCount ? all : others) * percent / 100).rounded(.down)))
                 return (k, Double(k))
             }
 
         case .onlineHardExampleMining(let threshold, let minimumKept, let divisor, let scope):
-            return ranked(nil, -log(threshold), scope, term.weight, &gradient, wanted) { sure, others, all in
+            return ranked(nil, 0, -log(threshold), scope, term.weight, &gradient, wanted) { sure, others, all in
                 let k = max(0, min(minimumKept, sure + others) - sure)
                 return (k, divide(divisor, weight: Double(sure + k), valid: sure + others, all: all))
             }
@@ -564,11 +564,15 @@ extension Formulas {
     /// The values whose loss is above `surely`, and the greatest of the others: how many, and what the sum is divided
     /// by, follows from the numbers of both and of all values.
     func ranked(
-        _ classWeights: [Float]?, _ surely: Double, _ scope: Term.Scope, _ factor: Double,
+        _ classWeights: [Float]?, _ smoothing: Double, _ surely: Double, _ scope: Term.Scope, _ factor: Double,
         _ gradient: inout [Double], _ wanted: Bool, _ count: (_ sure: Int, _ others: Int, _ all: Int) -> (Int, Double)
     ) -> Result {
         let w = classFactors(classWeights)
         let isSoftmax = activation == .softmax
+        // The smoothed target of a class.
+        func target(_ k: Int, of n: Int, _ i: Int) -> Double {
+            (1 - smoothing) * g(n, k, i) + smoothing / Double(classes)
+        }
         var s = makeSoftmax()
         var term = Sum()
         var resolution = 0.0
@@ -582,7 +586,9 @@ extension Formulas {
                         var loss = 0.0
                         if isSoftmax {
                             softmax(n, i, &s)
-                            for k in 0..<classes where g(n, k, i) > 0 { loss += w[k] * g(n, k, i) * s.nll[k] }
+                            for k in 0..<classes where target(k, of: n, i) > 0 {
+                                loss += w[k] * target(k, of: n, i) * s.nll[k]
+                            }
                         } else {
                             let b = binary(x(n, c, i))
                             loss = w[c] * (g(n, c, i) * b.n0 + (1 - g(n, c, i)) * b.n1)
@@ -607,8 +613,8 @@ extension Formulas {
                 if isSoftmax {
                     softmax(n, i, &s)
                     for a in 0..<classes {
-                        for k in 0..<classes where g(n, k, i) > 0 {
-                            gradient[index(n, a, i)] += scale * w[k] * g(n, k, i) * (a == k ? -s.q[a] : s.p[a])
+                        for k in 0..<classes where target(k, of: n, i) > 0 {
+                            gradient[index(n, a, i)] += scale * w[k] * target(k, of: n, i) * (a == k ? -s.q[a] : s.p[a])
                         }
                     }
                 } else {

@@ -176,8 +176,8 @@ extension SegLossReference.Term.Kind {
                 fallbackNegatives: options.fallbackNegatives, epsilon: options.epsilon, scope: .init(options.scope))
         case .topK(let options):
             self = .topK(
-                percent: options.percent, classWeights: options.classWeights, ignoredCount: options.ignored == .counted,
-                scope: .init(options.scope))
+                percent: options.percent, classWeights: options.classWeights, labelSmoothing: options.labelSmoothing,
+                ignoredCount: options.ignored == .counted, scope: .init(options.scope))
         case .onlineHardExampleMining(let options):
             self = .onlineHardExampleMining(
                 threshold: options.threshold, minimumKept: options.minimumKept, divisor: .init(options.divisor),
