@@ -194,8 +194,9 @@ struct PointwiseTotals {
     /// Values, invalid ones too.
     let all: Int
 
-    init(channels: Int, all: Int) {
-        losses = [ExactTotal](repeating: .ofLosses, count: channels)
+    /// `keepsRest`: of a term that is divided by its factors.
+    init(channels: Int, all: Int, keepsRest: Bool = false) {
+        losses = [ExactTotal](repeating: keepsRest ? .ofLossesWithRest : .ofLosses, count: channels)
         weights = losses
         self.all = all
     }
@@ -245,8 +246,8 @@ struct PointwiseTotals {
             }
             return sum
         }
-        var sum = ExactTotal.ofLosses
-        for total in totals {
+        var sum = totals[0]
+        for total in totals.dropFirst() {
             sum.add(total)
         }
         return sum.value

@@ -239,8 +239,9 @@ public enum Reference {
         let pointwise = terms.channelPointwise
 
         // Totals.
-        var totals = [PointwiseTotals](
-            repeating: PointwiseTotals(channels: channels, all: problem.logits.count), count: pointwise.count)
+        var totals = pointwise.map {
+            PointwiseTotals(channels: channels, all: problem.logits.count, keepsRest: $0.dividesByFactors)
+        }
         var sums = [RegionSums](repeating: RegionSums(weighted: terms.regions.isWeighted), count: problem.samples * channels)
         var balancedLosses = [Float](repeating: 0, count: terms.balanced == nil ? 0 : problem.logits.count)
         var rankedLosses = [Float?](repeating: nil, count: terms.ranked == nil ? 0 : problem.logits.count)
@@ -416,6 +417,11 @@ struct Terms {
         /// Whether the voxel weight is one of its positives alone.
         var weighsPositives: Bool {
             if case .binary(let binary) = formula { binary.options.weighsPositives } else { false }
+        }
+
+        /// Whether it is divided by a sum of factors.
+        var dividesByFactors: Bool {
+            if case .factors = divisor { true } else { false }
         }
 
         /// Whether it is divided by a sum of targets or factors.

@@ -42,6 +42,7 @@ LANES_INLINE int is_hard(channel_kind kind) { return kind.targets != ANY_TARGETS
 typedef struct channel_sums {
     u64x16 product, probability, square, target, target_square, minimum, weighted_valid;
     u64x16 loss[CLOSS_MAX_TERMS], factor[CLOSS_MAX_TERMS];
+    u64x16 loss_rest[CLOSS_MAX_TERMS], factor_rest[CLOSS_MAX_TERMS]; // of terms divided by their factors
     u64x16 weight, target_weight; // of the values, and of their targets: the same for all terms
     vi32 count, valid, bad;
     i32x16 beyond; // lanes whose loss or weight left the exact range
@@ -145,10 +146,15 @@ LANES_INLINE void total_special_term(const formula *f, int k, const run *at, con
     const pointwise_formula *term = &f->pointwise[k];
     special_values own;
     special_term(term, at->channel, x, &own);
-    vf32 loss = term->weighs_positives ? own.loss : own.loss * x->weight;
-    add_limited_signed(&sums->loss[k], f32_keep(x->valid, loss), &sums->beyond);
-    if (term->weight_of == WEIGHT_OF_FACTORS)
-        add_limited(&sums->factor[k], f32_keep(x->valid, own.factor * x->weight), &sums->beyond);
+    vf32 loss = f32_keep(x->valid, term->weighs_positives ? own.loss : own.loss * x->weight);
+    if (term->weight_of != WEIGHT_OF_FACTORS) {
+        add_limited_signed(&sums->loss[k], loss, &sums->beyond);
+        return;
+    }
+    // A confident network's losses and factors vanish together: their quotient needs all that there is of both.
+    vf32 factor = f32_keep(x->valid, own.factor * x->weight);
+    add_limited_with_rest(&sums->loss[k], &sums->loss_rest[k], loss, &sums->beyond);
+    add_limited_with_rest(&sums->factor[k], &sums->factor_rest[k], factor, &sums->beyond);
 }
 
 LANES_INLINE void total_block(const formula *f, const run *at, channel_kind kind, const channel_values *x,
@@ -421,6 +427,9 @@ static fault finish_channel_sums(const formula *f, const run *whole, const chann
     for (int k = 0; k < f->pointwise_count; k++) {
         out->loss[k] = exact_total(sums->loss[k], LOSS_ANCHOR, blocks);
         weight_of of = f->pointwise[k].weight_of;
+        int rests = of == WEIGHT_OF_FACTORS;
+        out->loss_rest[k] = rests ? exact_total(sums->loss_rest[k], REST_ANCHOR, blocks) : 0;
+        out->weight_rest[k] = rests ? exact_total(sums->factor_rest[k], REST_ANCHOR, blocks) : 0;
         if (of == WEIGHT_OF_FACTORS)
             out->weight[k] = exact_total(sums->factor[k], LOSS_ANCHOR, blocks);
         else if (of == WEIGHT_OF_TARGETS)

@@ -238,8 +238,9 @@ typedef struct run_sums {
     int64_t valid;
     int64_t soft; // not 0: dense targets of a softmax: the weights of its classes are summed by the kernel
     int64_t loss[CLOSS_MAX_TERMS];
-    int64_t weight[CLOSS_MAX_TERMS]; // of runs with voxel weights, or soft ones
-    class_sums *classes;             // [classes]; a channel's kernel: [1]
+    int64_t weight[CLOSS_MAX_TERMS];                                  // of runs with voxel weights, or soft ones
+    int64_t loss_rest[CLOSS_MAX_TERMS], weight_rest[CLOSS_MAX_TERMS]; // of formulas with factors
+    class_sums *classes;                                              // [classes]; a channel's kernel: [1]
 } run_sums;
 
 // What a kernel found that must be refused; where exactly is for a slower look to say.
