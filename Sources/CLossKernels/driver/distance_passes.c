@@ -3,6 +3,33 @@
 #include "driver/parallel.h"
 #include "kernels/formula.h"
 
+static int64_t longest_line(const distance_job *job) { return job->planes > job->rows ? job->planes : job->rows; }
+
+size_t distance_squares_bytes(const distance_job *job) {
+    size_t bytes = 2 * 2 * (size_t)longest_line(job) * distance_element(&job->metric);
+    return (bytes + 127) / 128 * 128;
+}
+
+static void fill_squares(const distance_job *job, int axis, void *middle) {
+    int64_t longest = longest_line(job);
+    for (int64_t d = 1 - longest; d < longest; d++) {
+        double squared = (double)(d * d) * job->metric.step[axis];
+        if (job->metric.wide)
+            ((double *)middle)[d] = squared;
+        else
+            ((int32_t *)middle)[d] = (int32_t)squared;
+    }
+}
+
+void distance_place_squares(distance_job *job, void *room) {
+    const int64_t longest = longest_line(job);
+    for (int axis = 0; axis < 2; axis++) {
+        char *middle = (char *)room + (size_t)((2 * axis + 1) * longest) * distance_element(&job->metric);
+        fill_squares(job, axis, middle);
+        job->squares[axis] = middle;
+    }
+}
+
 static void rows_of_thread(void *context, int thread, int threads) {
     const distance_maps *maps = context;
     const distance_job *job = maps->job;

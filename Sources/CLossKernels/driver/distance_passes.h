@@ -17,6 +17,10 @@ typedef struct distance_maps {
     char *blocks; // [threads] rooms for a block
 } distance_maps;
 
+// Bytes of the squares of steps along rows and planes, and where those lie in memory of that size, aligned as doubles are.
+size_t distance_squares_bytes(const distance_job *job);
+void distance_place_squares(distance_job *job, void *room);
+
 void distance_rows_pass(const distance_maps *maps);
 void distance_blocks_pass(const distance_maps *maps);
 

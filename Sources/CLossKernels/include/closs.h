@@ -743,6 +743,177 @@ CLOSS_API closs_status closs_distance_map(const closs_distance_spec *spec, closs
                                           size_t labels_count, void *map, size_t map_count, void *scratch,
                                           size_t scratch_bytes, closs_error *error);
 
+/* --------------------------------------------------------------------------------------------------- metrics ---- */
+
+/* What predictions are worth, beside the losses: whole counts, from which scores follow, and distances between
+ * surfaces. All are the same on any number of threads and every instruction set (arithmetic 17). Buffers are contiguous,
+ * and aligned as their elements are. Voxels that are masked (a mask of 0) or labelled ignore_index take no part; their
+ * values must be finite (or probabilities) all the same, their predicted labels may be anything. A refused call writes
+ * no result. */
+
+/* Of a class, or of a channel at one threshold: how often prediction and truth are which. */
+typedef struct closs_counts {
+    int64_t true_positives, false_positives, false_negatives, true_negatives;
+} closs_counts;
+
+typedef enum closs_prediction {
+    CLOSS_PREDICTED_LABELS = 0, /* [samples][voxels], each the number of a class */
+    CLOSS_PREDICTED_LOGITS = 1  /* [samples][classes][voxels]: the class of the largest, of equal ones the first.
+                                 * Probabilities do as well */
+} closs_prediction;
+
+typedef struct closs_metric_batch {
+    const void *predictions;
+    size_t predictions_count;
+    closs_target predicted;       /* of predicted labels: their type, CLOSS_LABELS_U8 to CLOSS_LABELS_I64 */
+    closs_float predictions_type; /* of logits and probabilities */
+    closs_target target;
+    const void *targets;
+    size_t targets_count;
+    const uint8_t *mask; /* [samples][voxels]; NULL: all are in */
+    size_t mask_count;
+} closs_metric_batch;
+
+/* Confusion counts: how many voxels of each class were predicted to be of which. */
+typedef struct closs_confusion_spec {
+    closs_shape shape; /* 1 .. CLOSS_MAX_CLASSES classes */
+    closs_prediction prediction;
+    int has_ignore_index;
+    int64_t ignore_index;
+    int threads; /* 0: OpenMP's default */
+    closs_isa isa;
+} closs_confusion_spec;
+
+/* Bytes of scratch that closs_confusion needs; 0 where it would refuse the spec. */
+CLOSS_API size_t closs_confusion_scratch_bytes(const closs_confusion_spec *spec);
+
+/* matrix[samples][classes][classes]: how many voxels have the class of the row and are predicted to have that of the
+ * column. Targets are labels. */
+CLOSS_API closs_status closs_confusion(const closs_confusion_spec *spec, const closs_metric_batch *batch,
+                                       int64_t *matrix, size_t matrix_count, void *scratch, size_t scratch_bytes,
+                                       closs_error *error);
+
+/* counts[samples][classes] of each class against the others, from such matrices. */
+CLOSS_API closs_status closs_confusion_counts(int64_t samples, int64_t classes, const int64_t *matrix,
+                                              size_t matrix_count, closs_counts *counts, size_t counts_count,
+                                              closs_error *error);
+
+enum { CLOSS_MAX_THRESHOLDS = 1024 };
+
+/* Confusion counts of single channels at every threshold of a list, in one sweep: a channel is predicted where p > t,
+ * strictly. Logits are never turned into probabilities: they are compared with log t - log(1 - t), rounded to float. */
+typedef struct closs_threshold_spec {
+    closs_shape shape;           /* 1 .. CLOSS_MAX_CLASSES channels */
+    closs_activation activation; /* CLOSS_PROBABILITIES, or CLOSS_SIGMOID: predictions are logits */
+    const float *thresholds;     /* each in [0, 1] and above the one before */
+    int threshold_count;         /* 1 .. CLOSS_MAX_THRESHOLDS; time grows with it */
+    int has_ignore_index;
+    int64_t ignore_index; /* of labels and of CLOSS_DENSE_U8, whose other channels stay in */
+    int threads;
+    closs_isa isa;
+} closs_threshold_spec;
+
+CLOSS_API size_t closs_threshold_scratch_bytes(const closs_threshold_spec *spec);
+
+/* counts[samples][channels][threshold_count]. Targets are labels, 1 in channel c where the label is c (one channel
+ * alone: where it is 1), or dense ones of 0 and 1. */
+CLOSS_API closs_status closs_threshold_counts(const closs_threshold_spec *spec, const closs_metric_batch *batch,
+                                              closs_counts *counts, size_t counts_count, void *scratch,
+                                              size_t scratch_bytes, closs_error *error);
+
+/* Scores of counts, with TP, FP, FN and TN for their numbers. */
+typedef enum closs_score_kind {
+    CLOSS_SCORE_DICE = 0,           /* 2 TP / (2 TP + FP + FN), the F1 score */
+    CLOSS_SCORE_IOU = 1,            /* TP / (TP + FP + FN), the Jaccard index */
+    CLOSS_SCORE_PRECISION = 2,      /* TP / (TP + FP) */
+    CLOSS_SCORE_RECALL = 3,         /* TP / (TP + FN), the sensitivity */
+    CLOSS_SCORE_SPECIFICITY = 4,    /* TN / (TN + FP) */
+    CLOSS_SCORE_ACCURACY = 5,       /* (TP + TN) / (TP + FP + FN + TN) */
+    CLOSS_SCORE_BACKGROUND_IOU = 6, /* TN / (TN + FP + FN) */
+    CLOSS_SCORE_TWO_CLASS_IOU = 7 /* the mean of IoU and background IoU, without an empty one (TensorFlow's MeanIoU) */
+} closs_score_kind;
+
+/* What a score is whose denominator is 0. */
+typedef enum closs_empty {
+    CLOSS_EMPTY_EXCLUDED = 0, /* NaN, and means leave it out */
+    CLOSS_EMPTY_ONE = 1,
+    CLOSS_EMPTY_ZERO = 2,
+    CLOSS_EMPTY_TARGET_EXCLUDED = 3 /* NaN wherever TP + FN = 0, whatever was predicted (MONAI's ignore_empty) */
+} closs_empty;
+
+/* How the scores of samples and classes become one number. A NaN is left out of every mean; a mean of nothing is NaN. */
+typedef enum closs_average {
+    CLOSS_AVERAGE_MACRO = 0,            /* counts are added over the samples; the mean of the classes' scores */
+    CLOSS_AVERAGE_MICRO = 1,            /* counts are added over samples and classes; one score */
+    CLOSS_AVERAGE_MACRO_PER_SAMPLE = 2, /* of each sample the mean of its classes' scores; the mean of those (MONAI's
+                                         * "mean"; segmentation_models.pytorch's "macro-imagewise" where none is empty) */
+    CLOSS_AVERAGE_MICRO_PER_SAMPLE = 3  /* of each sample the score of the counts added over its classes; their mean */
+} closs_average;
+
+/* One score; 0 for a kind that there is not. */
+CLOSS_API double closs_score(const closs_counts *counts, closs_score_kind kind, closs_empty empty);
+
+typedef struct closs_score_spec {
+    int64_t samples, classes;
+    int thresholds; /* 0 stands for 1 */
+    closs_score_kind kind;
+    closs_average average;
+    closs_empty empty;
+    int64_t first_class; /* classes before it, such as the background, are left out */
+} closs_score_spec;
+
+/* values[thresholds], from counts[samples][classes][thresholds], and, where it is wanted, the mean of these over the
+ * thresholds. */
+CLOSS_API closs_status closs_scores(const closs_score_spec *spec, const closs_counts *counts, size_t counts_count,
+                                    double *values, size_t values_count, double *mean, closs_error *error);
+
+/* Distances between the surfaces of a predicted class and of the true one. A class's surface is those of its voxels
+ * that have a neighbour outside it across a face, or lie at the image's border (as in MONAI: the class without its
+ * erosion); axes of extent 1 have no neighbours. Masked and ignored voxels are outside both. The distance of a surface
+ * voxel is that to the nearest of the other surface, exact as distance maps are; all surface voxels weigh alike.
+ *
+ * The q-th percentile of n distances in order d[0] <= ... is d[r], r = q / 100 (n - 1), linear between two of them
+ * (NumPy's and PyTorch's default). */
+typedef struct closs_surface_distances {
+    int64_t predicted_voxels, target_voxels; /* of the two surfaces */
+    double hausdorff;                        /* the larger of both maxima */
+    double hausdorff_percentile; /* the larger of both percentiles: HD95 of MONAI and of DeepMind's surface-distance,
+                                  * whose surface elements are weighted by area */
+    double pooled_percentile;    /* the percentile of the distances of both (MedPy's hd95) */
+    double average;              /* the mean of the distances of both: average symmetric surface distance (MONAI) */
+    double maximum_to_target, percentile_to_target, average_to_target;          /* from the predicted surface alone */
+    double maximum_to_predicted, percentile_to_predicted, average_to_predicted; /* from the true surface alone */
+} closs_surface_distances;
+
+/* What all ten numbers are where a surface is missing. */
+typedef enum closs_surface_absent {
+    CLOSS_SURFACE_INFINITE = 0, /* infinity where one is, NaN where both are (MONAI) */
+    CLOSS_SURFACE_DIAGONAL = 1, /* the length of the image's diagonal where one is, 0 where both are */
+    CLOSS_SURFACE_EXCLUDED = 2  /* NaN */
+} closs_surface_absent;
+
+typedef struct closs_surface_spec {
+    int64_t samples;
+    closs_extents extents;  /* of one sample; 0 stands for 1 */
+    double spacing[3];      /* as of closs_distance_spec */
+    const int64_t *classes; /* the labels to compare; NULL: 0 .. class_count - 1 */
+    int class_count;
+    double percentile; /* q in [0, 100]; 95 for HD95 */
+    closs_surface_absent absent;
+    int has_ignore_index;
+    int64_t ignore_index; /* of the targets */
+    int threads;
+    closs_isa isa;
+} closs_surface_spec;
+
+CLOSS_API size_t closs_surface_scratch_bytes(const closs_surface_spec *spec);
+
+/* distances[samples][class_count] of predicted labels and labels; a label that is not among the classes is outside all
+ * of them. */
+CLOSS_API closs_status closs_surface(const closs_surface_spec *spec, const closs_metric_batch *batch,
+                                     closs_surface_distances *distances, size_t distances_count, void *scratch,
+                                     size_t scratch_bytes, closs_error *error);
+
 /* ---------------------------------------------------------------------------------------------- binarization ---- */
 
 /* The loss of differentiable binarization (DBNet, Liao et al. 2020), of a probability map P and a threshold map T:

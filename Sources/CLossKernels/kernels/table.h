@@ -2,6 +2,7 @@
 // isa_*.c, after it has said what its instruction set has. The families' walks are compiled apart: they are large.
 #include "kernels/binarization.h"
 #include "kernels/distance_job.h"
+#include "kernels/metric_job.h"
 #include "kernels/select.h"
 #include "kernels/survey.h"
 
@@ -261,4 +262,5 @@ static fault survey(const formula *f, const run *whole, int with_logits, run_sur
      binarization_totals,                                                                                              \
      binarization_gradient,                                                                                            \
      OF_ISA(loss_map),                                                                                                 \
-     &OF_ISA(distance_kernels)}
+     &OF_ISA(distance_kernels),                                                                                        \
+     &OF_ISA(metric_kernels)}
