@@ -719,6 +719,146 @@ static void run(problem *p) {
     free_problem(p);
 }
 
+/* ---------------------------------------------------------------------------------------------------- metrics ---- */
+
+static void fail(const char *name, const closs_error *error) {
+    printf("%s REFUSED: %s\n", name, error->message);
+    failures++;
+}
+
+/* Labels in stretches, some of them ignored, and some masked. */
+static void make_truth(random_numbers *r, size_t voxels, int64_t classes, uint8_t *labels, uint8_t *mask) {
+    for (size_t i = 0; i < voxels;) {
+        uint8_t label = one_in(r, 9) ? 255 : (uint8_t)below(r, classes);
+        for (int64_t length = 1 + below(r, 40); length > 0 && i < voxels; length--, i++) {
+            labels[i] = label;
+            mask[i] = !one_in(r, 11);
+        }
+    }
+}
+
+static uint64_t confusion_hash(const closs_confusion_spec *spec, const closs_metric_batch *batch, const char *name) {
+    const size_t classes = (size_t)spec->shape.classes, cells = (size_t)spec->shape.samples * classes * classes;
+    const size_t bytes = closs_confusion_scratch_bytes(spec);
+    int64_t *matrix = allocate(cells, sizeof *matrix);
+    void *scratch = allocate(bytes, 1);
+    closs_error error;
+    uint64_t hash = 0;
+    if (closs_confusion(spec, batch, matrix, cells, scratch, bytes, &error))
+        fail(name, &error);
+    else
+        hash = hash_bytes(1, matrix, cells * sizeof *matrix);
+    free(matrix);
+    free(scratch);
+    return hash;
+}
+
+static uint64_t threshold_hash(const closs_threshold_spec *spec, const closs_metric_batch *batch, const char *name) {
+    const size_t count = (size_t)spec->shape.samples * (size_t)spec->shape.classes * (size_t)spec->threshold_count;
+    const size_t bytes = closs_threshold_scratch_bytes(spec);
+    closs_counts *counts = allocate(count, sizeof *counts);
+    void *scratch = allocate(bytes, 1);
+    closs_error error;
+    uint64_t hash = 0;
+    if (closs_threshold_counts(spec, batch, counts, count, scratch, bytes, &error)) {
+        fail(name, &error);
+    } else {
+        closs_score_spec of = {.samples = spec->shape.samples,
+                               .classes = spec->shape.classes,
+                               .thresholds = spec->threshold_count,
+                               .kind = CLOSS_SCORE_IOU,
+                               .empty = CLOSS_EMPTY_ONE};
+        double *values = allocate((size_t)spec->threshold_count, sizeof *values), mean = 0;
+        if (closs_scores(&of, counts, count, values, (size_t)spec->threshold_count, &mean, &error)) fail(name, &error);
+        hash = hash_bytes(hash_bytes(1, counts, count * sizeof *counts), &mean, sizeof mean);
+        free(values);
+    }
+    free(counts);
+    free(scratch);
+    return hash;
+}
+
+static uint64_t surface_hash(const closs_surface_spec *spec, const closs_metric_batch *batch, const char *name) {
+    const size_t count = (size_t)spec->samples * (size_t)spec->class_count, bytes = closs_surface_scratch_bytes(spec);
+    closs_surface_distances *distances = allocate(count, sizeof *distances);
+    void *scratch = allocate(bytes, 1);
+    closs_error error;
+    uint64_t hash = 0;
+    if (closs_surface(spec, batch, distances, count, scratch, bytes, &error))
+        fail(name, &error);
+    else
+        hash = hash_bytes(1, distances, count * sizeof *distances);
+    free(distances);
+    free(scratch);
+    return hash;
+}
+
+static void run_metrics(uint64_t seed, int64_t classes, closs_extents extents) {
+    random_numbers r = {seed};
+    const int64_t voxels = extents.planes * extents.rows * extents.columns, samples = 2;
+    const size_t all = (size_t)(samples * voxels), values = all * (size_t)classes;
+    uint8_t *labels = allocate(all, 1), *predicted = allocate(all, 1), *mask = allocate(all, 1);
+    float *logits = allocate(values, sizeof *logits);
+    const float thresholds[11] = {0.03125f, 0.125f,  0.25f, 0.375f, 0.5f,    0.5625f,
+                                  0.625f,   0.6875f, 0.75f, 0.875f, 0.96875f};
+    char name[160];
+    snprintf(name, sizeof name, "metrics %" PRIu64 " classes %" PRId64 " voxels %" PRId64, seed, classes, voxels);
+    make_truth(&r, all, classes, labels, mask);
+    for (size_t i = 0; i < all; i++)
+        predicted[i] = one_in(&r, 6) || labels[i] == 255 ? (uint8_t)below(&r, classes) : labels[i];
+    for (size_t i = 0; i < values; i++) logits[i] = (float)(below(&r, 4096) - 2048) * 0x1p-8f;
+    closs_metric_batch of_labels = {.predictions = predicted,
+                                    .predictions_count = all,
+                                    .targets = labels,
+                                    .targets_count = all,
+                                    .mask = mask,
+                                    .mask_count = all};
+    closs_metric_batch of_logits = of_labels;
+    of_logits.predictions = logits;
+    of_logits.predictions_count = values;
+    closs_confusion_spec confusion = {.shape = {samples, classes, voxels},
+                                      .has_ignore_index = 1,
+                                      .ignore_index = 255,
+                                      .threads = threads,
+                                      .isa = isa};
+    closs_threshold_spec threshold = {.shape = {samples, classes, voxels},
+                                      .activation = CLOSS_SIGMOID,
+                                      .thresholds = thresholds,
+                                      .threshold_count = 11,
+                                      .has_ignore_index = 1,
+                                      .ignore_index = 255,
+                                      .threads = threads,
+                                      .isa = isa};
+    closs_surface_spec surface = {.samples = samples,
+                                  .extents = extents,
+                                  .spacing = {2.5, 0, seed % 2 ? 0.75 : 0},
+                                  .class_count = (int)classes,
+                                  .percentile = 95,
+                                  .absent = CLOSS_SURFACE_DIAGONAL,
+                                  .has_ignore_index = 1,
+                                  .ignore_index = 255,
+                                  .threads = threads,
+                                  .isa = isa};
+    uint64_t counts = confusion_hash(&confusion, &of_labels, name);
+    confusion.prediction = CLOSS_PREDICTED_LOGITS;
+    counts ^= 3 * confusion_hash(&confusion, &of_logits, name);
+    printf("%s: %016" PRIx64 " %016" PRIx64 " %016" PRIx64 "\n", name, counts,
+           threshold_hash(&threshold, &of_logits, name), surface_hash(&surface, &of_labels, name));
+    free(labels);
+    free(predicted);
+    free(mask);
+    free(logits);
+}
+
+static void run_all_metrics(void) {
+    static const closs_extents EXTENTS[] = {{1, 1, 1}, {1, 1, 17},  {1, 5, 13},   {1, 8, 8},    {1, 63, 65},
+                                            {3, 5, 7}, {4, 16, 16}, {1, 129, 40}, {11, 23, 31}, {1, 200, 211}};
+    static const int64_t CLASSES[] = {2, 3, 4, 5, 19, 41};
+    uint64_t seed = 0;
+    for (size_t e = 0; e < sizeof EXTENTS / sizeof *EXTENTS; e++)
+        for (size_t c = 0; c < sizeof CLASSES / sizeof *CLASSES; c++, seed++) run_metrics(seed, CLASSES[c], EXTENTS[e]);
+}
+
 /* ----------------------------------------------------------------------------------------------------- corpus ---- */
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -773,6 +913,7 @@ int main(int count, char **arguments) {
     }
     if (!closs_isa_available(isa)) return NOT_AVAILABLE;
     run_corpus();
+    run_all_metrics();
     fprintf(stderr, "corpus: %d failures\n", failures);
     return failures > 0;
 }
