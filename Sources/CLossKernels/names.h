@@ -17,7 +17,9 @@
 #define check_binary_options         closs_inner_check_binary_options
 #define check_coefficients           closs_inner_check_coefficients
 #define check_disjoint               closs_inner_check_disjoint
+#define check_distance               closs_inner_check_distance
 #define check_divisor                closs_inner_check_divisor
+#define check_extents                closs_inner_check_extents
 #define check_finish_overlap         closs_inner_check_finish_overlap
 #define check_focal_options          closs_inner_check_focal_options
 #define check_focal_star             closs_inner_check_focal_star
@@ -32,10 +34,16 @@
 #define combined_pass                closs_inner_combined_pass
 #define diagnose                     closs_inner_diagnose
 #define distance_blocks_pass         closs_inner_distance_blocks_pass
+#define distance_describe            closs_inner_distance_describe
+#define distance_fill_squares        closs_inner_distance_fill_squares
 #define distance_kernels_avx2        closs_inner_distance_kernels_avx2
 #define distance_kernels_avx512      closs_inner_distance_kernels_avx512
 #define distance_kernels_generic     closs_inner_distance_kernels_generic
+#define distance_resolve             closs_inner_distance_resolve
 #define distance_rows_pass           closs_inner_distance_rows_pass
+#define distance_squares_bytes       closs_inner_distance_squares_bytes
+#define distance_terms_bytes         closs_inner_distance_terms_bytes
+#define distance_terms_pass          closs_inner_distance_terms_pass
 #define evaluation_check             closs_inner_evaluation_check
 #define evaluation_coefficients      closs_inner_evaluation_coefficients
 #define evaluation_finish            closs_inner_evaluation_finish
@@ -43,6 +51,9 @@
 #define evaluation_write             closs_inner_evaluation_write
 #define find_tie_ends                closs_inner_find_tie_ends
 #define gradient_pass                closs_inner_gradient_pass
+#define hausdorff_kernels_avx2       closs_inner_hausdorff_kernels_avx2
+#define hausdorff_kernels_avx512     closs_inner_hausdorff_kernels_avx512
+#define hausdorff_kernels_generic    closs_inner_hausdorff_kernels_generic
 #define is_region                    closs_inner_is_region
 #define kernels_avx2                 closs_inner_kernels_avx2
 #define kernels_avx512               closs_inner_kernels_avx512

@@ -128,7 +128,13 @@ extension DistanceForm {
 
     fileprivate var boundary: closs_inner_boundary {
         guard case .signed(let boundary) = self else { return CLOSS_INNER_MINUS_ONE }
-        return switch boundary {
+        return boundary.code
+    }
+}
+
+extension InnerBoundary {
+    var code: closs_inner_boundary {
+        switch self {
         case .minusOne: CLOSS_INNER_MINUS_ONE
         case .half: CLOSS_INNER_HALF
         case .zero: CLOSS_INNER_ZERO
@@ -138,7 +144,7 @@ extension DistanceForm {
 }
 
 extension DistanceFar {
-    fileprivate var code: closs_distance_far {
+    var code: closs_distance_far {
         switch self {
         case .zero: CLOSS_FAR_ZERO
         case .diagonal: CLOSS_FAR_DIAGONAL

@@ -28,6 +28,11 @@ public enum Term: Sendable, Hashable {
     /// See ``Loss/linear(classWeights:divisor:)``.
     case linear(ProbabilityError)
 
+    /// See ``Loss/boundary(classes:classWeights:innerBoundary:far:spacing:divisor:)``.
+    case boundary(Boundary)
+    /// See ``Loss/hausdorff(alpha:prediction:sides:classes:classWeights:far:spacing:logarithm:divisor:)``.
+    case hausdorff(Hausdorff)
+
     /// The options of softmax cross entropy.
     public struct CrossEntropy: Sendable, Hashable {
         /// One weight for each class; `nil`: all 1.
@@ -156,6 +161,8 @@ extension Term {
         case .absoluteError(let options), .squaredError(let options), .linear(let options): [options.classWeights]
         case .smoothL1(let options): [options.classWeights]
         case .topK(let options): [options.classWeights]
+        case .boundary(let options): [options.classWeights]
+        case .hausdorff(let options): [options.classWeights]
         case .balancedBinaryCrossEntropy, .onlineHardExampleMining, .balancedL1: []
         }
     }
@@ -166,7 +173,8 @@ extension Term {
         switch self {
         case .region: true
         case .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1: false
-        case .crossEntropy, .binaryCrossEntropy, .focal, .focalStar, .absoluteError, .smoothL1, .squaredError, .linear:
+        case .crossEntropy, .binaryCrossEntropy, .focal, .focalStar, .absoluteError, .smoothL1, .squaredError, .linear,
+            .boundary, .hausdorff:
             activation != .softmax || always
         }
     }

@@ -202,7 +202,8 @@ struct PointwiseTotals {
 
     /// `classWeights` are factors of the channels, which wait until here.
     func finish(
-        weight factor: Double, divisor: Term.Divisor, scale: Double = 1, classWeights: [Float]? = nil
+        weight factor: Double, divisor: Term.Divisor, scale: Double = 1, classWeights: [Float]? = nil,
+        mapScale: Double = 1, isLogarithm: Bool = false
     ) -> (term: Double, perChannel: [Double], coefficients: [Float], factorCoefficients: [Float]) {
         let D: Double
         var moves = false
@@ -223,15 +224,20 @@ struct PointwiseTotals {
         var perChannel: [Double] = []
         var coefficients: [Float] = []
         var factorCoefficients: [Float] = []
-        let term = sum(losses, classWeights) / D
+        var term = mapScale * sum(losses, classWeights) / D
+        var bend = 1.0
+        if isLogarithm {
+            bend = 1 + term
+            term = term < 0.25 ? Real.logOfRatio(term / (2 + term)) : Real.log(1 + term)
+        }
         for (c, loss) in losses.enumerated() {
             let w = Double(classWeights?[c] ?? 1)
-            perChannel.append(w * loss.value / D)
-            coefficients.append(Float(factor * w / D))
+            perChannel.append(mapScale * (w * loss.value) / D)
+            coefficients.append(Float(mapScale * (factor * w / D) / bend))
             factorCoefficients.append(moves ? Float(-(factor * w * term / D)) : 0)
         }
         if !parts.isEmpty {
-            perChannel = parts.map { $0.value / D }
+            perChannel = parts.map { mapScale * $0.value / D }
         }
         return (term, perChannel, coefficients, factorCoefficients)
     }

@@ -28,11 +28,13 @@ public struct Problem: Sendable {
     /// What a linear term multiplies, in the logits' layout.
     public var maps: [Float]?
     public var ignoreIndex: Int?
+    /// Planes, rows, columns of a sample: their product is `voxels`.
+    public var extents: [Int]
 
     public init(
         samples: Int, classes: Int, voxels: Int, activation: Activation, terms: [Term], logits: [Float],
         target: Target, mask: [UInt8]? = nil, weights: [Float]? = nil, maps: [Float]? = nil,
-        ignoreIndex: Int? = nil
+        ignoreIndex: Int? = nil, extents: [Int]? = nil
     ) {
         self.samples = samples
         self.classes = classes
@@ -45,6 +47,7 @@ public struct Problem: Sendable {
         self.weights = weights
         self.maps = maps
         self.ignoreIndex = ignoreIndex
+        self.extents = extents ?? [1, 1, voxels]
     }
 }
 
@@ -76,6 +79,8 @@ public struct Term: Sendable {
         case smoothL1(beta: Double, classWeights: [Float]?, divisor: Divisor)
         case squaredError(classWeights: [Float]?, divisor: Divisor)
         case linear(classWeights: [Float]?, divisor: Divisor)
+        case boundary(DistanceLoss)
+        case hausdorff(DistanceLoss)
     }
 
     /// What binary cross entropy has beyond its positive weights (docs/arithmetic.md, 5.6).

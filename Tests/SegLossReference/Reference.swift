@@ -58,14 +58,15 @@ public enum Reference {
                 for (i, term) in pointwise.enumerated() {
                     let loss = term.loss(softmax, label: y, targets: g, isDense: voxels.isDense) { c in
                         let index = voxels.index(sample, c, voxel)
-                        return (problem.logits[index], voxels.map(index))
+                        return (problem.logits[index], term.map(voxels, index))
                     }
                     losses[i][voxel] = loss * v
                     if classParts && term.isPerChannel {
                         for c in 0..<classes {
                             let index = voxels.index(sample, c, voxel)
                             let own = term.loss(
-                                softmax, class: c, target: g[c], logit: problem.logits[index], map: voxels.map(index))
+                                softmax, class: c, target: g[c], logit: problem.logits[index],
+                                map: term.map(voxels, index))
                             parts[i * classes + c][voxel] = (term.w[c] * own) * v
                         }
                     } else if classParts && !voxels.isDense {
@@ -116,7 +117,8 @@ public enum Reference {
         var K: [Float] = []
         for (i, term) in pointwise.enumerated() {
             let coefficient = finish.pointwise(
-                totals[i], at: term.index, divisor: term.divisor, weightScale: term.scale
+                totals[i], at: term.index, divisor: term.divisor, weightScale: term.scale,
+                mapScale: term.distances?.scale ?? 1, isLogarithm: term.isLogarithm
             ).coefficients
             K.append(coefficient[0] * scale)
         }
@@ -150,7 +152,7 @@ public enum Reference {
                         q[c] = terms.hasRegion ? region.derivative(p: softmax.p[c], g: g[c]) : 0
                         for (i, term) in pointwise.enumerated() {
                             guard let error = term.error else { continue }
-                            let map = voxels.map(voxels.index(sample, c, voxel))
+                            let map = term.map(voxels, voxels.index(sample, c, voxel))
                             let t = error.derivative(p: softmax.p[c], q: softmax.miss(c), target: g[c], map: map)
                             q[c] = fma(terms.regions.isWeighted ? K[i] : K[i] * v, term.w[c] * t, q[c])
                         }
@@ -265,7 +267,8 @@ public enum Reference {
                     weights[voxel] = v
                     regionWeights[voxel] = terms.regions.isWeighted ? v : 1
                     for (i, term) in pointwise.enumerated() {
-                        let part = term.part(value, target: target, channel: channel, map: voxels.map(index), v: v)
+                        let part = term.part(
+                            value, target: target, channel: channel, map: term.map(voxels, index), v: v)
                         losses[i][voxel] = term.weighsPositives ? part.loss : part.loss * v
                         parts[i][voxel] = (term.divisor == .target ? target : part.factor) * v
                     }
@@ -299,7 +302,8 @@ public enum Reference {
         var factorCoefficients: [[Float]] = []
         for (i, term) in pointwise.enumerated() {
             let coefficients = finish.pointwise(
-                totals[i], at: term.index, divisor: term.divisor, classWeights: term.classWeights)
+                totals[i], at: term.index, divisor: term.divisor, classWeights: term.classWeights,
+                mapScale: term.distances?.scale ?? 1, isLogarithm: term.isLogarithm)
             pointwiseCoefficients.append(coefficients.coefficients.map { $0 * scale })
             factorCoefficients.append(coefficients.factors.map { $0 * scale })
         }
@@ -338,7 +342,7 @@ public enum Reference {
                     /// Adds a term's derivative, by the logit or by p, to a sum of those.
                     func add(_ i: Int, to sum: Float) -> Float {
                         let term = pointwise[i]
-                        let part = term.part(value, target: g, channel: channel, map: voxels.map(index), v: v)
+                        let part = term.part(value, target: g, channel: channel, map: term.map(voxels, index), v: v)
                         let weight = term.weighsPositives ? 1 : v
                         let added = fma(pointwiseCoefficients[i][channel] * weight, part.t, sum)
                         guard case .factors = term.divisor else { return added }
@@ -402,6 +406,14 @@ struct Terms {
         let divisor: Term.Divisor
         let formula: Formula
         var classWeights: [Float]?
+        /// Of a term that measures distances.
+        var distances: DistanceMaps?
+        var isLogarithm = false
+
+        /// The map's value, of the problem's maps or its own.
+        func map(_ voxels: Voxels, _ index: Int) -> Float {
+            distances?.values[index] ?? voxels.map(index)
+        }
 
         /// Whether its derivative is by the probability.
         var isByProbability: Bool {
@@ -466,10 +478,21 @@ struct Terms {
                 classWeights: classWeights))
     }
 
+    /// The maps of a term that measures distances.
+    private static func distances(_ problem: Problem, _ kind: Term.Kind) -> DistanceMaps? {
+        switch kind {
+        case .boundary(let options): DistanceMaps(problem, options, isHausdorff: false)
+        case .hausdorff(let options): DistanceMaps(problem, options, isHausdorff: true)
+        default: nil
+        }
+    }
+
     init(_ problem: Problem) {
         let isSoftmax = problem.activation == .softmax
         for (index, term) in problem.terms.enumerated() {
-            if isSoftmax, let softmaxTerm = SoftmaxTerm(term.kind, index: index, classes: problem.classes) {
+            let distances = Self.distances(problem, term.kind)
+            if isSoftmax, var softmaxTerm = SoftmaxTerm(term.kind, index: index, classes: problem.classes) {
+                softmaxTerm.distances = distances
                 softmaxTerms.append(softmaxTerm)
                 continue
             }
@@ -513,6 +536,13 @@ struct Terms {
             case .linear(let classWeights, let divisor):
                 precondition(problem.maps != nil)
                 addError(index, .linear, classWeights, divisor)
+            case .boundary(let options):
+                addError(index, .boundary, options.weights(problem.classes), options.divisor)
+                channelPointwise[channelPointwise.count - 1].distances = distances
+            case .hausdorff(let options):
+                addError(index, .hausdorff, options.weights(problem.classes), options.divisor)
+                channelPointwise[channelPointwise.count - 1].distances = distances
+                channelPointwise[channelPointwise.count - 1].isLogarithm = options.logarithm
             }
         }
     }
@@ -536,10 +566,11 @@ private struct Finish {
     /// Finishes a pointwise term and gives its coefficients, one for each channel.
     mutating func pointwise(
         _ totals: PointwiseTotals, at index: Int, divisor: Term.Divisor, weightScale: Double = 1,
-        classWeights: [Float]? = nil
+        classWeights: [Float]? = nil, mapScale: Double = 1, isLogarithm: Bool = false
     ) -> (coefficients: [Float], factors: [Float]) {
         let (term, perChannel, coefficients, factors) = totals.finish(
-            weight: problem.terms[index].weight, divisor: divisor, scale: weightScale, classWeights: classWeights)
+            weight: problem.terms[index].weight, divisor: divisor, scale: weightScale, classWeights: classWeights,
+            mapScale: mapScale, isLogarithm: isLogarithm)
         terms[index] = term
         if problem.activation != .softmax || !totals.parts.isEmpty {
             for c in 0..<problem.classes {

@@ -96,6 +96,14 @@ final class CompletenessTests: XCTestCase {
         Row(
             kind: "CLOSS_LINEAR_MAP", reference: "linear", file: "Errors.swift", computes: "linear",
             golden: "linear", goldenCases: 8, documentation: "Linear", arithmetic: "linear:", bench: ".linear("),
+        Row(
+            kind: "CLOSS_BOUNDARY", reference: "boundary", file: "DistanceTerms.swift", computes: "func signed(",
+            golden: "boundary", goldenCases: 5, documentation: "Boundary", arithmetic: "13.3 Boundary loss",
+            bench: ".boundary("),
+        Row(
+            kind: "CLOSS_HAUSDORFF", reference: "hausdorff", file: "DistanceTerms.swift", computes: "func power(",
+            golden: "hausdorff", goldenCases: 5, documentation: "Hausdorff", arithmetic: "13.4 Hausdorff loss",
+            bench: ".hausdorff("),
         // It is none of the originals' either.
         Row(
             kind: "CLOSS_FOCAL_STAR", reference: "focalStar", file: "Pointwise.swift", computes: "struct FocalStar",
@@ -165,7 +173,7 @@ final class CompletenessTests: XCTestCase {
     func testFacade() throws {
         let kernels = try text("Sources/SegLoss/Kernels.swift") + text("Sources/SegLoss/Kernels+Region.swift")
         let loss = try text("Sources/SegLoss/Loss.swift") + text("Sources/SegLoss/Loss+Region.swift")
-            + text("Sources/SegLoss/Loss+Selection.swift")
+            + text("Sources/SegLoss/Loss+Selection.swift") + text("Sources/SegLoss/Loss+Distance.swift")
         for row in Self.rows {
             XCTAssertTrue(
                 kernels.contains("kind = \(row.kind)\n") || kernels.contains(": \(row.kind)\n"),
@@ -220,6 +228,8 @@ final class CompletenessTests: XCTestCase {
         case .smoothL1: "smooth_l1"
         case .squaredError: "squared_error"
         case .linear: "linear"
+        case .boundary: "boundary"
+        case .hausdorff: "hausdorff"
         case .focalStar: "focal_star"
         }
     }

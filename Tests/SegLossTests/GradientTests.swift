@@ -246,6 +246,27 @@ final class GradientTests: XCTestCase {
         }
     }
 
+    /// Distances are constants: they are those of the input before it is moved.
+    func testDistances() {
+        for activation in Problem.Activation.allCases {
+            for divisor in divisors {
+                var options = DistanceLoss()
+                options.classWeights = [0.5, 0, 2]
+                options.divisor = divisor
+                check(activation, [.boundary(options)])
+                for alpha in [2, 1, 1.7] {
+                    for isLogarithm in [false, true] {
+                        options.alpha = alpha
+                        options.logarithm = isLogarithm
+                        options.insideAlone = alpha == 1
+                        options.predictsLargest = alpha != 1
+                        check(activation, [.hausdorff(options)])
+                    }
+                }
+            }
+        }
+    }
+
     func testSums() {
         let seed = testSeed(21)
         for round in 0..<UInt64(60) {

@@ -1,4 +1,5 @@
-"""Times what people compute today for one case of the bench: PyTorch eager, torch.compile, MONAI, torchvision.
+"""Times what people compute today for one case of the bench: PyTorch eager, torch.compile, MONAI, torchvision, and for
+distance maps SciPy, edt and OpenCV.
 
     python peers.py request.json answer.json
 
@@ -69,6 +70,86 @@ def balanced_cross_entropy(logits, targets, ratio=3.0, epsilon=1e-6):
     negative_count = min(int(negative.sum()), int(positive_count * ratio))
     hardest, _ = torch.topk((loss * negative).view(-1), negative_count)
     return ((loss * positive).sum() + hardest.sum()) / (positive_count + negative_count + epsilon)
+
+
+def signed_distances(mask):
+    """Positive outside, negative inside; 0 where there is nothing to be far from."""
+    from scipy.ndimage import distance_transform_edt as distances
+
+    if not mask.any() or mask.all():
+        return numpy.zeros(mask.shape)
+    return distances(~mask) - distances(mask)
+
+
+def boundary_loss(logits, labels):
+    """The boundary loss (Kervadec et al. 2019), its maps made as its code makes them: SciPy's transforms per class, the
+    inner boundary 0."""
+    maps = numpy.empty(logits.shape, dtype=numpy.float32)
+    for sample, image in enumerate(labels.numpy()):
+        for c in range(logits.shape[1]):
+            mask = image == c
+            signed = signed_distances(mask)
+            maps[sample, c] = signed + mask if mask.any() and not mask.all() else signed
+    return (logits.softmax(1) * torch.from_numpy(maps)).mean()
+
+
+def hausdorff_loss(logits, labels):
+    """MONAI's HausdorffDTLoss without its overhead: foreground classes, squared distances of both sides."""
+    p = logits.softmax(1)
+    onehot = F.one_hot(labels, logits.shape[1]).movedim(-1, 1).to(p.dtype)
+
+    def squares(masks):
+        maps = [[signed_distances(mask) ** 2 for mask in sample] for sample in masks]
+        return torch.from_numpy(numpy.array(maps)).float()
+
+    distances = squares(p.detach().numpy()[:, 1:] > 0.5) + squares(onehot.numpy()[:, 1:] > 0.5)
+    return ((p[:, 1:] - onehot[:, 1:]) ** 2 * distances).mean()
+
+
+def monai_hausdorff():
+    import monai.losses
+
+    loss = monai.losses.HausdorffDTLoss(softmax=True, to_onehot_y=True)
+    return lambda logits, labels: loss(logits, labels.unsqueeze(1))
+
+
+# Distance maps: of labels alone, without a gradient. Each gives the mean of its maps.
+
+def mask_distances(transform, is_volume=False):
+    def mean(labels):
+        image = labels[0]
+        if is_volume:
+            image = image.reshape(-1, image.shape[1], image.shape[1])
+        return transform(image != 1).mean(dtype=numpy.float64)
+
+    return mean
+
+
+def class_distances(transform):
+    def mean(labels):
+        maps = [transform(labels[0] != c) - transform(labels[0] == c) for c in range(4)]
+        return numpy.mean([m.mean(dtype=numpy.float64) for m in maps])
+
+    return mean
+
+
+def scipy_distances(outside):
+    from scipy.ndimage import distance_transform_edt
+
+    return distance_transform_edt(outside)
+
+
+def edt_distances(threads):
+    import edt
+
+    return lambda outside: edt.edt(outside, parallel=threads)
+
+
+def opencv_distances(threads):
+    import cv2
+
+    cv2.setNumThreads(threads)
+    return lambda outside: cv2.distanceTransform(outside.astype(numpy.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
 
 
 def masked_dice(p, text, mask, epsilon=1e-6):
@@ -151,6 +232,27 @@ CASES = {
     "DBNet": ("text", {
         "torch eager, topk": lambda: binarization_loss,
     }),
+    "boundary": ("indices", {
+        "SciPy + torch": lambda: boundary_loss,
+    }),
+    "Hausdorff": ("indices", {
+        "MONAI HausdorffDTLoss": monai_hausdorff,
+        "SciPy + torch": lambda: hausdorff_loss,
+    }),
+    "distance map of a mask": ("labels", {
+        "SciPy": lambda: mask_distances(scipy_distances),
+        "edt": lambda: mask_distances(edt_distances(torch.get_num_threads())),
+        "OpenCV": lambda: mask_distances(opencv_distances(torch.get_num_threads())),
+    }),
+    "signed distance maps": ("labels", {
+        "SciPy": lambda: class_distances(scipy_distances),
+        "edt": lambda: class_distances(edt_distances(torch.get_num_threads())),
+        "OpenCV": lambda: class_distances(opencv_distances(torch.get_num_threads())),
+    }),
+    "distance map of a volume": ("labels", {
+        "SciPy": lambda: mask_distances(scipy_distances, is_volume=True),
+        "edt": lambda: mask_distances(edt_distances(torch.get_num_threads()), is_volume=True),
+    }),
     "sigmoid Dice": ("mask", {
         "torch eager": lambda: sigmoid_dice,
         "torch.compile": lambda: torch.compile(sigmoid_dice),
@@ -173,6 +275,8 @@ def read_batch(request, labels_enter_as):
 
         known = [labels.float(), read("mask", "u1"), read("threshold_map", "<f4"), read("threshold_mask", "u1")]
         return logits.requires_grad_(True), known
+    if labels_enter_as == "labels":
+        return None, labels.numpy()
     if labels_enter_as == "mask":
         return logits.requires_grad_(True), labels.unsqueeze(1).float()
     return logits.requires_grad_(True), labels.long()
@@ -194,6 +298,8 @@ def time_peer(make, logits, targets, request):
     loss_function = make()
 
     def step():
+        if logits is None:
+            return loss_function(targets)
         logits.grad = None
         loss = loss_function(logits, targets)
         loss.backward()
@@ -218,7 +324,8 @@ def answer(request):
 def versions():
     from importlib.metadata import version
 
-    return {name: version(name) for name in ("torch", "torchvision", "monai", "numpy")}
+    names = ("torch", "torchvision", "monai", "numpy", "scipy", "edt", "opencv-python-headless")
+    return {name: version(name) for name in names}
 
 
 if __name__ == "__main__":

@@ -47,6 +47,8 @@ static closs_status resolve_part(const closs_plan *plan, const closs_batch *batc
     if (plan->selection && resolved->voxels != plan->shape.voxels)
         return refuse(error, CLOSS_BAD_PART, -1, "a %s needs parts of whole samples",
                       selection_name(plan->selection->kind));
+    if (plan->distance_count && resolved->voxels != plan->shape.voxels)
+        return refuse(error, CLOSS_BAD_PART, -1, "a term that measures distances needs parts of whole samples");
     return CLOSS_OK;
 }
 

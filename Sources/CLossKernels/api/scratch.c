@@ -1,5 +1,6 @@
 #include "api/scratch.h"
 
+#include "driver/distance_terms.h"
 #include "terms/selection.h"
 
 enum { SCRATCH_ALIGNMENT = 64 };
@@ -25,8 +26,12 @@ int scratch_selection_threads(const closs_plan *plan) {
     return threads > 1 ? (int)threads : 1;
 }
 
+static size_t selection_bytes(const closs_plan *plan) {
+    return plan->selection ? histogram_bytes(plan->selection_threads) : 0;
+}
+
 size_t scratch_bytes(const closs_plan *plan) {
-    return SCRATCH_ALIGNMENT + word_bytes(plan) + (plan->selection ? histogram_bytes(plan->selection_threads) : 0);
+    return SCRATCH_ALIGNMENT + word_bytes(plan) + selection_bytes(plan) + distance_terms_bytes(plan);
 }
 
 scratch scratch_in(const closs_plan *plan, void *memory) {
@@ -38,5 +43,6 @@ scratch scratch_in(const closs_plan *plan, void *memory) {
     s.balanced_losses = s.tie_ends + sample_words(plan);
     s.group = s.balanced_losses + 2 * sample_words(plan);
     s.histograms = (uint32_t *)(s.group + group_words(plan));
+    s.distances = (char *)s.histograms + selection_bytes(plan);
     return s;
 }

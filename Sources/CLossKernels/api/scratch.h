@@ -1,5 +1,5 @@
 // What the caller's scratch is used for. At most one per cent of the logits' bytes plus 64 KiB, for batches whose
-// totals are small beside their logits.
+// totals are small beside their logits; and what terms that measure distances need, which is more.
 #ifndef CLOSS_API_SCRATCH_H
 #define CLOSS_API_SCRATCH_H
 
@@ -12,6 +12,7 @@ typedef struct scratch {
     int64_t *balanced_losses; // [samples][2]
     int64_t *group;           // of one sample that is a selection group of its own
     uint32_t *histograms;     // [selection threads][WINDOW_BINS]
+    void *distances;          // of terms that measure distances
 } scratch;
 
 size_t scratch_bytes(const closs_plan *plan);

@@ -6,6 +6,7 @@
 #include "api/diagnose.h"
 #include "api/evaluation.h"
 #include "api/scratch.h"
+#include "driver/distance_terms.h"
 #include "driver/environment.h"
 #include "driver/passes.h"
 #include "driver/selection_passes.h"
@@ -17,7 +18,7 @@
 static int has_sums(const closs_plan *plan) { return plan->formula.region || plan->formula.pointwise_count; }
 
 static int only_pointwise(const closs_plan *plan) {
-    return !plan->formula.region && !plan->selection && !plan->formula.factors;
+    return !plan->formula.region && !plan->selection && !plan->formula.factors && !plan->formula.curved;
 }
 
 static void clear(int64_t *words, size_t count) { memset(words, 0, count * sizeof *words); }
@@ -92,6 +93,7 @@ NOT_INLINED static closs_status accumulate(const closs_plan *plan, int stage, co
     closs_stage_words(plan, stage, &first, &count);
     memcpy(s.totals, totals, plan->totals.count * sizeof *totals);
     clear(s.totals + first, count);
+    if (stage == 0) distance_terms_pass(&p, s.distances);
     sweep_fault found = accumulate_stage(&p, stage, 1, s.totals, &s);
     if (found.found) return diagnose(&p, &found, error);
     return add_stage(plan, stage, totals, s.totals, error);
@@ -210,6 +212,7 @@ NOT_INLINED static closs_status write_gradient(const closs_plan *plan, const int
     if (status != CLOSS_OK) return status;
     status = check_coefficient_range(plan, coefficients, gradient->scale, error);
     if (status != CLOSS_OK) return status;
+    distance_terms_pass(&p, scratch_in(plan, memory).distances);
     if (checks_before(&p, gradient)) {
         survey_found found;
         sweep_fault fault = survey_pass(&p, 1, 0, &found);
@@ -306,6 +309,7 @@ closs_status evaluation_check(evaluation *e, const closs_plan *plan, const closs
 }
 
 closs_status evaluation_prepare(evaluation *e, closs_error *error) {
+    distance_terms_pass(&e->part, e->scratch.distances);
     return takes_one_sweep(e) ? prepare_one_sweep(e, error) : prepare_two_sweeps(e, error);
 }
 

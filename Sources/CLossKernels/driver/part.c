@@ -68,8 +68,20 @@ static run run_in_place(const part *p, int64_t row, int64_t first, int64_t voxel
     return at;
 }
 
+// Parts with distance maps are of whole samples.
+static void point_to_distances(const part *p, int64_t row, int64_t first, run *at) {
+    const int64_t voxels = p->plan->shape.voxels;
+    if (!p->distance_maps) return;
+    at->distance_maps =
+        p->distance_maps + (row_sample(p, row) * p->plan->shape.classes + row_channel(p, row)) * voxels + first;
+    at->distance_stride = voxels;
+    at->distance_sort = p->distance_sort;
+}
+
 run part_run(const part *p, int64_t row, int64_t first, int64_t voxels, void *gradient, gradient_store store) {
-    if (p->rows_in_place && !gradient) return run_in_place(p, row, first, voxels);
-    return p->staged ? staged_run(p, row, first, voxels, gradient, store)
-                     : plain_run(p, row, first, voxels, gradient, store);
+    run at = p->rows_in_place && !gradient ? run_in_place(p, row, first, voxels)
+             : p->staged                   ? staged_run(p, row, first, voxels, gradient, store)
+                                           : plain_run(p, row, first, voxels, gradient, store);
+    point_to_distances(p, row, first, &at);
+    return at;
 }

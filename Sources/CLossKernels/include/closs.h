@@ -26,7 +26,8 @@
  * and what was expected. A refused call changes none of the caller's totals, logits, gradients or results (with one
  * exception, by request: see closs_checks); scratch is always the library's to overwrite.
  *
- * STACK. A call takes up to 128 KiB of the stack of each thread that it runs on, and 3 KiB more for each class of a softmax.
+ * STACK. A call takes up to 128 KiB of the stack of each thread that it runs on, and 3 KiB more for each class of a softmax or a
+ * Hausdorff loss.
  * 300 KiB more where buffers have views or another type than float.
  *
  * NUMBERS. What every operation does to the last bit stands in docs/arithmetic.md. Voxel weights are resolved to 2^-32:
@@ -195,7 +196,7 @@ typedef enum closs_exponent_of {
 /* Members of a term that are left out are 0. The usual values are others for some: every weight, focal gamma 2 with
  * alpha 0.25, Dice smoothing 1e-5 above and below, Tversky alpha and beta, a balanced term's ratio 3 with epsilon 1e-6
  * per batch, a top-k term's 10 per cent per batch, OHEM's threshold 0.7 with 100000 kept per batch,
- * balanced L1's ratio 3 per batch. */
+ * balanced L1's ratio 3 per batch, a Hausdorff loss's alpha 2 without the background. */
 typedef enum closs_term_kind {
     CLOSS_CROSS_ENTROPY = 1,
     CLOSS_BINARY_CROSS_ENTROPY = 2,
@@ -212,6 +213,8 @@ typedef enum closs_term_kind {
     CLOSS_SQUARED_ERROR = 42,
     CLOSS_LINEAR_MAP = 43,
     CLOSS_FOCAL_STAR = 44,
+    CLOSS_BOUNDARY = 45,
+    CLOSS_HAUSDORFF = 46,
     CLOSS_TOP_K = 60,
     CLOSS_OHEM = 61,
     CLOSS_BALANCED_L1 = 62
@@ -444,6 +447,68 @@ typedef struct closs_linear_map {
     double divisor_value;
 } closs_linear_map;
 
+/* The spatial extents of a sample, the plan's voxels = planes * rows * columns; voxels are numbered with the column
+ * running fastest. A 0 stands for 1; all 0 for one row of all voxels. */
+typedef struct closs_extents {
+    int64_t planes, rows, columns;
+} closs_extents;
+
+/* What a signed map says of the voxels inside that touch the outside, voxels one length apart. */
+typedef enum closs_inner_boundary {
+    CLOSS_INNER_MINUS_ONE = 0, /* -1: inside is -d. The outer boundary is +1; no voxel is 0 */
+    CLOSS_INNER_HALF = 1,      /* -1/2: inside is -(d - s / 2), outside d - s / 2: the border between voxels is 0 */
+    CLOSS_INNER_ZERO = 2,      /* 0: inside is -(d - s), outside d */
+    CLOSS_INNER_ZERO_UNIT = 3  /* inside is -(d - 1) whatever the spacing, outside d, as Kervadec et al. published it */
+} closs_inner_boundary;        /* s: the least spacing of an axis with several voxels */
+
+/* What a map holds where there is nothing to be far from: a sample without the class, or inside a class that fills it
+ * (there the negative). */
+typedef enum closs_distance_far {
+    CLOSS_FAR_ZERO = 0,     /* 0: such a sample has no say */
+    CLOSS_FAR_DIAGONAL = 1, /* the sample's diagonal, which no distance reaches; its square in squared maps */
+    CLOSS_FAR_INFINITY = 2
+} closs_distance_far;
+
+/* Which voxels a Hausdorff loss takes for those that are predicted to be a class's. */
+typedef enum closs_prediction {
+    CLOSS_PREDICTION_THRESHOLD = 0, /* p > 1/2, each class by itself */
+    CLOSS_PREDICTION_LARGEST = 1    /* the class of the largest input, the first of equals; needs several classes */
+} closs_prediction;
+
+/* On which sides of a boundary a Hausdorff loss measures distances. */
+typedef enum closs_sides {
+    CLOSS_SIDES_BOTH = 0,  /* outside to the nearest voxel inside, inside to the nearest outside (MONAI) */
+    CLOSS_SIDES_INSIDE = 1 /* inside alone; 0 outside (LIVIAETS) */
+} closs_sides;
+
+/* Losses of exact Euclidean distances, which are measured inside the call:
+ *     CLOSS_BOUNDARY    sum_ic w_c v_i p m / divisor: the boundary loss (Kervadec et al. 2019), m the signed distance map of
+ *                       the target's class c, negative inside
+ *     CLOSS_HAUSDORFF   L = sum_ic w_c v_i (p - g)^2 (d_p^alpha + d_g^alpha) / divisor, or log(1 + L): the Hausdorff
+ *                       distance loss by distance transforms (Karimi and Salcudean 2019), d_p and d_g the distances from
+ *                       the boundary of the prediction's region and of the target's
+ * For the gradient the distances are constants. A class's region are its valid voxels with g > 1/2; voxels that are masked
+ * or ignored are in no region, and their loss is 0. The maps lie in the scratch memory: 4 bytes for each value, of a
+ * Hausdorff loss 9. Only what takes part is measured. closs_spec.extents must be given; parts must be of whole samples.
+ * A loss has one term of each kind at most. Members that are of the other kind must be 0. */
+typedef struct closs_distance_term {
+    const float
+        *class_weights; /* w, [classes], each >= 0 and below 2^19, not all 0 among those that take part; 0 leaves a
+                                 * class out, of the sum of weights too; NULL: all 1 */
+    size_t class_weights_count;
+    uint64_t classes[CLOSS_MAX_CLASSES / 64]; /* bit c % 64 of word c / 64: class c takes part; all 0: all do */
+    int exclude_background;                   /* not 0: class 0 takes no part, unless it is the only one */
+    double spacing[3];      /* between voxels along planes, rows and columns, as of closs_distance_spec */
+    closs_distance_far far; /* zero or diagonal */
+    closs_divisor divisor;
+    double divisor_value;
+    closs_inner_boundary inner_boundary; /* CLOSS_BOUNDARY. As published: CLOSS_INNER_ZERO_UNIT */
+    double alpha;                        /* CLOSS_HAUSDORFF, above 0; the usual value is 2 */
+    closs_prediction prediction;         /* CLOSS_HAUSDORFF */
+    closs_sides sides;                   /* CLOSS_HAUSDORFF */
+    int logarithm;                       /* CLOSS_HAUSDORFF; not 0: the term is log(1 + L) */
+} closs_distance_term;
+
 typedef struct closs_term {
     closs_term_kind kind;
     double weight; /* finite; the term's factor in the loss */
@@ -459,6 +524,7 @@ typedef struct closs_term {
         closs_top_k top_k;
         closs_ohem ohem;
         closs_balanced_l1 balanced_l1;
+        closs_distance_term distance; /* boundary, Hausdorff */
     } of;
 } closs_term;
 
@@ -476,6 +542,8 @@ typedef struct closs_spec {
     int per_sample; /* not 0: totals are kept for each sample, for closs_result.per_sample. Changes no other bit. */
     int per_class;  /* not 0: the losses of a softmax's pointwise terms are added up for each class too, for
                      * closs_result.per_class. Changes no other bit, but takes a slower sweep. */
+    closs_extents extents; /* of a sample, whose product is shape.voxels. All 0: not given; terms that measure distances
+                            * need them */
 } closs_spec;
 
 /* ------------------------------------------------------------------------------------------------------ plan ---- */
@@ -535,12 +603,6 @@ typedef enum closs_float {
     CLOSS_BFLOAT16 = 2 /* the upper half of a float */
 } closs_float;
 
-/* The spatial extents of a sample, the plan's voxels = planes * rows * columns; voxels are numbered with the column
- * running fastest. A 0 stands for 1; all 0 for one row of all voxels. */
-typedef struct closs_extents {
-    int64_t planes, rows, columns;
-} closs_extents;
-
 /* Where a buffer's elements lie: how many elements further on the next sample is, the next class or channel (labels,
  * masks and weights have none), the next plane, row and column. The buffer's pointer points at the first voxel of the
  * first sample. None may be negative; 0 repeats an element, where it is read only. All 0: contiguous, as in LAYOUT.
@@ -559,7 +621,7 @@ typedef struct closs_view {
 /* A batch, or a part of one. A part holds samples first_sample .. first_sample + sample_count - 1 of the plan's shape
  * and of each the voxels first_voxel .. first_voxel + voxel_count - 1; its buffers are contiguous and hold the part
  * alone. A count of 0 stands for all. first_voxel must be a multiple of 64, and voxel_count too unless it ends the
- * sample; a term that selects (balanced, top-k, OHEM, balanced L1) needs whole samples. */
+ * sample; a term that selects (balanced, top-k, OHEM, balanced L1) or measures distances needs whole samples. */
 typedef struct closs_batch {
     const void *logits; /* float unless logits_type says otherwise; or probabilities: [samples][classes][voxels] */
     size_t logits_count;
@@ -599,9 +661,10 @@ typedef struct closs_gradient_buffer {
 
 /* What a loss came to. The arrays are the caller's; NULL where they are not wanted. */
 typedef struct closs_result {
-    double value;      /* sum over the terms of weight * term */
-    double *terms;     /* [term_count]: each term without its weight */
-    double *per_class; /* [term_count][classes]: region terms: the class's loss without its class weight, the mean of the
+    double value;  /* sum over the terms of weight * term */
+    double *terms; /* [term_count]: each term without its weight */
+    double
+        *per_class; /* [term_count][classes]: region terms: the class's loss without its class weight, the mean of the
                          * samples (0 for a class left out, and for pooled scopes); pointwise terms: what the channel
                          * adds to the term. With a softmax they need a plan made with per_class: what the voxels of
                          * that label add (0 with dense targets); of terms per channel and of errors, what the class's
@@ -694,22 +757,6 @@ typedef enum closs_distance_form {
     CLOSS_DISTANCE_SQUARED = 1,  /* d^2, 0 inside */
     CLOSS_DISTANCE_SIGNED = 2    /* positive outside, negative inside: see closs_inner_boundary */
 } closs_distance_form;
-
-/* What a signed map says of the voxels inside that touch the outside, voxels one length apart. */
-typedef enum closs_inner_boundary {
-    CLOSS_INNER_MINUS_ONE = 0, /* -1: inside is -d. The outer boundary is +1; no voxel is 0 */
-    CLOSS_INNER_HALF = 1,      /* -1/2: inside is -(d - s / 2), outside d - s / 2: the border between voxels is 0 */
-    CLOSS_INNER_ZERO = 2,      /* 0: inside is -(d - s), outside d */
-    CLOSS_INNER_ZERO_UNIT = 3 /* inside is -(d - 1) whatever the spacing, outside d, as Kervadec et al. published it */
-} closs_inner_boundary;       /* s: the least spacing of an axis with several voxels */
-
-/* What a map holds where there is nothing to be far from: a sample without the class, or inside a class that fills it
- * (there the negative). */
-typedef enum closs_distance_far {
-    CLOSS_FAR_ZERO = 0,     /* 0: such a sample has no say */
-    CLOSS_FAR_DIAGONAL = 1, /* the sample's diagonal, which no distance reaches; its square in squared maps */
-    CLOSS_FAR_INFINITY = 2
-} closs_distance_far;
 
 /* How maps are stored. */
 typedef enum closs_distance_type {

@@ -103,7 +103,7 @@ LANES_INLINE int has_errors(const formula *f, channel_terms terms) {
 }
 
 LANES_INLINE int has_maps(const formula *f, channel_terms terms) {
-    return terms == ONE_ERROR || (terms == ANY_TERMS && f->maps);
+    return (terms == ONE_ERROR && !f->pointwise[0].distances) || (terms == ANY_TERMS && f->maps);
 }
 
 // All sums times the voxel's weight: they have the losses' quantum and limit.
@@ -161,7 +161,7 @@ LANES_INLINE void total_block(const formula *f, const run *at, channel_kind kind
         }
         vf32 loss = term_loss(kind, &f->pointwise[k], at, x) * x->weight;
         loss = f32_keep(x->valid, loss);
-        if (kind.terms == ONE_ERROR || f->pointwise[k].kind == CLOSS_LINEAR_MAP)
+        if (kind.terms == ONE_ERROR || is_signed(f->pointwise[k].kind))
             add_limited_signed(&sums->loss[k], loss, &sums->beyond);
         else
             add_limited(&sums->loss[k], loss, &sums->beyond);
@@ -231,7 +231,8 @@ LANES_INLINE vf32 probability_gradient(const formula *f, const run *at, const ru
         if (kind.terms == ANY_TERMS && !term->by_probability) continue;
         slope = kind.terms == ANY_TERMS && term->special
                     ? add_special_slope(term, i, at, k, x, slope)
-                    : f32_fma(k->pointwise[i] * x->weight, error_slope(term, channel_difference(x), x->map), slope);
+                    : f32_fma(k->pointwise[i] * x->weight,
+                              error_slope(term, channel_difference(x), channel_map(term, at, x)), slope);
     }
     return kind.terms == ANY_TERMS && f->ranks == RANKS_ERRORS ? ranked_error_slope(k, x, first, slope) : slope;
 }

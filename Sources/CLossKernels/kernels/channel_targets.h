@@ -125,6 +125,7 @@ LANES_INLINE run hard_block(const formula *f, const run *whole, const target_cod
     at.mask = whole->mask ? whole->mask + offset : (const uint8_t *)&other->mask;
     at.weights = whole->weights ? whole->weights + offset : (const float *)&other->ones;
     at.maps = whole->maps ? whole->maps + offset : (const float *)&other->zeros;
+    at.distance_maps = distances_from(whole, offset);
     at.gradient = gradient_from(whole->gradient, whole->gradient_type, offset);
     at.voxels = BLOCK_VOXELS;
     return at;

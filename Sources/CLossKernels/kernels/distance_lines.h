@@ -156,7 +156,7 @@ LANES_INLINE void LINES(store)(const distance_job *job, const ELEMENT *result, v
     is_far = -__builtin_convertvector((LINES(mask))(squared >= far_steps_squared) & 1, VECTOR(int32_t, LINE_LANES));
     VECTOR(int32_t, LINE_LANES) is_inside = __builtin_convertvector(inside, VECTOR(int32_t, LINE_LANES));
     VECTOR(float, LINE_LANES) value = IN_UNITS(squared, metric->unit);
-    if (job->form != CLOSS_DISTANCE_SQUARED) value = __builtin_elementwise_sqrt(value);
+    if (job->form != CLOSS_DISTANCE_SQUARED && !job->keeps_squares) value = __builtin_elementwise_sqrt(value);
     VECTOR(int32_t, LINE_LANES) outside_value = (VECTOR(int32_t, LINE_LANES))(value - metric->outer_shift);
     VECTOR(int32_t, LINE_LANES) inside_value = (VECTOR(int32_t, LINE_LANES))(metric->inner_shift - value);
     VECTOR(int32_t, LINE_LANES) far = bits_of_float(metric->far_value) ^ (is_inside & INT32_MIN);

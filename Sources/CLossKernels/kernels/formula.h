@@ -46,6 +46,10 @@ typedef struct pointwise_formula {
     int positives_only, weighs_positives, by_logit;
     float log_offset, threshold, shift;
     double largest_modulation; // no modulating factor is above it
+    // Terms that measure distances (13).
+    int distances;    // which of the run's distance maps, counted from 1; 0: none
+    double map_scale; // 2^s: what their values were divided by; 1 for others
+    int logarithm;    // the term is log(1 + its mean)
 } pointwise_formula;
 
 // What a selection term ranks other than logits: cross entropies (8.6), or absolute errors (8.7) where the map does not
@@ -67,6 +71,7 @@ typedef struct formula {
     int target_weights; // some term's divisor adds up targets
     int factors;        // ... or modulating factors: nothing of its gradient is known before the totals are
     int maps;           // some error is of a map too
+    int curved;         // some term is no multiple of its sum: its gradient waits for that
     int smooths;        // some cross entropy has label smoothing
     int has_curves;     // some softmax term's slope needs the negative log-likelihood
     int classwise;      // some pointwise term is of a softmax's classes: dense targets must add up to 1
@@ -81,11 +86,20 @@ typedef struct formula {
     int64_t ignore_index;
 } formula;
 
+// No value of a distance map is larger in magnitude, once it is scaled (13.5).
+static const float LARGEST_DISTANCE = 0x1p+10f;
+
+// Terms whose maps are made inside the call.
+static inline int measures_distances(closs_term_kind kind) { return kind == CLOSS_BOUNDARY || kind == CLOSS_HAUSDORFF; }
+
 // Terms whose derivative is by the probability (5.5).
 static inline int is_error(closs_term_kind kind) {
     return kind == CLOSS_ABSOLUTE_ERROR || kind == CLOSS_SMOOTH_L1 || kind == CLOSS_SQUARED_ERROR ||
-           kind == CLOSS_LINEAR_MAP;
+           kind == CLOSS_LINEAR_MAP || measures_distances(kind);
 }
+
+// Errors that a map may make negative.
+static inline int is_signed(closs_term_kind kind) { return kind == CLOSS_LINEAR_MAP || kind == CLOSS_BOUNDARY; }
 
 // Whether a term that ranks losses takes some of them whatever their rank.
 static inline int takes_surely(const formula *f) {
@@ -198,7 +212,12 @@ typedef struct run {
     const uint8_t *mask;  // or NULL
     const float *weights; // or NULL
     const float *maps;    // or NULL; class_stride holds here too
-    float *gradient;      // class_stride holds here too
+    // Maps of terms that measure distances, or NULL: of all classes, `distance_stride` apart, and of several terms,
+    // `distance_sort` apart. Whatever the layout, they begin with the run's first voxel. Past their end there are more
+    // floats, at least a block's, which may be anything.
+    const float *distance_maps;
+    int64_t distance_stride, distance_sort;
+    float *gradient; // class_stride holds here too
     gradient_store store;
     int64_t voxels;
     const run_layout *layout;               // NULL: as kernels read it, one element after another
@@ -241,6 +260,16 @@ typedef struct run_sums {
     int64_t weight[CLOSS_MAX_TERMS]; // of runs with voxel weights, or soft ones
     class_sums *classes;             // [classes]; a channel's kernel: [1]
 } run_sums;
+
+// A block of one of the run's distance maps, of class `c` from the run's own on.
+static inline const float *distances_at(const run *at, const pointwise_formula *term, int c) {
+    return at->distance_maps + (term->distances - 1) * at->distance_sort + c * at->distance_stride;
+}
+
+// The distance maps `voxels` further on.
+static inline const float *distances_from(const run *at, int64_t voxels) {
+    return at->distance_maps ? at->distance_maps + voxels : 0;
+}
 
 // What a kernel found that must be refused; where exactly is for a slower look to say.
 typedef enum fault { FAULT_NONE = 0, FAULT_FOUND = 1 } fault;
@@ -377,6 +406,7 @@ typedef struct kernels {
     __int128 (*binarization_gradient)(const binarization_run *, const binarization_coefficients *);
     loss_map_kernel *loss_map;
     const struct distance_kernels *distance;
+    const struct hausdorff_kernels *hausdorff;
 } kernels;
 
 extern const kernels kernels_generic;

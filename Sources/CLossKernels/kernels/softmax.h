@@ -271,6 +271,7 @@ LANES_INLINE vf32 class_difference(softmax_kind kind, const run *at, const block
 }
 
 LANES_INLINE vf32 class_map(const pointwise_formula *term, const run *at, int c) {
+    if (term->distances) return f32_load(distances_at(at, term, c));
     return term->kind == CLOSS_LINEAR_MAP ? f32_load(at->maps + c * at->class_stride) : f32_splat(0);
 }
 
@@ -357,7 +358,7 @@ LANES_INLINE void total_pointwise(const formula *f, softmax_kind kind, const run
         const pointwise_formula *term = &f->pointwise[k];
         vf32 loss = softmax_loss(term, kind, at, labels, block) * block->weight;
         loss = f32_keep(labels->valid, loss);
-        if (kind.extras && term->kind == CLOSS_LINEAR_MAP)
+        if (kind.extras && is_signed(term->kind))
             add_limited_signed(&sums->loss[k], loss, &sums->beyond);
         else
             add_limited(&sums->loss[k], loss, &sums->beyond);

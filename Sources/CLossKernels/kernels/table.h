@@ -47,6 +47,7 @@ static run channel_of(const run *piece, int channel) {
     if (target_is_dense(one.target))
         one.targets = (const char *)one.targets + (size_t)offset * target_bytes(one.target);
     if (one.maps) one.maps += offset;
+    one.distance_maps = distances_from(&one, channel * one.distance_stride);
     if (one.gradient) one.gradient += offset;
     return one;
 }
@@ -261,4 +262,5 @@ static fault survey(const formula *f, const run *whole, int with_logits, run_sur
      binarization_totals,                                                                                              \
      binarization_gradient,                                                                                            \
      OF_ISA(loss_map),                                                                                                 \
-     &OF_ISA(distance_kernels)}
+     &OF_ISA(distance_kernels),                                                                                        \
+     &OF_ISA(hausdorff_kernels)}

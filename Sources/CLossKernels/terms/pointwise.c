@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "sums/wide.h"
+#include "terms/real.h"
 
 static const double LARGEST_LOSS = 0x1p+19; // arithmetic 6.2
 
@@ -101,6 +102,11 @@ static void divisor_of(const closs_term *term, closs_divisor *divisor, double *v
         *divisor = term->of.focal_star.divisor;
         *value = term->of.focal_star.divisor_value;
         break;
+    case CLOSS_BOUNDARY:
+    case CLOSS_HAUSDORFF:
+        *divisor = term->of.distance.divisor;
+        *value = term->of.distance.divisor_value;
+        break;
     case CLOSS_LINEAR_MAP:
         *divisor = term->of.linear_map.divisor;
         *value = term->of.linear_map.divisor_value;
@@ -122,6 +128,8 @@ static const float *row_weights(const closs_plan *plan, size_t i) {
     case CLOSS_FOCAL_STAR: return term->of.focal_star.class_weights;
     case CLOSS_BINARY_CROSS_ENTROPY: return term->of.binary_cross_entropy.class_weights;
     case CLOSS_LINEAR_MAP: return term->of.linear_map.class_weights;
+    case CLOSS_BOUNDARY:
+    case CLOSS_HAUSDORFF: return term->of.distance.class_weights;
     default: return term->of.probability_error.class_weights;
     }
 }
@@ -185,9 +193,10 @@ size_t pointwise_coefficient(const closs_plan *plan, int k, int64_t row) {
 
 // What each class of a softmax adds.
 static void finish_parts(const closs_plan *plan, int k, const int64_t *totals, double divisor, double *per_class) {
+    const double scale = plan->formula.pointwise[k].map_scale;
     for (int64_t c = 0; plan->formula.class_parts && c < plan->shape.classes; c++) {
         double part = wide_double(wide_value(part_of(plan, (int64_t *)totals, k, c)), LOSS_QUANTUM);
-        per_class[c] = divisor > 0 ? part / divisor : 0;
+        per_class[c] = divisor > 0 ? scale * part / divisor : 0;
     }
 }
 
@@ -206,19 +215,25 @@ double pointwise_finish(const closs_plan *plan, size_t term, const int64_t *tota
     const float *weights = row_weights(plan, term);
     group_range groups = all_groups(plan);
     int moves;
-    double loss = sum_of_rows(plan, term, totals, groups, 0), divisor = divide_by(plan, term, totals, groups, &moves);
-    double value = divisor > 0 ? loss / divisor : 0;
+    const pointwise_formula *f = &plan->formula.pointwise[k];
+    double loss = f->map_scale * sum_of_rows(plan, term, totals, groups, 0);
+    double divisor = divide_by(plan, term, totals, groups, &moves);
+    double value = divisor > 0 ? loss / divisor : 0, bend = 1;
+    if (f->logarithm) {
+        bend = 1 + value;
+        value = real_log_plus_one(value);
+    }
     for (int64_t row = 0; row < plan_rows_per_sample(plan); row++) {
         double weight = weights ? weights[row] : 1;
         if (coefficients)
             store_double(&coefficients[pointwise_coefficient(plan, k, row)],
-                         divisor > 0 ? plan->terms[term].weight * weight / divisor : 0);
+                         divisor > 0 ? f->map_scale * (plan->terms[term].weight * weight / divisor) / bend : 0);
         if (coefficients && moves)
             store_double(&coefficients[pointwise_factor_coefficient(plan, k, row)],
                          -(plan->terms[term].weight * weight * value / divisor));
         if (!per_class || plan->formula.activation == CLOSS_SOFTMAX) continue;
         double part = wide_double(row_total(plan, k, totals, groups, row, 0), LOSS_QUANTUM);
-        per_class[row] = divisor > 0 ? weight * part / divisor : 0;
+        per_class[row] = divisor > 0 ? f->map_scale * (weight * part) / divisor : 0;
     }
     if (per_class && plan->formula.activation == CLOSS_SOFTMAX) finish_parts(plan, k, totals, divisor, per_class);
     return value;
@@ -228,7 +243,9 @@ double pointwise_sample_value(const closs_plan *plan, size_t term, const int64_t
     group_range alone = {sample, sample + 1, 1};
     int moves;
     double divisor = divide_by(plan, term, totals, alone, &moves);
-    return divisor > 0 ? sum_of_rows(plan, term, totals, alone, 0) / divisor : 0;
+    const pointwise_formula *f = &plan->formula.pointwise[plan->pointwise_index[term]];
+    double value = divisor > 0 ? f->map_scale * sum_of_rows(plan, term, totals, alone, 0) / divisor : 0;
+    return f->logarithm ? real_log_plus_one(value) : value;
 }
 
 int pointwise_divisors_known(const closs_plan *plan, const closs_batch *batch) {
@@ -297,7 +314,8 @@ double pointwise_loss_bound(const closs_plan *plan, float largest_logit, float l
     for (int k = 0; k < plan->formula.pointwise_count; k++) {
         const pointwise_formula *term = &plan->formula.pointwise[k];
         double factor = largest_factor(plan, term);
-        if (term->kind == CLOSS_LINEAR_MAP && factor * largest_map > mapped) mapped = factor * largest_map;
+        double map = term->distances ? LARGEST_DISTANCE : term->kind == CLOSS_LINEAR_MAP ? largest_map : 0;
+        if (factor * map > mapped) mapped = factor * map;
         // The power of an exponent above 1 is not worth a bound: every loss will be looked at.
         if (term->has_exponent && term->exponent > 1) factor = 0x1p100;
         if (factor > bound) bound = factor;
@@ -314,7 +332,8 @@ double pointwise_loss_bound(const closs_plan *plan, float largest_logit, float l
 // The factor of a term's losses at a row: what they were divided by, the row's weight and, in a sum, the term's own.
 static float map_factor(const closs_plan *plan, size_t term, int sum, int64_t row) {
     const float *weights = row_weights(plan, term);
-    double own = plan->formula.pointwise[plan->pointwise_index[term]].weight_scale * (weights ? weights[row] : 1);
+    const pointwise_formula *f = &plan->formula.pointwise[plan->pointwise_index[term]];
+    double own = f->map_scale * (f->weight_scale * (weights ? weights[row] : 1));
     return (float)(sum ? plan->terms[term].weight * own : own);
 }
 
@@ -333,9 +352,9 @@ double pointwise_map_bound(const closs_plan *plan, int term, float largest_weigh
             int k = plan->pointwise_index[i];
             if (k < 0 || (term >= 0 && (size_t)term != i)) continue;
             // Sums of losses below 2^19 are exact; those of linear terms may be larger where they cancel.
-            double loss = LARGEST_LOSS, mapped = (double)largest_map * largest_weight;
-            if (plan->formula.pointwise[k].kind == CLOSS_LINEAR_MAP)
-                loss += mapped * largest_factor(plan, &plan->formula.pointwise[k]);
+            const pointwise_formula *f = &plan->formula.pointwise[k];
+            double loss = LARGEST_LOSS, map = f->distances ? LARGEST_DISTANCE : largest_map;
+            if (is_signed(f->kind)) loss += map * largest_weight * largest_factor(plan, f);
             double factor = map_factor(plan, i, term < 0, row);
             bound += (factor < 0 ? -factor : factor) * loss;
         }

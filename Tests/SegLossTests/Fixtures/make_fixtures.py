@@ -70,6 +70,12 @@ def error(kind, class_weights=None, divisor="weight", weight=1.0, **more):
     return dict(kind=kind, weight=weight, class_weights=class_weights, divisor=divisor, **more)
 
 
+def distances(kind, classes=None, divisor="weight", weight=1.0, **options):
+    """boundary or hausdorff, of the classes that are named. `options`: spacing (of planes, rows, columns); of hausdorff
+    alpha, predicts_largest, inside_alone, logarithm."""
+    return dict(kind=kind, weight=weight, divisor=divisor, distance=dict(classes=classes, **options))
+
+
 # ---------------------------------------------------------------------------------------------------- the selection
 
 CASES = []
@@ -252,6 +258,16 @@ probabilities("seeds/s001_boundary_toy_literal", "toy", error("linear", [0, 1]),
               maps="derived/toy_distances_whole", note="distances truncated to whole numbers")
 probabilities("seeds/s001_boundary_toy_corrected", "toy", error("linear", [0, 1]), target="labels",
               maps="derived/toy_distances", exact=1e-7, note="the map rounded to float32")
+INSIDE = dict(target="labels", suffix="/inside", note="the maps are made inside the call")
+probabilities("liviaets/boundary", "probabilities", distances("boundary"), **INSIDE)
+probabilities("liviaets/boundary_spacing", "probabilities", distances("boundary", [1, 2], spacing=[1, 1, 2.5]), **INSIDE)
+probabilities("seeds/s001_boundary_toy_corrected", "toy", distances("boundary", [1]), **INSIDE)
+probabilities("seeds/s001_boundary_corrected", "probabilities", distances("boundary", [1, 2, 3]), **INSIDE)
+probabilities("liviaets/hausdorff", "probabilities",
+              distances("hausdorff", [1, 2, 3], predicts_largest=True, inside_alone=True), target="labels")
+probabilities("liviaets/hausdorff_truncated", "probabilities",
+              distances("hausdorff", [1, 2, 3], predicts_largest=True, inside_alone=True), target="labels",
+              note="all distances inside are whole numbers here")
 probabilities("liviaets/dice", "probabilities", dice(1e-10, 1e-10, background=False), target="labels")
 
 TRUE_CLASS = dict(positives_only=True, log_offset=1e-10)
@@ -264,6 +280,13 @@ probabilities("liviaets/focal", "probabilities", focal(2, None, "target", **TRUE
 S = 1e-5
 softmax("monai/boundary", "softmax", error("linear", [0, 1, 1, 1]), maps="derived/softmax_distances", exact=1e-7,
         note="the map rounded to float32; the mean over the foreground is by class weights of 0 and 1")
+softmax("monai/boundary", "softmax", distances("boundary", [1, 2, 3]), suffix="/inside",
+        note="the maps are made inside the call")
+softmax("monai/hausdorff_dt_softmax", "softmax_distinct", distances("hausdorff", [1, 2, 3]))
+sigmoid("monai/hausdorff_dt_sigmoid_batch", "multilabel", distances("hausdorff"))
+softmax("monai/hausdorff_dt_volume", "volume", distances("hausdorff", [1, 2]), scale=2.0,
+        note="output of 1 sample and 2 classes, summed")
+sigmoid("monai/log_hausdorff_dt", "binary", distances("hausdorff", logarithm=True))
 softmax("monai/dice_softmax_default", "softmax", dice(S, S))
 softmax("monai/dice_softmax_nobg_batch", "softmax", dice(S, S, "batch", background=False))
 softmax("monai/dice_squared_smooth", "softmax_many", dice(1, 1, squared=True))
@@ -592,6 +615,38 @@ def region_term(o, p, g, weights, hard):
     return value, derivative
 
 
+def side_distances(region, spacing):
+    """On which side each voxel is, and how far it is to the other side (0 where there is none)."""
+    to = np.zeros(region.shape)
+    if region.any() and not region.all():
+        inside, outside = np.argwhere(region), np.argwhere(~region)
+        d = np.sqrt((((inside[:, None] - outside[None]) * np.array(spacing)) ** 2).sum(-1))
+        to[region], to[~region] = d.min(1), d.min(0)
+    return to
+
+
+def distance_maps(problem, term, x, p, g, valid):
+    """The map of a boundary or Hausdorff term."""
+    o, maps = term["distance"], np.zeros_like(p)
+    shape, spacing = problem["extents"], o.get("spacing") or [1, 1, 1]
+    for s in range(len(p)):
+        for k in range(p.shape[1]):
+            region = (valid[s, k] & (g[s, k] > 0.5)).reshape(shape)
+            own = side_distances(region, spacing)
+            if term["kind"] == "boundary":
+                absent = not region.any() or region.all()
+                maps[s, k] = (np.where(region, (0 if absent else 1) - own, own)).ravel()
+                continue
+            hit = x[s].argmax(axis=0) == k if o.get("predicts_largest") else p[s, k] > 0.5
+            there = (valid[s, k] & hit).reshape(shape)
+            theirs = side_distances(there, spacing)
+            if o.get("inside_alone"):
+                own, theirs = own * region, theirs * there
+            alpha = o.get("alpha", 2)
+            maps[s, k] = (own ** alpha + theirs ** alpha).ravel()
+    return maps
+
+
 def evaluate(problem, arrays):
     """Value and gradient of a case's problem by the formulas of closs.h, in float64."""
     n, c, v = problem["samples"], problem["classes"], problem["voxels"]
@@ -697,15 +752,15 @@ def evaluate(problem, arrays):
                 e = np.exp(-np.abs(y))
                 u, hit = np.where(y >= 0, 1, e) / (1 + e), np.where(y >= 0, e, 1) / (1 + e)
                 away = (1 - 2 * g) * u * hit
-            factor = u ** gamma
+            f_u = u ** gamma
             du = np.where(u > 0, gamma * np.where(u > 0, u, 1) ** (gamma - 1), 0)
             if term.get("reduced_threshold"):
                 low, power = hit < term["reduced_threshold"], term["reduced_threshold"] ** gamma
-                factor, du = np.where(low, 1, factor / power), np.where(low, 0, du / power)
+                f_u, du = np.where(low, 1, f_u / power), np.where(low, 0, du / power)
             moving = term["divisor"] == "factors"
-            d = (f * w * factor).sum() if moving else divide(term["divisor"], (f * w).sum(), valid, (f * w * g).sum())
-            loss = (f * w * a * factor * m).sum() / d
-            slope = a * (du * away * m + factor * (rest * k1 - g * k0)) - (loss * du * away if moving else 0)
+            d = (f * w * f_u).sum() if moving else divide(term["divisor"], (f * w).sum(), valid, (f * w * g).sum())
+            loss = (f * w * a * f_u * m).sum() / d
+            slope = a * (du * away * m + f_u * (rest * k1 - g * k0)) - (loss * du * away if moving else 0)
             t = onwards(term, f * w * slope / d)
         elif kind in ("absolute_error", "smooth_l1", "linear"):
             a = np.array(term["class_weights"] or [1] * c, float).reshape(1, c, 1)
@@ -721,6 +776,18 @@ def evaluate(problem, arrays):
                 each, t = np.abs(difference), np.sign(difference)
             d = divide(term["divisor"], (w * a).sum(), valid)
             loss, t = ((w * a * each).sum() / d, w * a * t / d) if d > 0 else (0.0, np.zeros_like(x))
+            if activation == "softmax":
+                t = p * (t - (p * t).sum(axis=1, keepdims=True))
+            t = t * p * q if activation == "sigmoid" else t
+        elif kind in ("boundary", "hausdorff"):
+            named = term["distance"]["classes"]
+            a = np.array([named is None or k in named for k in range(c)], float).reshape(1, c, 1)
+            m = distance_maps(problem, term, x, p, g, valid)
+            each, t = (p * m, m) if kind == "boundary" else ((p - g) ** 2 * m, 2 * (p - g) * m)
+            d = divide(term["divisor"], (w * a).sum(), valid)
+            loss, t = (w * a * each).sum() / d, w * a * t / d
+            if term["distance"].get("logarithm"):
+                loss, t = np.log1p(loss), t / (1 + loss)
             if activation == "softmax":
                 t = p * (t - (p * t).sum(axis=1, keepdims=True))
             t = t * p * q if activation == "sigmoid" else t
@@ -871,6 +938,8 @@ def main():
                     chosen["name"]
         problem = dict(samples=samples, classes=classes, voxels=voxels, activation=chosen["activation"], terms=terms,
                        logits=logits, target=dict(kind=chosen["kind"], values=target))
+        if any("distance" in term for term in terms):
+            problem["extents"] = ([1, 1] + shape[2:])[-3:]
         for key in ("mask", "weights", "maps"):
             if chosen[key]:
                 problem[key] = use(chosen["input"], chosen[key])

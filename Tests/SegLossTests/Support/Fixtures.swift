@@ -58,6 +58,7 @@ private struct Entry: Decodable {
         let target: Target
         let mask, weights, maps: String?
         let ignore_index: Int?
+        let extents: [Int]?
     }
 
     struct Gradient: Decodable {
@@ -108,7 +109,7 @@ private struct Entry: Decodable {
                 mask: try problem.mask.map { try values($0).map { UInt8($0) } },
                 weights: try problem.weights.map { try values($0).map { Float($0) } },
                 maps: try problem.maps.map { try values($0).map { Float($0) } },
-                ignoreIndex: problem.ignore_index),
+                ignoreIndex: problem.ignore_index, extents: problem.extents),
             value: value.map { ($0 - offset) / scale },
             sumOfScales: sum_of_scales,
             valueScale: value.map { max(abs(($0 - offset) / scale), abs($0 / scale)) } ?? 0,
@@ -135,6 +136,7 @@ private struct TermEntry: Decodable {
     let percent: Double?
     let ignored_count: Bool?
     let region: RegionEntry?
+    let distance: DistanceEntry?
 
     func term() throws -> Term {
         func needed<Value>(_ value: Value?, _ what: String) throws -> Value {
@@ -213,6 +215,9 @@ private struct TermEntry: Decodable {
         case "linear":
             return Term(
                 .linear(classWeights: class_weights, divisor: try needed(divisor, "divisor").value), weight: weight)
+        case "boundary", "hausdorff":
+            let options = try needed(distance, "options").options(try needed(divisor, "divisor").value)
+            return Term(kind == "boundary" ? .boundary(options) : .hausdorff(options), weight: weight)
         default: throw Unreadable(what: "term \(kind)")
         }
     }
@@ -262,6 +267,26 @@ private struct DivisorEntry: Decodable {
 /// A fixture that says something this code does not know.
 struct Unreadable: Error {
     let what: String
+}
+
+/// The options of a term that measures distances which are not the plain ones.
+private struct DistanceEntry: Decodable {
+    let classes: [Int]?
+    let spacing: [Double]?
+    let alpha: Double?
+    let predicts_largest, inside_alone, logarithm: Bool?
+
+    func options(_ divisor: Term.Divisor) -> DistanceLoss {
+        var options = DistanceLoss()
+        options.classes = classes.map { classes in (0..<(classes.max()! + 1)).map { classes.contains($0) } }
+        options.spacing = spacing ?? [1, 1, 1]
+        options.divisor = divisor
+        options.alpha = alpha ?? 2
+        options.predictsLargest = predicts_largest ?? false
+        options.insideAlone = inside_alone ?? false
+        options.logarithm = logarithm ?? false
+        return options
+    }
 }
 
 /// The options of a region term that are not the plain ones.

@@ -75,6 +75,8 @@ struct Generator {
     var takesAnyRegion = false
     /// Terms that rank losses too, of which a float's and a Double's may be in another order: for tests of bits.
     var takesRankings = false
+    /// Terms that measure distances too: for tests that give extents, and cut batches at samples.
+    var takesDistances = false
 
     init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
@@ -155,6 +157,7 @@ struct Generator {
             logits: logits, target: target, ignoreIndex: ignoreIndex)
         if masked { problem.mask = labels.indices.map { _ in random.chance(0.8) ? UInt8(1 + random.below(255)) : 0 } }
         if weighted { problem.weights = labels.indices.map { _ in random.chance(0.2) ? 0 : random.unit() * 3 } }
+        if terms.contains(where: \.measures) { problem.extents = extents(voxels) }
         if terms.contains(where: \.takesMaps) { problem.maps = logits.map { _ in random.normal() * 3 } }
         return problem
     }
@@ -352,7 +355,7 @@ struct Generator {
             }
             terms.append(Term(kind, weight: random.element(of: [1, 0.5, 2, 0.3, 1.25, -0.4])))
         }
-        return terms
+        return takesDistances ? addingDistances(terms, classes: classes) : terms
     }
 
     /// The terms with one that ranks losses in the place of one of them, or beside them.

@@ -92,10 +92,12 @@ enum Library {
             .squaredError(classWeights: weights, divisor: translated(divisor))
         case .linear(let weights, let divisor):
             .linear(classWeights: weights, divisor: translated(divisor))
+        case .boundary(let options): boundary(options)
+        case .hausdorff(let options): hausdorff(options)
         }
     }
 
-    private static func translated(_ divisor: SegLossReference.Term.Divisor) -> Divisor {
+    static func translated(_ divisor: SegLossReference.Term.Divisor) -> Divisor {
         switch divisor {
         case .weight: .weight
         case .valid: .valid
@@ -462,8 +464,7 @@ private struct Call {
             }
         evaluator = try Evaluator(
             configuration.loss ?? Library.loss(problem.terms),
-            shape: .flat(samples: problem.samples, classes: problem.classes, voxels: problem.voxels),
-            activation: activation,
+            shape: problem.shape, activation: activation,
             options: Options(
                 ignoreIndex: problem.ignoreIndex, threads: configuration.threads,
                 instructionSet: configuration.instructionSet, checks: configuration.checks,

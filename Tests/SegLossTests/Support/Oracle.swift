@@ -76,7 +76,8 @@ struct Formulas {
     let labelIgnored: Int64?
     let mask: [UInt8]?
     let weights: [Float]?
-    let maps: [Float]?
+    var maps: [Double]?
+    let extents: [Int]
     var movedIndex = 0
     var movedBy = 0.0
 
@@ -88,7 +89,8 @@ struct Formulas {
         logits = problem.logits
         mask = problem.mask
         weights = problem.weights
-        maps = problem.maps
+        maps = problem.maps?.map(Double.init)
+        extents = problem.extents
         switch problem.target {
         case .labels(let values):
             labels = values
@@ -256,6 +258,12 @@ struct Formulas {
 
         case .linear(let w, let divisor):
             return error(w, divisor, term.weight, &gradient, wanted) { p, _, m in (p * m, m) }
+
+        case .boundary(let options):
+            return boundary(options, term.weight, &gradient, wanted)
+
+        case .hausdorff(let options):
+            return hausdorff(options, term.weight, &gradient, wanted)
         }
     }
 
@@ -348,7 +356,7 @@ struct Formulas {
                         let b = binary(x(n, c, i))
                         let d = g(n, c, i) == 1 ? -b.q : b.p - g(n, c, i)
                         let at = index(n, c, i)
-                        body(at, w[c] * v(n, i), b, formula(b.p, d, maps.map { Double($0[at]) } ?? 0))
+                        body(at, w[c] * v(n, i), b, formula(b.p, d, maps?[at] ?? 0))
                     }
                 }
             }
@@ -386,7 +394,7 @@ struct Formulas {
         var s = makeSoftmax()
         func at(_ n: Int, _ c: Int, _ i: Int, _ s: Softmax) -> (loss: Double, slope: Double) {
             let target = g(n, c, i)
-            let map = maps.map { Double($0[index(n, c, i)]) } ?? 0
+            let map = maps?[index(n, c, i)] ?? 0
             return formula(s.p[c], target == 1 ? -s.q[c] : s.p[c] - target, map)
         }
         for n in 0..<samples {

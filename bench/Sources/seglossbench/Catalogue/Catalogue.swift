@@ -14,7 +14,7 @@ struct Entry {
 
 enum Catalogue {
     /// Everything, in the order of the report.
-    static var full: [Entry] { street() + lesions() + text() }
+    static var full: [Entry] { street() + measured() + lesions() + text() }
 
     /// The headline figures and one medium size of everything.
     static var quick: [Entry] {

@@ -4,6 +4,7 @@ import SegLoss
 enum Formula: Hashable {
     case terms(Loss)
     case binarization(BinarizationLoss)
+    case distances(DistanceRow)
 }
 
 extension Kernel {

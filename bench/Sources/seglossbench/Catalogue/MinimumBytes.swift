@@ -45,7 +45,8 @@ struct MinimumBytes: Hashable {
 enum Pass: String, Codable {
     case forward = "forward"
     case gradient = "forward+gradient"
-    case lossMap = "loss map"
+    /// Of losses, or of distances.
+    case lossMap = "map"
 
     /// Those of every kernel.
     static let standard = [Pass.forward, .gradient]

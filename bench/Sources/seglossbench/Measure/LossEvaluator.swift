@@ -2,9 +2,10 @@ import SegLoss
 
 /// Evaluates a kernel's formula, whichever call it is.
 struct LossEvaluator {
-    // One of the two: an enum's payload would be copied for each call, and its memory with it.
+    // One of the three: an enum's payload would be copied for each call, and its memory with it.
     private var terms: Evaluator?
     private var binarization: BinarizationEvaluator?
+    private var transform: DistanceTransform<Float>?
     private let storage: Storage
 
     init(_ kernel: Kernel, _ batch: Batch, threads: Int, instructionSet: InstructionSet) throws {
@@ -22,6 +23,10 @@ struct LossEvaluator {
             binarization = try BinarizationEvaluator(
                 loss, shape: shape, activation: kernel.activation,
                 options: Options(threads: threads, instructionSet: instructionSet))
+        case .distances(let row):
+            transform = try DistanceTransform(
+                of: row.shape(batch.shape), classes: row.classes(batch.shape), form: row.form,
+                options: Options(threads: threads, instructionSet: instructionSet))
         }
     }
 
@@ -35,9 +40,19 @@ struct LossEvaluator {
         return try terms!.value(of: batch, gradient: gradient, storage)
     }
 
-    /// Of a loss of terms.
+    /// Of a loss of terms, or of distances.
     mutating func lossMap(of batch: Batch, into buffer: Buffer<Float>) throws {
+        if try transform?.map(of: batch, into: buffer) != nil { return }
         try terms!.lossMap(of: batch, into: buffer)
+    }
+}
+
+extension DistanceTransform<Float> {
+    // Not inlined: Swift 6.3.1's optimiser stops with an ownership error where a mutable span is made beside other work.
+    @inline(never)
+    fileprivate mutating func map(of batch: Batch, into buffer: Buffer<Float>) throws {
+        var span = buffer.values.mutableSpan
+        try write(batch.labels.values.span, into: &span)
     }
 }
 

@@ -23,7 +23,7 @@ struct Verification {
     /// Verifies an entry's kernel with every instruction set that will be timed and each number of threads; once for
     /// each kind of input. Returns what the reference cost.
     mutating func verify(_ entry: Entry) throws -> ReferenceCost {
-        let small = entry.source.small()
+        let small = entry.kernel.isOfDistances ? entry.source.tiny() : entry.source.small()
         let key = "\(entry.kernel.name) \(small.shape.text) \(entry.source.isGiven)"
         if let known = costs[key] { return known }
         let isMap = entry.passes == [.lossMap]
@@ -80,6 +80,7 @@ struct Verification {
     // MARK: - The reference's side
 
     private static func referenceMap(_ kernel: Kernel, _ batch: Batch) -> (Outcome, ReferenceCost) {
+        if case .distances(let row) = kernel.formula { return row.reference(batch) }
         guard case .terms(let problem) = ReferenceProblem(kernel, batch) else {
             preconditionFailure("\(kernel.name) has no loss of a single voxel")
         }
@@ -121,6 +122,7 @@ extension ReferenceProblem {
         case .terms(let loss): self = .terms(Problem(loss, kernel, batch))
         case .binarization(let loss):
             self = .binarization(BinarizationProblem(loss, kernel.activation, batch), shape: batch.shape)
+        case .distances: preconditionFailure("distances have no loss")
         }
     }
 }
@@ -134,7 +136,7 @@ extension Problem {
             logits: batch.logits.values.map(kernel.storage.rounded),
             target: .labels(batch.labels.values.map(Int64.init)),
             maps: Array(batch.logits.values),
-            ignoreIndex: batch.ignoreIndex)
+            ignoreIndex: batch.ignoreIndex, extents: [1, batch.shape.height, batch.shape.width])
     }
 }
 
@@ -195,12 +197,14 @@ extension SegLossReference.Term.Kind {
             self = .squaredError(classWeights: options.classWeights, divisor: .init(options.divisor))
         case .linear(let options):
             self = .linear(classWeights: options.classWeights, divisor: .init(options.divisor))
+        case .boundary(let options): self = .boundary(.init(options))
+        case .hausdorff(let options): self = .hausdorff(.init(options))
         }
     }
 }
 
 extension SegLossReference.Term.Divisor {
-    fileprivate init(_ divisor: SegLoss.Divisor) {
+    init(_ divisor: SegLoss.Divisor) {
         switch divisor {
         case .weight: self = .weight
         case .valid: self = .valid
