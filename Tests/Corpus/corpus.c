@@ -377,6 +377,27 @@ static void draw_term(problem *p, random_numbers *r, closs_term *t, closs_term_k
         add_to_name(p, " top-%g-%s", of->percent, of->scope ? "batch" : "sample");
         break;
     }
+    case CLOSS_BOUNDARY:
+    case CLOSS_HAUSDORFF: {
+        static const double ALPHAS[] = {2, 2, 1, 0.5, 1.5, 3};
+        closs_distance_term *of = &t->of.distance;
+        of->class_weights = draw_class_weights(p, r, &of->class_weights_count);
+        of->exclude_background = one_in(r, 3);
+        of->far = (closs_distance_far)below(r, 2);
+        of->divisor = draw_channel_divisor(r, &of->divisor_value);
+        of->spacing[1] = one_in(r, 2) ? 0 : (double)(1 + below(r, 8)) * 0.25;
+        of->spacing[2] = of->spacing[1] == 0 || one_in(r, 2) ? of->spacing[1] : 1.5;
+        if (kind == CLOSS_BOUNDARY) {
+            of->inner_boundary = (closs_inner_boundary)below(r, 4);
+        } else {
+            of->alpha = ALPHAS[below(r, 6)];
+            of->prediction = p->spec.shape.classes > 1 ? (closs_prediction)below(r, 2) : CLOSS_PREDICTION_THRESHOLD;
+            of->sides = (closs_sides)below(r, 2);
+            of->logarithm = one_in(r, 3);
+        }
+        add_to_name(p, kind == CLOSS_BOUNDARY ? " boundary-%g" : " hausdorff-%g", of->alpha);
+        break;
+    }
     case CLOSS_OHEM: {
         closs_ohem *of = &t->of.ohem;
         of->threshold = eighths;
@@ -424,6 +445,24 @@ static const closs_term_kind CHANNEL_SETS[][MOST_TERMS] = {
     {CLOSS_FOCAL_STAR, CLOSS_BINARY_CROSS_ENTROPY, CLOSS_ABSOLUTE_ERROR, CLOSS_FOCAL},
 };
 
+/* Those that measure distances. */
+static const closs_term_kind DISTANCE_SETS[][MOST_TERMS] = {
+    {CLOSS_BOUNDARY},
+    {CLOSS_HAUSDORFF},
+    {CLOSS_BOUNDARY, CLOSS_GENERALIZED_DICE},
+    {CLOSS_HAUSDORFF, CLOSS_LINEAR_MAP, CLOSS_BOUNDARY, CLOSS_FOCAL},
+};
+
+/* Extents with the product of the voxels, in two or three dimensions. */
+static closs_extents draw_extents(random_numbers *r, int64_t voxels) {
+    closs_extents e = {1, 1, voxels};
+    for (int64_t n = 2; n < 128; n++) {
+        if (e.columns % n == 0 && one_in(r, 2)) e.rows *= n, e.columns /= n;
+        if (e.rows % n == 0 && one_in(r, 6)) e.planes *= n, e.rows /= n;
+    }
+    return e;
+}
+
 static problem *make_problem(uint64_t seed, closs_activation activation, const closs_term_kind *kinds, int64_t samples,
                              int64_t classes, int64_t voxels) {
     static const char *ACTIVATIONS[] = {"softmax", "sigmoid", "probabilities"};
@@ -435,6 +474,8 @@ static problem *make_problem(uint64_t seed, closs_activation activation, const c
     p->spec.threads = threads;
     p->spec.isa = isa;
     p->spec.terms = p->terms;
+    random_numbers of_extents = {seed};
+    p->spec.extents = draw_extents(&of_extents, voxels);
     p->spec.per_sample = seed % 3 == 1;
     p->spec.per_class = seed % 4 == 2;
     p->voxels = (size_t)(samples * voxels);
@@ -528,7 +569,7 @@ static size_t map_count(const problem *p) {
     for (size_t i = 0; i < p->spec.term_count; i++) {
         closs_term_kind kind = p->terms[i].kind;
         int pointwise = kind == CLOSS_CROSS_ENTROPY || kind == CLOSS_BINARY_CROSS_ENTROPY || kind == CLOSS_FOCAL ||
-                        (kind >= CLOSS_ABSOLUTE_ERROR && kind <= CLOSS_FOCAL_STAR);
+                        (kind >= CLOSS_ABSOLUTE_ERROR && kind <= CLOSS_HAUSDORFF);
         if (pointwise) return p->spec.activation == CLOSS_SOFTMAX ? p->voxels : p->values;
     }
     return 0;
@@ -616,7 +657,7 @@ static int make_cuts(const problem *p, cut *cuts) {
     for (size_t i = 0; i < p->spec.term_count; i++) {
         closs_term_kind kind = p->terms[i].kind;
         selects |= kind == CLOSS_BALANCED_BINARY_CROSS_ENTROPY || kind == CLOSS_TOP_K || kind == CLOSS_OHEM ||
-                   kind == CLOSS_BALANCED_L1;
+                   kind == CLOSS_BALANCED_L1 || kind == CLOSS_BOUNDARY || kind == CLOSS_HAUSDORFF;
     }
     int64_t voxels = p->spec.shape.voxels, step = selects || voxels <= 64 ? voxels : (voxels / 3 + 63) / 64 * 64;
     int64_t starts = (voxels + step - 1) / step;
@@ -719,6 +760,56 @@ static void run(problem *p) {
     free_problem(p);
 }
 
+/* ---------------------------------------------------------------------------------------------- distance maps ---- */
+
+/* One map of each form, of labels in areas. */
+static void run_distances(uint64_t seed, closs_extents e, const double *spacing) {
+    random_numbers r = {seed * UINT64_C(0x2545f4914f6cdd1d)};
+    const size_t voxels = (size_t)(e.planes * e.rows * e.columns), samples = 2, classes = 3;
+    const closs_target target = (closs_target)(CLOSS_LABELS_U8 + below(&r, 4));
+    void *labels = allocate(samples * voxels, target_bytes(target));
+    for (size_t i = 0, left = 0, label = 0; i < samples * voxels; i++, left--) {
+        if (left == 0) left = (size_t)(1 + below(&r, 40)), label = (size_t)below(&r, 4);
+        set_label(labels, target, i, (int64_t)label);
+    }
+    for (int form = CLOSS_DISTANCE_UNSIGNED; form <= CLOSS_DISTANCE_SIGNED; form++)
+        for (int type = CLOSS_DISTANCE_FLOAT32; type <= CLOSS_DISTANCE_INT16; type++) {
+            closs_distance_spec spec = {.samples = (int64_t)samples,
+                                        .extents = e,
+                                        .spacing = {spacing[0], spacing[1], spacing[2]},
+                                        .class_count = (int)classes,
+                                        .form = (closs_distance_form)form,
+                                        .far = (closs_distance_far)below(&r, 3),
+                                        .type = (closs_distance_type)type,
+                                        .threads = threads,
+                                        .isa = isa};
+            if (form == CLOSS_DISTANCE_SIGNED) spec.boundary = (closs_inner_boundary)below(&r, 4);
+            if (type == CLOSS_DISTANCE_INT16) spec.scale = 0.125;
+            const size_t values = samples * classes * voxels, size = type == CLOSS_DISTANCE_FLOAT32 ? 4 : 2;
+            size_t bytes = closs_distance_scratch_bytes(&spec);
+            void *map = allocate(values, size), *scratch = allocate(bytes, 1);
+            if (closs_distance_map(&spec, target, labels, samples * voxels, map, values, scratch, bytes, &error)) {
+                printf("distances %" PRIu64 " REFUSED: %s\n", seed, error.message);
+                failures++;
+            }
+            printf("distances %" PRIu64 " %" PRId64 "x%" PRId64 "x%" PRId64 " form %d type %d: %016" PRIx64 "\n", seed,
+                   e.planes, e.rows, e.columns, form, type,
+                   hash_bytes(UINT64_C(0xcbf29ce484222325), map, values * size));
+            free(scratch);
+            free(map);
+        }
+    free(labels);
+}
+
+static void run_all_distances(void) {
+    static const closs_extents EXTENTS[] = {{1, 1, 1},   {1, 1, 77},  {1, 65, 1},  {1, 33, 47},
+                                            {1, 64, 64}, {5, 17, 31}, {19, 1, 23}, {1, 200, 301}};
+    static const double SPACINGS[][3] = {{0, 0, 0}, {2, 2, 2}, {2.5, 0.75, 1}};
+    uint64_t seed = 0;
+    for (size_t s = 0; s < sizeof SPACINGS / sizeof *SPACINGS; s++)
+        for (size_t i = 0; i < sizeof EXTENTS / sizeof *EXTENTS; i++) run_distances(++seed, EXTENTS[i], SPACINGS[s]);
+}
+
 /* ----------------------------------------------------------------------------------------------------- corpus ---- */
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -749,6 +840,14 @@ static void run_corpus(void) {
         run(make_problem(seed, CLOSS_SOFTMAX, SOFTMAX_SETS[s], 2, 4, 40013));
     for (size_t s = 0; s < COUNT(CHANNEL_SETS); s++, seed++)
         run(make_problem(seed, CLOSS_SIGMOID, CHANNEL_SETS[s], 2, 1, 90001));
+    for (size_t round = 0; round < 2 * ROUNDS; round++)
+        for (size_t v = 0; v < COUNT(VOXELS); v++)
+            for (int activation = CLOSS_SOFTMAX; activation <= CLOSS_PROBABILITIES; activation++)
+                for (size_t s = 0; s < COUNT(DISTANCE_SETS); s++, seed++)
+                    run(make_problem(seed, (closs_activation)activation, DISTANCE_SETS[s], 1 + (int64_t)(seed % 3),
+                                     activation == CLOSS_SOFTMAX ? CLASSES[(v + s + round) % 5]
+                                                                 : CHANNELS[(v + s + round) % COUNT(CHANNELS)],
+                                     VOXELS[v]));
 }
 
 static int usage(void) {
@@ -773,6 +872,7 @@ int main(int count, char **arguments) {
     }
     if (!closs_isa_available(isa)) return NOT_AVAILABLE;
     run_corpus();
+    run_all_distances();
     fprintf(stderr, "corpus: %d failures\n", failures);
     return failures > 0;
 }
