@@ -513,6 +513,12 @@ extension closs_term {
             unsafe of.balanced_l1 = closs_balanced_l1(
                 negative_ratio: options.negativeRatio, minimum_negatives: Int64(options.minimumNegatives),
                 scope: options.scope.code)
+        case .lovaszSoftmax(let options):
+            unsafe kind = CLOSS_LOVASZ_SOFTMAX
+            unsafe of.lovasz = closs_lovasz(options, weights: arrays[0])
+        case .lovaszHinge(let options):
+            unsafe kind = CLOSS_LOVASZ_HINGE
+            unsafe of.lovasz = closs_lovasz(options, weights: arrays[0])
         case .absoluteError(let options):
             unsafe kind = CLOSS_ABSOLUTE_ERROR
             unsafe of.probability_error = closs_probability_error(

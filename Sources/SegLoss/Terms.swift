@@ -19,6 +19,10 @@ public enum Term: Sendable, Hashable {
     case onlineHardExampleMining(HardExamples)
     /// See ``Loss/balancedL1(negativeRatio:minimumNegatives:scope:)``.
     case balancedL1(BalancedL1)
+    /// See ``Loss/lovaszSoftmax(scope:classes:presentOnly:classWeights:)``.
+    case lovaszSoftmax(Lovasz)
+    /// See ``Loss/lovaszHinge(scope:classes:presentOnly:classWeights:)``.
+    case lovaszHinge(Lovasz)
     /// See ``Loss/absoluteError(classWeights:divisor:)``.
     case absoluteError(ProbabilityError)
     /// See ``Loss/smoothL1(beta:classWeights:divisor:)``.
@@ -156,7 +160,17 @@ extension Term {
         case .absoluteError(let options), .squaredError(let options), .linear(let options): [options.classWeights]
         case .smoothL1(let options): [options.classWeights]
         case .topK(let options): [options.classWeights]
+        case .lovaszSoftmax(let options), .lovaszHinge(let options): [options.classWeights]
         case .balancedBinaryCrossEntropy, .onlineHardExampleMining, .balancedL1: []
+        }
+    }
+
+    /// The classes that take part in a term that may leave some out.
+    var classes: Classes {
+        switch self {
+        case .region(let region): region.classes
+        case .lovaszSoftmax(let options), .lovaszHinge(let options): options.classes
+        default: .all
         }
     }
 
@@ -164,7 +178,7 @@ extension Term {
     /// softmax.
     func hasClassParts(_ activation: Activation, always: Bool) -> Bool {
         switch self {
-        case .region: true
+        case .region, .lovaszSoftmax, .lovaszHinge: true
         case .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1: false
         case .crossEntropy, .binaryCrossEntropy, .focal, .focalStar, .absoluteError, .smoothL1, .squaredError, .linear:
             activation != .softmax || always

@@ -255,11 +255,21 @@ static void draw_focal_options(problem *p, random_numbers *r, closs_focal *of) {
                 of->log_offset > 0, (int)of->divisor);
 }
 
+/* Terms that rank the errors of whole samples or of the whole batch. */
+static int is_lovasz(closs_term_kind kind) { return kind == CLOSS_LOVASZ_SOFTMAX || kind == CLOSS_LOVASZ_HINGE; }
+
+static int ranks_whole_batch(const problem *p) {
+    for (size_t i = 0; i < p->spec.term_count; i++)
+        if (is_lovasz(p->terms[i].kind) && p->terms[i].of.lovasz.scope % 2 == CLOSS_PER_BATCH) return 1;
+    return 0;
+}
+
 static void draw_term(problem *p, random_numbers *r, closs_term *t, closs_term_kind kind) {
     static const double GAMMAS[] = {0, 0.5, 1, 1.5, 2, 3, 3.75, 5};
     double eighths = (double)below(r, 9) * 0.125;
     memset(t, 0, sizeof *t);
     if (kind == CLOSS_FOCAL_STAR && p->spec.activation != CLOSS_SIGMOID) kind = CLOSS_FOCAL;
+    if (kind == CLOSS_LOVASZ_HINGE && p->spec.activation != CLOSS_SIGMOID) kind = CLOSS_LOVASZ_SOFTMAX;
     t->kind = kind;
     t->weight = (double)(1 + below(r, 16)) * 0.125 * (one_in(r, 8) ? -1 : 1);
     switch (kind) {
@@ -386,6 +396,16 @@ static void draw_term(problem *p, random_numbers *r, closs_term *t, closs_term_k
         add_to_name(p, " ohem-%g-%s", of->threshold, of->scope ? "batch" : "sample");
         break;
     }
+    case CLOSS_LOVASZ_SOFTMAX:
+    case CLOSS_LOVASZ_HINGE: {
+        closs_lovasz *of = &t->of.lovasz;
+        of->scope = (closs_scope)below(r, 4);
+        of->present_only = one_in(r, 2);
+        of->exclude_background = p->spec.shape.classes > 1 && one_in(r, 3);
+        if (of->scope <= CLOSS_PER_BATCH) of->class_weights = draw_class_weights(p, r, &of->class_weights_count);
+        add_to_name(p, " lovasz-%d-%d", (int)kind, (int)of->scope);
+        break;
+    }
     }
 }
 
@@ -402,6 +422,9 @@ static const closs_term_kind SOFTMAX_SETS[][MOST_TERMS] = {
     {CLOSS_SQUARED_ERROR, CLOSS_SMOOTH_L1, CLOSS_ABSOLUTE_ERROR, CLOSS_LINEAR_MAP},
     {CLOSS_DICE, CLOSS_TOP_K},
     {CLOSS_OHEM, CLOSS_FOCAL},
+    {CLOSS_LOVASZ_SOFTMAX},
+    {CLOSS_LOVASZ_SOFTMAX, CLOSS_CROSS_ENTROPY, CLOSS_DICE, CLOSS_TOP_K},
+    {CLOSS_SQUARED_ERROR, CLOSS_LOVASZ_SOFTMAX},
     {CLOSS_BINARY_CROSS_ENTROPY, CLOSS_DICE, CLOSS_FOCAL},
 };
 static const closs_term_kind CHANNEL_SETS[][MOST_TERMS] = {
@@ -419,6 +442,10 @@ static const closs_term_kind CHANNEL_SETS[][MOST_TERMS] = {
     {CLOSS_TOP_K},
     {CLOSS_OHEM, CLOSS_DICE},
     {CLOSS_BALANCED_L1, CLOSS_FOCAL},
+    {CLOSS_LOVASZ_SOFTMAX},
+    {CLOSS_DICE, CLOSS_LOVASZ_SOFTMAX, CLOSS_BINARY_CROSS_ENTROPY},
+    {CLOSS_LOVASZ_HINGE},
+    {CLOSS_LOVASZ_HINGE, CLOSS_BALANCED_L1, CLOSS_SQUARED_ERROR},
     {CLOSS_FOCAL_STAR},
     {CLOSS_SQUARED_ERROR},
     {CLOSS_FOCAL_STAR, CLOSS_BINARY_CROSS_ENTROPY, CLOSS_ABSOLUTE_ERROR, CLOSS_FOCAL},
@@ -445,7 +472,8 @@ static problem *make_problem(uint64_t seed, closs_activation activation, const c
     for (int64_t c = 0; c < classes; c++) p->class_alphas[c] = (float)below(&r, 9) * 0.125f;
     for (; p->spec.term_count < MOST_TERMS && kinds[p->spec.term_count]; p->spec.term_count++) {
         has_balanced |= kinds[p->spec.term_count] == CLOSS_BALANCED_BINARY_CROSS_ENTROPY ||
-                        kinds[p->spec.term_count] == CLOSS_OHEM || kinds[p->spec.term_count] == CLOSS_BALANCED_L1;
+                        kinds[p->spec.term_count] == CLOSS_OHEM || kinds[p->spec.term_count] == CLOSS_BALANCED_L1 ||
+                        is_lovasz(kinds[p->spec.term_count]);
         draw_term(p, &r, &p->terms[p->spec.term_count], kinds[p->spec.term_count]);
     }
     draw_targets(p, &r, has_balanced);
@@ -616,7 +644,11 @@ static int make_cuts(const problem *p, cut *cuts) {
     for (size_t i = 0; i < p->spec.term_count; i++) {
         closs_term_kind kind = p->terms[i].kind;
         selects |= kind == CLOSS_BALANCED_BINARY_CROSS_ENTROPY || kind == CLOSS_TOP_K || kind == CLOSS_OHEM ||
-                   kind == CLOSS_BALANCED_L1;
+                   kind == CLOSS_BALANCED_L1 || is_lovasz(kind);
+    }
+    if (ranks_whole_batch(p)) {
+        cuts[0] = make_cut(p, 0, p->spec.shape.samples, 0, p->spec.shape.voxels);
+        return 1;
     }
     int64_t voxels = p->spec.shape.voxels, step = selects || voxels <= 64 ? voxels : (voxels / 3 + 63) / 64 * 64;
     int64_t starts = (voxels + step - 1) / step;

@@ -72,6 +72,8 @@ public struct Term: Sendable {
         case onlineHardExampleMining(threshold: Double, minimumKept: Int, divisor: Divisor = .weight, scope: Scope)
         /// The problem's maps say which values are positive.
         case balancedL1(negativeRatio: Double, minimumNegatives: Int, scope: Scope)
+        case lovaszSoftmax(Lovasz)
+        case lovaszHinge(Lovasz)
         case absoluteError(classWeights: [Float]?, divisor: Divisor)
         case smoothL1(beta: Double, classWeights: [Float]?, divisor: Divisor)
         case squaredError(classWeights: [Float]?, divisor: Divisor)
@@ -110,6 +112,25 @@ public struct Term: Sendable {
     public init(_ kind: Kind, weight: Double = 1) {
         self.kind = kind
         self.weight = weight
+    }
+}
+
+/// The options of a Lovász term (docs/arithmetic.md, 8.8), as those of `closs_lovasz`.
+public struct Lovasz: Sendable, Hashable {
+    public var scope: Term.Scope
+    /// A class without foreground does not count.
+    public var presentOnly: Bool
+    /// Which classes take part; `nil`: all.
+    public var classes: [Bool]?
+    public var classWeights: [Float]?
+
+    public init(
+        _ scope: Term.Scope = .sample, presentOnly: Bool = false, classes: [Bool]? = nil, classWeights: [Float]? = nil
+    ) {
+        self.scope = scope
+        self.presentOnly = presentOnly
+        self.classes = classes
+        self.classWeights = classWeights
     }
 }
 

@@ -41,6 +41,7 @@ public enum Reference {
         var sums = [RegionSums](repeating: RegionSums(weighted: terms.regions.isWeighted), count: problem.samples * classes)
         var countOfLabel = [Int](repeating: 0, count: classes)
         var rankedLosses = [Float?](repeating: nil, count: terms.ranked == nil ? 0 : all)
+        var errors = [LovaszRanking.Error?](repeating: nil, count: terms.lovasz == nil ? 0 : problem.logits.count)
         for sample in 0..<problem.samples {
             // What each voxel adds to the sums; +0 where it is invalid.
             let zeros = [Float](repeating: 0, count: problem.voxels)
@@ -76,6 +77,12 @@ public enum Reference {
                 if let ranked = terms.ranked {
                     let loss = ranked.formula.crossEntropy.loss(softmax, label: y, dense: voxels.isDense ? g : nil)
                     rankedLosses[sample * problem.voxels + voxel] = loss * v
+                }
+                if terms.lovasz != nil {
+                    for c in 0..<classes {
+                        errors[voxels.index(sample, c, voxel)] = LovaszRanking.Error(
+                            e: g[c] == 1 ? softmax.miss(c) : softmax.p[c], isForeground: g[c] == 1)
+                    }
                 }
                 if terms.hasRegion {
                     for c in 0..<classes {
@@ -122,6 +129,7 @@ public enum Reference {
         }
         finish.regions(terms.regions, sums: sums)
         let taken = finish.ranked(terms.ranked, losses: rankedLosses)
+        let lovasz = finish.lovasz(terms.lovasz, errors: errors)
         var outcome = finish.outcome()
         guard wantsGradient else {
             return outcome
@@ -132,7 +140,7 @@ public enum Reference {
             $0.scaled(by: scale, for: terms.regions, hardTargets: voxels.hasHardTargets)
         }
         let isClasswise = pointwise.contains { !$0.isPerChannel } || taken != nil
-        let hasErrors = pointwise.contains { $0.error != nil }
+        let hasErrors = pointwise.contains { $0.error != nil } || lovasz != nil
         let isByProbability = terms.hasRegion || hasErrors
         let smoothing = Smoothing(pointwise, coefficients: K, classes: classes)
         var gradient = [Float](repeating: 0, count: problem.logits.count)
@@ -153,6 +161,11 @@ public enum Reference {
                             let map = voxels.map(voxels.index(sample, c, voxel))
                             let t = error.derivative(p: softmax.p[c], q: softmax.miss(c), target: g[c], map: map)
                             q[c] = fma(terms.regions.isWeighted ? K[i] : K[i] * v, term.w[c] * t, q[c])
+                        }
+                        if let lovasz {
+                            let k = lovasz.coefficients[sample * classes + c] * scale
+                            let t = lovasz.slopes[voxels.index(sample, c, voxel)]
+                            q[c] = k == 0 ? q[c] : fma(k, t, q[c])
                         }
                         if hasErrors {
                             q[c] = held(q[c])
@@ -244,6 +257,7 @@ public enum Reference {
         var sums = [RegionSums](repeating: RegionSums(weighted: terms.regions.isWeighted), count: problem.samples * channels)
         var balancedLosses = [Float](repeating: 0, count: terms.balanced == nil ? 0 : problem.logits.count)
         var rankedLosses = [Float?](repeating: nil, count: terms.ranked == nil ? 0 : problem.logits.count)
+        var errors = [LovaszRanking.Error?](repeating: nil, count: terms.lovasz == nil ? 0 : problem.logits.count)
         for sample in 0..<problem.samples {
             for channel in 0..<channels {
                 // What each value adds to the sums; +0 where it is invalid.
@@ -274,6 +288,9 @@ public enum Reference {
                     }
                     if let ranked = terms.ranked {
                         rankedLosses[index] = ranked.formula.loss(value, target: target, channel: channel, weight: v)
+                    }
+                    if let lovasz = terms.lovasz {
+                        errors[index] = lovasz.formula.error(value, x: problem.logits[index], target: target)
                     }
                 }
                 for i in pointwise.indices {
@@ -312,6 +329,7 @@ public enum Reference {
             finish.terms[balanced.index] = selected!.term
         }
         let taken = finish.ranked(terms.ranked, losses: rankedLosses)
+        let lovasz = finish.lovasz(terms.lovasz, errors: errors)
         var outcome = finish.outcome()
         guard wantsGradient else {
             return outcome
@@ -322,8 +340,9 @@ public enum Reference {
             $0.scaled(by: scale, for: terms.regions, hardTargets: voxels.hasHardTargets)
         }
         let ranksErrors = terms.ranked?.formula.isOfErrors ?? false
+        let isHinge = terms.lovasz?.formula.isHinge ?? false
         let hasPointwise = pointwise.contains { !$0.isByProbability } || selected != nil || (taken != nil && !ranksErrors)
-        let hasErrors = pointwise.contains { $0.isByProbability } || ranksErrors
+        let hasErrors = pointwise.contains { $0.isByProbability } || ranksErrors || (lovasz != nil && !isHinge)
         var gradient = [Float](repeating: 0, count: problem.logits.count)
         for sample in 0..<problem.samples {
             for channel in 0..<channels {
@@ -357,6 +376,14 @@ public enum Reference {
                         G = fma(k, ranked.formula.derivative(value, target: g, channel: channel), G)
                     }
 
+                    /// Adds the Lovász term's derivative to a sum of those by the logit, or by p.
+                    func addLovasz(to sum: Float) -> Float {
+                        guard let lovasz else { return sum }
+                        let k = lovasz.coefficients[sample * channels + channel] * scale
+                        return k == 0 ? sum : fma(k, lovasz.slopes[index], sum)
+                    }
+                    if isHinge { G = addLovasz(to: G) }
+
                     // By p.
                     var Z = terms.hasRegion ? region.derivative(p: p, g: g) * (terms.regions.isWeighted ? v : 1) : 0
                     for (i, term) in pointwise.enumerated() where term.isByProbability { Z = add(i, to: Z) }
@@ -365,6 +392,7 @@ public enum Reference {
                         let coefficient = isSure ? taken.coefficients[sample] : taken.rankedCoefficients[sample]
                         Z = fma(coefficient * scale, ranked.formula.derivative(value, target: g, channel: channel), Z)
                     }
+                    if !isHinge { Z = addLovasz(to: Z) }
 
                     let result: Float
                     if problem.activation == .sigmoid {
@@ -449,11 +477,17 @@ struct Terms {
         let formula: Ranking
     }
 
+    struct LovaszTerm {
+        let index: Int
+        let formula: LovaszRanking
+    }
+
     var softmaxTerms: [SoftmaxTerm] = []
     var channelPointwise: [ChannelTerm] = []
     var regions = RegionTerms()
     var balanced: BalancedTerm?
     var ranked: RankedTerm?
+    var lovasz: LovaszTerm?
 
     var hasRegion: Bool { !regions.isEmpty }
 
@@ -476,6 +510,11 @@ struct Terms {
             if let ranking = Ranking(term.kind, index: index, classes: problem.classes) {
                 precondition(ranked == nil && balanced == nil)
                 ranked = RankedTerm(index: index, formula: ranking)
+                continue
+            }
+            if let ranking = LovaszRanking(term.kind) {
+                precondition(lovasz == nil && (!ranking.isHinge || problem.activation == .sigmoid))
+                lovasz = LovaszTerm(index: index, formula: ranking)
                 continue
             }
             switch term.kind {
@@ -503,7 +542,8 @@ struct Terms {
                     negativeRatio: negativeRatio, minimumNegatives: minimumNegatives,
                     fallbackNegatives: fallbackNegatives, epsilon: epsilon, scope: scope)
                 balanced = BalancedTerm(index: index, formula: formula)
-            case .topK, .onlineHardExampleMining, .balancedL1: preconditionFailure("these are ranked")
+            case .topK, .onlineHardExampleMining, .balancedL1, .lovaszSoftmax, .lovaszHinge:
+                preconditionFailure("these are ranked")
             case .absoluteError(let classWeights, let divisor):
                 addError(index, .absolute, classWeights, divisor)
             case .smoothL1(let beta, let classWeights, let divisor):
@@ -568,6 +608,17 @@ private struct Finish {
         let finished = ranked.formula.finish(
             weight: problem.terms[ranked.index].weight, losses: losses, maps: problem.maps, samples: problem.samples)
         terms[ranked.index] = finished.term
+        return finished
+    }
+
+    /// Finishes the Lovász term, if there is one.
+    mutating func lovasz(_ lovasz: Terms.LovaszTerm?, errors: [LovaszRanking.Error?]) -> LovaszRanking.Finished? {
+        guard let lovasz else { return nil }
+        let finished = lovasz.formula.finish(
+            weight: problem.terms[lovasz.index].weight, errors: errors, samples: problem.samples,
+            classes: problem.classes, voxels: problem.voxels)
+        terms[lovasz.index] = finished.term
+        for c in 0..<problem.classes { perClass[lovasz.index * problem.classes + c] = finished.perClass[c] }
         return finished
     }
 

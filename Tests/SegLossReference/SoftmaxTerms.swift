@@ -77,7 +77,9 @@ struct SoftmaxTerm {
             (given, self.divisor, curve) = (weights, divisor, .error(ProbabilityError(formula: .squared)))
         case .linear(let weights, let divisor):
             (given, self.divisor, curve) = (weights, divisor, .error(ProbabilityError(formula: .linear)))
-        case .region, .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1, .focalStar: return nil
+        case .region, .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1, .lovaszSoftmax,
+            .lovaszHinge, .focalStar:
+            return nil
         }
 
         let weights = given ?? [Float](repeating: 1, count: classes)

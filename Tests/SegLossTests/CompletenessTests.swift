@@ -81,6 +81,15 @@ final class CompletenessTests: XCTestCase {
             golden: "balanced_l1", goldenCases: 1, documentation: "Balanced L1", arithmetic: "8.7 Balanced L1",
             bench: ".balancedL1("),
         Row(
+            kind: "CLOSS_LOVASZ_SOFTMAX", reference: "lovaszSoftmax", file: "Lovasz.swift",
+            computes: "case .lovaszSoftmax",
+            golden: "lovasz_softmax", goldenCases: 12, documentation: "Lovász softmax",
+            arithmetic: "8.8 Lovász", bench: ".lovaszSoftmax("),
+        Row(
+            kind: "CLOSS_LOVASZ_HINGE", reference: "lovaszHinge", file: "Lovasz.swift", computes: "isHinge",
+            golden: "lovasz_hinge", goldenCases: 7, documentation: "Lovász hinge",
+            arithmetic: "hinge:", bench: ".lovaszHinge("),
+        Row(
             kind: "CLOSS_ABSOLUTE_ERROR", reference: "absoluteError", file: "Errors.swift", computes: "absolute",
             golden: "absolute_error", goldenCases: 2, documentation: "Absolute error", arithmetic: "absolute:",
             bench: ".absoluteError("),
@@ -165,7 +174,7 @@ final class CompletenessTests: XCTestCase {
     func testFacade() throws {
         let kernels = try text("Sources/SegLoss/Kernels.swift") + text("Sources/SegLoss/Kernels+Region.swift")
         let loss = try text("Sources/SegLoss/Loss.swift") + text("Sources/SegLoss/Loss+Region.swift")
-            + text("Sources/SegLoss/Loss+Selection.swift")
+            + text("Sources/SegLoss/Loss+Selection.swift") + text("Sources/SegLoss/Loss+Lovasz.swift")
         for row in Self.rows {
             XCTAssertTrue(
                 kernels.contains("kind = \(row.kind)\n") || kernels.contains(": \(row.kind)\n"),
@@ -216,6 +225,8 @@ final class CompletenessTests: XCTestCase {
         case .topK: "top_k"
         case .onlineHardExampleMining: "hard_examples"
         case .balancedL1: "balanced_l1"
+        case .lovaszSoftmax: "lovasz_softmax"
+        case .lovaszHinge: "lovasz_hinge"
         case .absoluteError: "absolute_error"
         case .smoothL1: "smooth_l1"
         case .squaredError: "squared_error"

@@ -120,7 +120,9 @@ final class EnvironmentTests: XCTestCase {
         try batch.gradient(&evaluator, finished.coefficients)
         let isPointwise = problem.terms.contains {
             switch $0.kind {
-            case .region, .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1: false
+            case .region, .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1, .lovaszSoftmax,
+                .lovaszHinge:
+                false
             default: true
             }
         }

@@ -231,6 +231,20 @@ final class GradientTests: XCTestCase {
         }
     }
 
+    func testLovasz() {
+        for scope in [Term.Scope.sample, .batch, .samplePooled, .batchPooled] {
+            for present in [true, false] {
+                for classes in [nil, [true, false, true]] as [[Bool]?] {
+                    let isPooled = scope == .samplePooled || scope == .batchPooled
+                    let weights: [Float]? = classes == nil || isPooled ? nil : [0.5, 1, 2]
+                    let options = Lovasz(scope, presentOnly: present, classes: classes, classWeights: weights)
+                    for activation in Problem.Activation.allCases { check(activation, [.lovaszSoftmax(options)]) }
+                    check(.sigmoid, [.lovaszHinge(options)])
+                }
+            }
+        }
+    }
+
     func testErrorsOfTheProbability() {
         for activation in Problem.Activation.allCases {
             for weights in [nil, [0.5, 0, 2]] as [[Float]?] {
@@ -283,7 +297,9 @@ final class GradientTests: XCTestCase {
         var generator = Generator(seed: seed)
         // A correlation of few voxels bends much over a step.
         let hasMatthews = terms.contains { if case .region(let r) = $0.kind { r.formula == .matthews } else { false } }
-        let isBalanced = terms.contains { if case .balancedBinaryCrossEntropy = $0.kind { true } else { false } }
+        let isBalanced = terms.contains {
+            if case .balancedBinaryCrossEntropy = $0.kind { true } else { $0.isLovasz }
+        }
         let isMining = terms.contains {
             switch $0.kind {
             case .onlineHardExampleMining, .balancedL1: true

@@ -12,7 +12,7 @@ final class PresetTests: XCTestCase {
     func testOriginalsNumbers() throws {
         let golden = try Fixtures.goldenByName()
         let rows = Self.pyTorchRows + Self.torchvisionRows + Self.monaiRows + Self.nnUNetRows + Self.smpRows
-            + Self.korniaRows + Self.maskRows + Self.boundaryRows + Self.textRows
+            + Self.korniaRows + Self.maskRows + Self.boundaryRows + Self.textRows + Self.lovaszRows
         XCTAssertTrue(rows.count >= 120, "\(rows.count) rows")
         for row in rows { try row.check(golden) }
     }
@@ -277,6 +277,37 @@ final class PresetTests: XCTestCase {
         Row(golden: "liviaets/generalized_dice", loss: .liviaets.generalizedDice(idc: [0, 1, 2])),
     ]
 
+    private static let lovaszRows = [
+        Row(golden: "berman/softmax_present", loss: .berman.lovaszSoftmax()),
+        Row(golden: "berman/softmax_all_per_image", loss: .berman.lovaszSoftmax(classes: .all, perImage: true)),
+        Row(golden: "berman/softmax_present_per_image_ignore", loss: .berman.lovaszSoftmax(perImage: true)),
+        Row(golden: "berman/softmax_class_list", loss: .berman.lovaszSoftmax(classes: .only([1, 3]))),
+        Row(golden: "berman/softmax_logits_present", loss: .berman.lovaszSoftmax()),
+        Row(golden: "berman/softmax_logits_all_ignore", loss: .berman.lovaszSoftmax(classes: .all)),
+        Row(golden: "berman/hinge_per_image", loss: .berman.lovaszHinge()),
+        Row(golden: "berman/hinge_batch", loss: .berman.lovaszHinge(perImage: false)),
+        Row(golden: "berman/hinge_ignore", loss: .berman.lovaszHinge()),
+        Row(golden: "smp/lovasz_binary_per_image", loss: .smp.lovasz(mode: .binary, perImage: true)),
+        Row(golden: "smp/lovasz_binary_batch_ignore", loss: .smp.lovasz(mode: .binary)),
+        Row(golden: "smp/lovasz_multiclass", loss: .smp.lovasz(mode: .multiclass)),
+        Row(golden: "smp/lovasz_multiclass_per_image_ignore", loss: .smp.lovasz(mode: .multiclass, perImage: true)),
+        Row(golden: "smp/lovasz_multiclass_many", loss: .smp.lovasz(mode: .multiclass)),
+        Row(golden: "smp/lovasz_multilabel", loss: .smp.lovasz(mode: .multilabel)),
+        Row(golden: "kornia/lovasz_hinge", loss: .kornia.lovaszHinge()),
+        Row(golden: "kornia/lovasz_softmax", loss: .kornia.lovaszSoftmax()),
+        Row(
+            golden: "kornia/lovasz_softmax_many",
+            loss: .kornia.lovaszSoftmax(weight: [1, 0.5, 2, 1, 1, 1, 0.25, 1, 1, 3, 1])),
+        // mmsegmentation's are Berman's, with kornia's weights.
+        Row(golden: "berman/softmax_logits_present", loss: .mmSegmentation.lovasz()),
+        Row(golden: "berman/softmax_all_per_image", loss: .mmSegmentation.lovasz(classes: .all, perImage: true)),
+        Row(
+            golden: "kornia/lovasz_softmax_many",
+            loss: .mmSegmentation.lovasz(
+                classes: .all, perImage: true, classWeight: [1, 0.5, 2, 1, 1, 1, 0.25, 1, 1, 3, 1])),
+        Row(golden: "berman/hinge_batch", loss: .mmSegmentation.lovaszBinary()),
+        Row(golden: "berman/hinge_per_image", loss: .mmSegmentation.lovaszBinary(perImage: true)),
+    ]
     private static let textRows = [
         Row(golden: "db/balanced_bce", loss: .db.balancedCrossEntropy()),
         Row(golden: "db/balanced_bce_other_ratio", loss: .db.balancedCrossEntropy(negativeRatio: 1.5)),

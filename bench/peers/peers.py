@@ -76,6 +76,37 @@ def masked_dice(p, text, mask, epsilon=1e-6):
     return 1 - 2 * (p * text).sum() / (p.sum() + text.sum() + epsilon)
 
 
+def lovasz_of(errors, foreground):
+    """The Lovasz extension of the Jaccard loss, the way Berman's code and segmentation_models' compute it."""
+    errors, order = torch.sort(errors, descending=True)
+    foreground = foreground[order]
+    right = foreground.sum() - foreground.cumsum(0)
+    union = foreground.sum() + (1 - foreground).cumsum(0)
+    jaccard = 1 - right / union
+    return torch.dot(errors, torch.diff(jaccard, prepend=jaccard.new_zeros(1)))
+
+
+def lovasz_softmax(logits, labels):
+    p, losses = logits.softmax(1), []
+    for c in range(logits.shape[1]):
+        foreground = (labels == c).float().flatten()
+        if foreground.sum() > 0:
+            losses.append(lovasz_of((foreground - p[:, c].flatten()).abs(), foreground))
+    return torch.stack(losses).mean()
+
+
+def lovasz_hinge(logits, targets):
+    return torch.stack([lovasz_of(F.relu(1 - x * (2 * g - 1)), g)
+                        for x, g in zip(logits.flatten(1), targets.flatten(1))]).mean()
+
+
+def smp_lovasz(mode, **options):
+    """Where segmentation_models_pytorch is installed; setup.sh does not."""
+    from segmentation_models_pytorch.losses import LovaszLoss
+
+    return LovaszLoss(mode, **options)
+
+
 def binarization_loss(head, known, weights=(5, 10, 1), ratio=3.0, k=50.0, epsilon=1e-6):
     """DBNet's loss (Liao et al. 2020) of a head of two maps, on their logits: balanced cross entropy of the probability
     map over the batch, L1 of the threshold map, Dice of their differentiable binarization."""
@@ -144,6 +175,14 @@ CASES = {
     "sigmoid focal": ("mask", {
         "torchvision eager": torchvision_focal,
         "torch.compile": lambda: torch.compile(sigmoid_focal),
+    }),
+    "Lovasz softmax": ("indices", {
+        "torch eager, sort": lambda: lovasz_softmax,
+        "smp LovaszLoss": lambda: smp_lovasz("multiclass"),
+    }),
+    "Lovasz hinge": ("mask", {
+        "torch eager, sort": lambda: lovasz_hinge,
+        "smp LovaszLoss": lambda: smp_lovasz("binary", per_image=True),
     }),
     "hard-negative mining": ("mask", {
         "torch eager, topk": lambda: balanced_cross_entropy,

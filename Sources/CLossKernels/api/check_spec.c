@@ -196,6 +196,8 @@ static closs_status check_term(const closs_spec *spec, int64_t i, closs_error *e
     case CLOSS_TOP_K:
     case CLOSS_OHEM:
     case CLOSS_BALANCED_L1: return check_selection(spec, i, error);
+    case CLOSS_LOVASZ_SOFTMAX:
+    case CLOSS_LOVASZ_HINGE: return check_lovasz(spec, i, error);
     case CLOSS_ABSOLUTE_ERROR:
     case CLOSS_SMOOTH_L1:
     case CLOSS_SQUARED_ERROR: return check_error(spec, i, error);

@@ -6,6 +6,7 @@
 #include "api/scratch.h"
 #include "driver/environment.h"
 #include "driver/parallel.h"
+#include "terms/lovasz.h"
 #include "terms/overlap.h"
 #include "terms/plan.h"
 #include "terms/pointwise.h"
@@ -216,6 +217,15 @@ static void describe_selection(closs_plan *plan, size_t i, float **storage) {
     }
 }
 
+static void describe_lovasz(closs_plan *plan, size_t i, float **storage) {
+    closs_term *term = &plan->terms[i];
+    plan->lovasz = term;
+    plan->lovasz_term = (int)i;
+    plan->formula.lovasz = term->kind == CLOSS_LOVASZ_HINGE ? LOVASZ_HINGE : LOVASZ_PROBABILITIES;
+    lovasz_take_classes(&term->of.lovasz, plan->shape.classes, plan->formula.lovasz_classes);
+    keep_weights(&term->of.lovasz.class_weights, (size_t)plan->shape.classes, storage);
+}
+
 // Copies a term into the plan and tells the kernels of it.
 static void add_term(closs_plan *plan, size_t i, float **storage) {
     closs_term *term = &plan->terms[i];
@@ -228,6 +238,10 @@ static void add_term(closs_plan *plan, size_t i, float **storage) {
     }
     if (selection_name(term->kind)) {
         describe_selection(plan, i, storage);
+        return;
+    }
+    if (is_lovasz(term->kind)) {
+        describe_lovasz(plan, i, storage);
         return;
     }
     plan->pointwise_index[i] = f->pointwise_count;
@@ -278,12 +292,14 @@ static void lay_out(closs_plan *plan) {
     t->pointwise = t->region + region_totals_words(plan);
     t->valid = t->pointwise + pointwise_totals_words(plan);
     t->parts = t->valid + 2 * (size_t)plan_groups(plan);
-    t->selection = t->parts + pointwise_parts_words(plan);
+    t->lovasz = t->parts + pointwise_parts_words(plan);
+    t->selection = t->lovasz + lovasz_totals_words(plan);
     t->count = t->selection + selection_totals_words(plan);
     word_layout *c = &plan->coefficients;
     c->pointwise = 0;
     c->region = c->pointwise + pointwise_coefficients_words(plan);
-    c->selection = c->region + region_coefficients_words(plan);
+    c->lovasz = c->region + region_coefficients_words(plan);
+    c->selection = c->lovasz + lovasz_coefficients_words(plan);
     c->count = c->selection + selection_coefficients_words(plan);
 }
 

@@ -25,8 +25,14 @@ int scratch_selection_threads(const closs_plan *plan) {
     return threads > 1 ? (int)threads : 1;
 }
 
+// Where a Lovasz term's memory begins, whole cache lines on.
+static size_t lovasz_offset(const closs_plan *plan) {
+    size_t bytes = word_bytes(plan) + (plan->selection ? histogram_bytes(plan->selection_threads) : 0);
+    return (bytes + SCRATCH_ALIGNMENT - 1) / SCRATCH_ALIGNMENT * SCRATCH_ALIGNMENT;
+}
+
 size_t scratch_bytes(const closs_plan *plan) {
-    return SCRATCH_ALIGNMENT + word_bytes(plan) + (plan->selection ? histogram_bytes(plan->selection_threads) : 0);
+    return SCRATCH_ALIGNMENT + lovasz_offset(plan) + lovasz_memory_bytes(plan);
 }
 
 scratch scratch_in(const closs_plan *plan, void *memory) {
@@ -38,5 +44,6 @@ scratch scratch_in(const closs_plan *plan, void *memory) {
     s.balanced_losses = s.tie_ends + sample_words(plan);
     s.group = s.balanced_losses + 2 * sample_words(plan);
     s.histograms = (uint32_t *)(s.group + group_words(plan));
+    s.lovasz = lovasz_memory_in(plan, (void *)(aligned + lovasz_offset(plan)));
     return s;
 }

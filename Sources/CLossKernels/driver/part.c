@@ -1,5 +1,7 @@
 #include "driver/part.h"
 
+#include "terms/lovasz.h"
+
 static run plain_run(const part *p, int64_t row, int64_t first, int64_t voxels, void *gradient, gradient_store store) {
     const closs_batch *batch = p->batch;
     int64_t sample = row_sample(p, row), channel = row_channel(p, row);
@@ -70,6 +72,12 @@ static run run_in_place(const part *p, int64_t row, int64_t first, int64_t voxel
 
 run part_run(const part *p, int64_t row, int64_t first, int64_t voxels, void *gradient, gradient_store store) {
     if (p->rows_in_place && !gradient) return run_in_place(p, row, first, voxels);
-    return p->staged ? staged_run(p, row, first, voxels, gradient, store)
-                     : plain_run(p, row, first, voxels, gradient, store);
+    run at = p->staged ? staged_run(p, row, first, voxels, gradient, store)
+                       : plain_run(p, row, first, voxels, gradient, store);
+    if (gradient && p->lovasz_slopes) {
+        lovasz_layout l = lovasz_layout_of(p->plan);
+        at.lovasz_stride = l.class;
+        at.lovasz_slopes = p->lovasz_slopes + row_sample(p, row) * l.sample + row_channel(p, row) * l.class + first;
+    }
+    return at;
 }

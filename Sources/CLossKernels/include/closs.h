@@ -195,7 +195,7 @@ typedef enum closs_exponent_of {
 /* Members of a term that are left out are 0. The usual values are others for some: every weight, focal gamma 2 with
  * alpha 0.25, Dice smoothing 1e-5 above and below, Tversky alpha and beta, a balanced term's ratio 3 with epsilon 1e-6
  * per batch, a top-k term's 10 per cent per batch, OHEM's threshold 0.7 with 100000 kept per batch,
- * balanced L1's ratio 3 per batch. */
+ * balanced L1's ratio 3 per batch, present classes per batch for a Lovasz softmax. */
 typedef enum closs_term_kind {
     CLOSS_CROSS_ENTROPY = 1,
     CLOSS_BINARY_CROSS_ENTROPY = 2,
@@ -214,7 +214,9 @@ typedef enum closs_term_kind {
     CLOSS_FOCAL_STAR = 44,
     CLOSS_TOP_K = 60,
     CLOSS_OHEM = 61,
-    CLOSS_BALANCED_L1 = 62
+    CLOSS_BALANCED_L1 = 62,
+    CLOSS_LOVASZ_SOFTMAX = 80,
+    CLOSS_LOVASZ_HINGE = 81
 } closs_term_kind;
 
 /* Softmax cross entropy with label smoothing e, class weights w, voxel weights v (PyTorch's CrossEntropyLoss):
@@ -418,6 +420,32 @@ typedef struct closs_balanced_l1 {
     closs_scope scope;         /* one ranking for each sample, or one for the batch; over all channels */
 } closs_balanced_l1;
 
+/* Lovasz losses (Berman, Triki, Blaschko 2018): the Lovasz extension of the Jaccard loss. Of each class, over the valid
+ * voxels of a sample or of the batch, the errors
+ *     CLOSS_LOVASZ_SOFTMAX   e = 1 - p of the voxels of the class (the foreground), p of the others; any activation
+ *     CLOSS_LOVASZ_HINGE     e = max(0, 1 - x) of the foreground, max(0, 1 + x) of the others, x the logit; sigmoid
+ * are sorted, the greatest first, and the class's loss is
+ *     L_c = sum_k e_k (J_k - J_k-1),      J_k = 1 - (F - f_k) / (F + b_k),
+ * F the foreground's size, f_k and b_k how many of the first k are foreground and background: J_k is the Jaccard loss
+ * of getting just these wrong. The term is sum_c w_c L_c / number of classes that count, then the mean of the samples.
+ * The gradient is J_k - J_k-1 at each error, 0 where the error is; among equal errors the lowest index comes first.
+ * In a pooled scope all classes that take part are one class: smp's multilabel hinge.
+ *
+ * Targets must be 0 or 1; voxel weights do not enter. A loss has one such term at most, and in a softmax none beside a
+ * weighted region term. Ranking needs a whole problem at once: parts must be whole samples, or with a batch scope the
+ * whole batch. Scratch holds 4 bytes for each value, and 16 for each of the problems that are sorted at a time (one for
+ * each thread), none of which may have more than 2147483520. All zero: per sample, all classes. */
+typedef struct closs_lovasz {
+    closs_scope scope;
+    int present_only; /* not 0: a class without foreground does not count (Berman's classes="present"). Otherwise its
+                       * loss is its greatest error */
+    int exclude_background; /* not 0: class 0 takes no part */
+    uint64_t classes[CLOSS_MAX_CLASSES / 64]; /* bit c % 64 of word c / 64: class c takes part; all 0: all do */
+    const float *class_weights; /* w, [classes], each >= 0, not all 0 among those that take part; NULL: all 1. They
+                                 * multiply and divide nothing (mmsegmentation, kornia); not in a pooled scope */
+    size_t class_weights_count;
+} closs_lovasz;
+
 /* Errors of the probability itself, with class weights w and voxel weights v; the targets may be any in [0, 1]:
  *     sum_ic w_c v_i loss(p - g) / divisor,
  *     CLOSS_ABSOLUTE_ERROR   loss(d) = |d|           (L1; with a mask DBNet's loss of the threshold map)
@@ -459,6 +487,7 @@ typedef struct closs_term {
         closs_top_k top_k;
         closs_ohem ohem;
         closs_balanced_l1 balanced_l1;
+        closs_lovasz lovasz; /* softmax, hinge */
     } of;
 } closs_term;
 
@@ -559,7 +588,8 @@ typedef struct closs_view {
 /* A batch, or a part of one. A part holds samples first_sample .. first_sample + sample_count - 1 of the plan's shape
  * and of each the voxels first_voxel .. first_voxel + voxel_count - 1; its buffers are contiguous and hold the part
  * alone. A count of 0 stands for all. first_voxel must be a multiple of 64, and voxel_count too unless it ends the
- * sample; a term that selects (balanced, top-k, OHEM, balanced L1) needs whole samples. */
+ * sample; a term that selects (balanced, top-k, OHEM, balanced L1) and a Lovasz term need whole samples, a Lovasz term
+ * over the batch the whole batch. */
 typedef struct closs_batch {
     const void *logits; /* float unless logits_type says otherwise; or probabilities: [samples][classes][voxels] */
     size_t logits_count;
@@ -601,14 +631,14 @@ typedef struct closs_gradient_buffer {
 typedef struct closs_result {
     double value;      /* sum over the terms of weight * term */
     double *terms;     /* [term_count]: each term without its weight */
-    double *per_class; /* [term_count][classes]: region terms: the class's loss without its class weight, the mean of the
-                         * samples (0 for a class left out, and for pooled scopes); pointwise terms: what the channel
+    double *per_class; /* [term_count][classes]: region and Lovasz terms: the class's loss without its class weight, the
+                         * mean of the samples (0 for a class left out, and for pooled scopes); pointwise terms: what the channel
                          * adds to the term. With a softmax they need a plan made with per_class: what the voxels of
                          * that label add (0 with dense targets); of terms per channel and of errors, what the class's
                          * values add. 0 for the others */
     size_t terms_count, per_class_count;
     /* [term_count][samples]: what each term is of that sample alone, as if the batch were that sample: its own divisor,
-     * its own sums. 0 for a term that selects over the whole batch. For plans made with per_sample; refused for
+     * its own sums. 0 for a term that selects or ranks over the whole batch. For plans made with per_sample; refused for
      * others. */
     double *per_sample;
     size_t per_sample_count;
@@ -672,11 +702,11 @@ enum { CLOSS_ALL_TERMS = -1 };
 
 /* The unreduced losses of a part, for hard examples, uncertainty or a picture: at every value what `term` (an index of
  * the spec's terms) adds to its sum, class and voxel weights in it, divided by nothing; or with CLOSS_ALL_TERMS the sum
- * over the pointwise terms of weight times that. 0 where a voxel does not count. Region and selecting terms have no loss
- * of a single voxel: they are refused by name, and stay out of the sum. `map` holds [samples][voxels] of the part with
- * softmax, where a voxel's loss is of all its classes, else [samples][classes][voxels]; contiguous, whatever the views
- * of the batch. Refused is what closs_accumulate refuses, and what float could not hold. A refused call leaves the map
- * as it was. */
+ * over the pointwise terms of weight times that. 0 where a voxel does not count. Region, selecting and Lovasz terms
+ * have no loss of a single voxel: they are refused by name, and stay out of the sum. `map` holds [samples][voxels] of
+ * the part with softmax, where a voxel's loss is of all its classes, else [samples][classes][voxels]; contiguous,
+ * whatever the views of the batch. Refused is what closs_accumulate refuses, and what float could not hold. A refused
+ * call leaves the map as it was. */
 CLOSS_API closs_status closs_loss_map(const closs_plan *plan, const closs_batch *part, int term, float *map,
                                       size_t map_count, void *scratch, size_t scratch_bytes, closs_error *error);
 

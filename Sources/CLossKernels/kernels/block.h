@@ -22,6 +22,7 @@ LANES_INLINE int64_t gradient_column(const run *r) { return r->beside ? r->besid
 // The rest of a run, `offset` voxels on.
 LANES_INLINE run run_from(const run *whole, int64_t offset) {
     run rest = *whole;
+    if (rest.lovasz_slopes) rest.lovasz_slopes += offset;
     if (rest.layout) {
         rest.first += offset;
         rest.voxels -= offset;

@@ -99,7 +99,7 @@ LANES_INLINE int has_logarithms(const formula *f, channel_terms terms) {
 }
 
 LANES_INLINE int has_errors(const formula *f, channel_terms terms) {
-    return terms == ONE_ERROR || (terms == ANY_TERMS && f->errors);
+    return terms == ONE_ERROR || (terms == ANY_TERMS && slopes_by_probability(f));
 }
 
 LANES_INLINE int has_maps(const formula *f, channel_terms terms) {
@@ -191,6 +191,11 @@ LANES_INLINE vf32 add_special_slope(const pointwise_formula *term, int i, const 
     return term->weight_of == WEIGHT_OF_FACTORS ? f32_fma(k->factor[i] * weight, own.turn, slope) : slope;
 }
 
+// Arithmetic 8.8.4.
+LANES_INLINE vf32 add_lovasz_slope(const run *at, const run_coefficients *k, vf32 slope) {
+    return k->lovasz[0] != 0 ? f32_fma(f32_splat(k->lovasz[0]), f32_load(at->lovasz_slopes), slope) : slope;
+}
+
 LANES_INLINE vf32 pointwise_gradient(const formula *f, const run *at, const run_coefficients *k, channel_kind kind,
                                      const channel_values *x, int64_t first) {
     vf32 slope = {0};
@@ -209,6 +214,7 @@ LANES_INLINE vf32 pointwise_gradient(const formula *f, const run *at, const run_
         vf32 with_it = f32_fma(k->balanced * x->weight, ranked_channel_slope(f, at, x), slope);
         slope = f32_select(x->valid & taken_lanes(k, ranked_channel_loss(f, at, x), first), with_it, slope);
     }
+    if (kind.terms == ANY_TERMS && f->lovasz == LOVASZ_HINGE) slope = add_lovasz_slope(at, k, slope);
     return slope;
 }
 
@@ -233,13 +239,16 @@ LANES_INLINE vf32 probability_gradient(const formula *f, const run *at, const ru
                     ? add_special_slope(term, i, at, k, x, slope)
                     : f32_fma(k->pointwise[i] * x->weight, error_slope(term, channel_difference(x), x->map), slope);
     }
-    return kind.terms == ANY_TERMS && f->ranks == RANKS_ERRORS ? ranked_error_slope(k, x, first, slope) : slope;
+    if (kind.terms == ANY_TERMS && f->ranks == RANKS_ERRORS) slope = ranked_error_slope(k, x, first, slope);
+    if (kind.terms == ANY_TERMS && f->lovasz == LOVASZ_PROBABILITIES) slope = add_lovasz_slope(at, k, slope);
+    return slope;
 }
 
 LANES_INLINE vf32 one_channel_gradient(const formula *f, const run *at, const run_coefficients *k, channel_kind kind,
                                        const channel_values *x, int64_t first) {
     int region = has_region(f, kind.terms), errors = has_errors(f, kind.terms);
-    int pointwise = has_logarithms(f, kind.terms);
+    int hinge = kind.terms == ANY_TERMS && f->lovasz == LOVASZ_HINGE,
+        pointwise = hinge || has_logarithms(f, kind.terms);
     int by_probability = region || errors;
     vf32 slope = pointwise ? pointwise_gradient(f, at, k, kind, x, first) : f32_splat(0);
     vf32 spread = x->p * x->q;
@@ -359,7 +368,7 @@ LANES_INLINE int64_t hard_channel_blocks(const formula *f, const run *whole, con
 }
 
 static channel_terms terms_of(const formula *f) {
-    if (f->ranks) return ANY_TERMS;
+    if (f->ranks || f->lovasz) return ANY_TERMS;
     if (f->balanced) return f->region || f->pointwise_count ? ANY_TERMS : ONLY_BALANCED;
     if (f->pointwise_count == 0) return ONLY_REGION;
     const pointwise_formula *term = &f->pointwise[0];
@@ -445,7 +454,9 @@ static fault finish_channel_sums(const formula *f, const run *whole, const chann
 
 LANES_FUNCTION fault channel_totals(const formula *f, const run *whole, run_sums *out) {
     channel_sums sums = {0};
-    channel_walk(f, whole, 0, MODE_TOTALS, &sums);
+    formula unranked = *f; // a Lovasz term has no totals here
+    unranked.lovasz = LOVASZ_NOTHING;
+    channel_walk(&unranked, whole, 0, MODE_TOTALS, &sums);
     return finish_channel_sums(f, whole, &sums, out);
 }
 

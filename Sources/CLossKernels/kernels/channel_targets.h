@@ -21,7 +21,7 @@ LANES_INLINE void load_target(const formula *f, const run *at, channel_values *x
     vi32 counted = load_mask(at);
     if (at->target == CLOSS_DENSE_F32) {
         x->g = f32_load((const float *)at->targets);
-        vi32 possible = f->balanced ? (x->g == 0) | (x->g == 1) : (x->g >= 0) & (x->g <= 1);
+        vi32 possible = f->balanced || f->lovasz ? (x->g == 0) | (x->g == 1) : (x->g >= 0) & (x->g <= 1);
         *bad |= counted & ~possible;
         x->positive = counted & (x->g == 1);
         x->g = f32_keep(counted, x->g);

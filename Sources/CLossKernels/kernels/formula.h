@@ -52,6 +52,9 @@ typedef struct pointwise_formula {
 // make the value a positive.
 typedef enum ranked_values { RANKS_NOTHING = 0, RANKS_LOSSES, RANKS_ERRORS } ranked_values;
 
+// What a Lovasz term ranks (8.8): errors of probabilities, or of logits.
+typedef enum lovasz_errors { LOVASZ_NOTHING = 0, LOVASZ_PROBABILITIES, LOVASZ_HINGE } lovasz_errors;
+
 typedef struct formula {
     closs_activation activation;
     int classes;
@@ -77,9 +80,18 @@ typedef struct formula {
     ranked_values ranks;      // what a selection term ranks that computes losses for that:
     pointwise_formula ranked; // these,
     float surely;             // and takes those above this whatever their rank; an infinity where it takes none so
+    lovasz_errors lovasz;
+    uint64_t lovasz_classes[CLOSS_MAX_CLASSES / 64]; // a bit for each class that takes part
     int has_ignore_index;
     int64_t ignore_index;
 } formula;
+
+static inline int lovasz_takes(const formula *f, int64_t class) {
+    return (int)(f->lovasz_classes[class / 64] >> (class % 64) & 1);
+}
+
+// Whether some term beside those of regions has its derivative by the probability.
+static inline int slopes_by_probability(const formula *f) { return f->errors || f->lovasz == LOVASZ_PROBABILITIES; }
 
 // Terms whose derivative is by the probability (5.5).
 static inline int is_error(closs_term_kind kind) {
@@ -208,6 +220,8 @@ typedef struct run {
     size_t ahead_bytes;
     int64_t first;
     int channels; // with a layout, of a kernel that goes by channel: not 0: so many from channel 0 on, together
+    const float *lovasz_slopes; // t of 8.8, or NULL; rows of whole blocks, `lovasz_stride` apart by class
+    int64_t lovasz_stride;
 } run;
 
 // The gradient's coefficients as a run's kernel uses them (arithmetic 4, 5.4, 7.2), the caller's scale in them.
@@ -222,6 +236,7 @@ typedef struct run_coefficients {
     float ranked;    // the coefficient of those that are taken for their rank: another one in 8.7 only
     float threshold; // NaN where none is taken
     int64_t tie_end;
+    const float *lovasz; // K of 8.8, of the run's classes
 } run_coefficients;
 
 // What a run adds up to, in quanta (arithmetic 6.2) or counts. Only what the formula asks for is filled in.
@@ -377,6 +392,7 @@ typedef struct kernels {
     __int128 (*binarization_gradient)(const binarization_run *, const binarization_coefficients *);
     loss_map_kernel *loss_map;
     const struct distance_kernels *distance;
+    const struct lovasz_kernels *lovasz;
 } kernels;
 
 extern const kernels kernels_generic;

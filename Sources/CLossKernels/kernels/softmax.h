@@ -92,7 +92,7 @@ LANES_INLINE block_labels check_dense_targets(const formula *f, const run *at, v
     vf32 sum = {0};
     for (int c = 0; c < f->classes; c++) {
         vf32 g = dense_target(at, &labels, c);
-        *bad |= ~((g >= 0) & (g <= 1));
+        *bad |= f->lovasz ? ~((g == 0) | (g == 1)) : ~((g >= 0) & (g <= 1));
         if (at->target == CLOSS_DENSE_U8)
             *bad |= labels.valid & (load_bytes((const uint8_t *)at->targets + c * at->class_stride) > 1);
         sum += g;
@@ -486,14 +486,15 @@ LANES_INLINE vf32 region_slope(softmax_kind kind, const run *at, const run_coeff
     return kind.squares ? f32_fma(f32_splat(k->probability[c]), p, picked) : picked;
 }
 
-// Adds what the errors make of each class's probability (arithmetic 4.7). With weighted regions the voxel's weight
-// waits for the probability.
+// Adds what the errors make of each class's probability (arithmetic 4.7), and a Lovasz term (8.8). With weighted regions
+// the voxel's weight waits for the probability.
 LANES_OUTLINED void add_error_slopes(const formula *f, int soft, const run *at, const run_coefficients *k,
                                      const block_labels *labels, softmax_block *block) {
     for (int c = 0; c < f->classes; c++) {
-        vf32 d = class_difference((softmax_kind){.soft = soft}, at, labels, block, c, probability_of(block, c));
-        vf32 slope = block->slope[c];
-        for (int i = 0; i < f->pointwise_count; i++) {
+        vf32 d, slope = block->slope[c];
+        if (f->errors)
+            d = class_difference((softmax_kind){.soft = soft}, at, labels, block, c, probability_of(block, c));
+        for (int i = 0; f->errors && i < f->pointwise_count; i++) {
             const pointwise_formula *term = &f->pointwise[i];
             if (!is_error(term->kind)) continue;
             vf32 own = error_slope(term, d, class_map(term, at, c));
@@ -501,6 +502,8 @@ LANES_OUTLINED void add_error_slopes(const formula *f, int soft, const run *at, 
             vf32 factor = f->weighted ? f32_splat(k->pointwise[i]) : voxel_factor(k, i, labels, block);
             slope = f32_fma(factor, own, slope);
         }
+        if (f->lovasz && k->lovasz[c] != 0)
+            slope = f32_fma(f32_splat(k->lovasz[c]), f32_load(at->lovasz_slopes + c * at->lovasz_stride), slope);
         slope = f32_larger(slope, f32_splat(-LARGEST_SLOPE));
         block->slope[c] = f32_select(slope < LARGEST_SLOPE, slope, f32_splat(LARGEST_SLOPE));
     }
@@ -517,7 +520,7 @@ LANES_INLINE void find_error_slopes(const formula *f, softmax_kind kind, const r
 // q_c: the derivative by the probability, of the region terms and then of the errors.
 LANES_INLINE vf32 probability_slope(const formula *f, softmax_kind kind, const run *at, const run_coefficients *k,
                                     const block_labels *labels, const softmax_block *block, int c) {
-    if (kind.extras && f->errors) return block->slope[c];
+    if (kind.extras && slopes_by_probability(f)) return block->slope[c];
     return region_slope(kind, at, k, labels, c, probability_of(block, c));
 }
 
@@ -545,8 +548,8 @@ LANES_INLINE void write_gradient(const formula *f, softmax_kind kind, const run 
         vf32 loss = softmax_loss(&f->ranked, kind, at, labels, block) * block->weight;
         block->taken = labels->valid & taken_lanes(k, loss, block->first);
     }
-    int by_probability = kind.wants & WANTS_REGION || (kind.extras && f->errors);
-    if (kind.extras && f->errors) find_error_slopes(f, kind, at, k, labels, block);
+    int errors = kind.extras && slopes_by_probability(f), by_probability = kind.wants & WANTS_REGION || errors;
+    if (errors) find_error_slopes(f, kind, at, k, labels, block);
     if (by_probability) dot = region_dot(f, kind, at, k, labels, block, &top);
     if (classwise)
         share =
@@ -681,12 +684,12 @@ LANES_INLINE int64_t simple_softmax_blocks(const formula *f, softmax_kind kind, 
 // Whether the copies for plain losses know all that the formula asks for.
 LANES_INLINE int is_plain(const formula *f) {
     const pointwise_formula *term = &f->pointwise[0];
-    if (f->weighted || f->class_parts || f->ranks) return 0;
+    if (f->weighted || f->class_parts || f->ranks || f->lovasz) return 0;
     return f->pointwise_count == 0 || (f->pointwise_count == 1 && term->kind == CLOSS_CROSS_ENTROPY && term->plain);
 }
 
 LANES_INLINE int has_extras(const formula *f) {
-    return f->smooths || f->per_channel || f->errors || f->class_parts || f->ranks;
+    return f->smooths || f->per_channel || f->errors || f->class_parts || f->ranks || f->lovasz;
 }
 
 LANES_FUNCTION int softmax_in_place(const formula *f, closs_target target) {
@@ -804,8 +807,9 @@ LANES_FUNCTION fault softmax_totals(const formula *f, const run *whole, run_sums
     softmax_class classes[f->classes];
     softmax_sums sums;
     clear_softmax_sums(f, classes, &sums);
-    formula unranked = *f; // a selection term has no totals here
-    unranked.ranks = 0;
+    formula unranked = *f; // a term that selects or ranks has no totals here
+    unranked.ranks = RANKS_NOTHING;
+    unranked.lovasz = LOVASZ_NOTHING;
     softmax_walk(&unranked, MODE_TOTALS, whole, 0, 0, &sums);
     return finish_softmax_sums(f, whole, &sums, out);
 }

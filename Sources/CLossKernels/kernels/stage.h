@@ -526,6 +526,7 @@ static inline run staged_piece(const run *whole, int64_t offset, int64_t voxels,
     piece.layout = 0;
     piece.first = 0;
     piece.voxels = voxels;
+    if (whole->lovasz_slopes) piece.lovasz_slopes += offset;
     if (stays) {
         piece.class_stride = l->logits.channel;
         piece.logits = straight_at(whole->logits, l, &l->logits, first);

@@ -2,6 +2,7 @@
 // isa_*.c, after it has said what its instruction set has. The families' walks are compiled apart: they are large.
 #include "kernels/binarization.h"
 #include "kernels/distance_job.h"
+#include "kernels/lovasz_job.h"
 #include "kernels/select.h"
 #include "kernels/survey.h"
 
@@ -48,6 +49,7 @@ static run channel_of(const run *piece, int channel) {
         one.targets = (const char *)one.targets + (size_t)offset * target_bytes(one.target);
     if (one.maps) one.maps += offset;
     if (one.gradient) one.gradient += offset;
+    if (one.lovasz_slopes) one.lovasz_slopes += channel * one.lovasz_stride;
     return one;
 }
 
@@ -261,4 +263,5 @@ static fault survey(const formula *f, const run *whole, int with_logits, run_sur
      binarization_totals,                                                                                              \
      binarization_gradient,                                                                                            \
      OF_ISA(loss_map),                                                                                                 \
-     &OF_ISA(distance_kernels)}
+     &OF_ISA(distance_kernels),                                                                                        \
+     &OF_ISA(lovasz_kernels)}

@@ -19,6 +19,7 @@ typedef struct word_layout {
     size_t pointwise; // [pointwise terms][groups][rows]: a group is one sample, or all
     size_t valid;     // [groups]
     size_t parts;     // [pointwise terms][classes] of a softmax, where they are asked for
+    size_t lovasz;
     size_t selection;
     size_t count; // words in all
 } word_layout;
@@ -38,6 +39,8 @@ struct closs_plan {
     closs_scope selection_scope;
     const selection_walks *select;
     int selection_threads;
+    const closs_term *lovasz; // the Lovasz term, if there is one
+    int lovasz_term;          // its index
     word_layout totals, coefficients;
     float storage[];
 };

@@ -22,6 +22,28 @@ extension Loss {
                 classWeights: classWeight, divisor: reduction.divisor(mean: avgNonIgnore ? .valid : .all))
         }
 
+        /// `LovaszLoss`, for ``Activation/softmax``.
+        ///
+        /// - Parameters:
+        ///   - classes: Which classes count.
+        ///   - perImage: The loss of each image, then their mean. The original asks for a reduction of `"none"` where
+        ///     it is not, to the same effect.
+        ///   - classWeight: One for each class; the mean is not divided by them.
+        public func lovasz(
+            classes: Berman.Counted = .present, perImage: Bool = false, classWeight: [Float]? = nil
+        ) -> Loss {
+            .lovaszSoftmax(
+                scope: perImage ? .sample : .batch, classes: classes.taken, presentOnly: classes == .present,
+                classWeights: classWeight)
+        }
+
+        /// `LovaszLoss` with `loss_type="binary"`, for ``Activation/sigmoid`` of one channel.
+        ///
+        /// - Parameter perImage: The loss of each image, then their mean.
+        public func lovaszBinary(perImage: Bool = false) -> Loss {
+            .lovaszHinge(scope: perImage ? .sample : .batch)
+        }
+
         /// `OhemCrossEntropy`, for ``Activation/softmax``: the mean of the cross entropies of hard voxels, those whose
         /// label has a probability below the threshold, and at least so many.
         ///

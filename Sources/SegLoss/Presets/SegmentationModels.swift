@@ -60,6 +60,30 @@ extension Loss {
                 classWeights, exponent: .mean(gamma))
         }
 
+        /// What the channels of a ``lovasz(mode:perImage:)`` are.
+        public enum Mode: Sendable, Hashable, CaseIterable {
+            /// One channel, for ``Activation/sigmoid``.
+            case binary
+            /// Classes, for ``Activation/softmax``.
+            case multiclass
+            /// Channels that do not exclude each other, for ``Activation/sigmoid``.
+            case multilabel
+        }
+
+        /// `LovaszLoss`: the Lovász softmax of `multiclass`, over the classes with foreground, otherwise the Lovász
+        /// hinge. The channels of `multilabel` are one problem.
+        ///
+        /// - Parameters:
+        ///   - mode: What the channels are.
+        ///   - perImage: The loss of each image, then their mean.
+        public func lovasz(mode: Mode, perImage: Bool = false) -> Loss {
+            switch mode {
+            case .binary: .lovaszHinge(scope: perImage ? .sample : .batch)
+            case .multiclass: .lovaszSoftmax(scope: perImage ? .sample : .batch)
+            case .multilabel: .lovaszHinge(scope: perImage ? .samplePooled : .batchPooled)
+            }
+        }
+
         private func region(
             _ formula: Region.Formula, _ classes: [Int]?, _ logLoss: Bool, _ smooth: Smooth, _ eps: Double,
             _ leastDenominator: Double, _ weights: [Float]?, exponent: Region.Exponent = .none

@@ -66,6 +66,11 @@ def balanced_l1(ratio, minimum=0, scope="batch", weight=1.0):
     return dict(kind="balanced_l1", weight=weight, negative_ratio=ratio, minimum_negatives=minimum, scope=scope)
 
 
+def lovasz(kind, scope="sample", present=False, classes=None, class_weights=None, weight=1.0):
+    return dict(kind=kind, weight=weight, scope=scope, present_only=present, classes=classes,
+                class_weights=class_weights)
+
+
 def error(kind, class_weights=None, divisor="weight", weight=1.0, **more):
     return dict(kind=kind, weight=weight, class_weights=class_weights, divisor=divisor, **more)
 
@@ -426,8 +431,40 @@ softmax("monai/asymmetric_unified_focal", "binary_probabilities",
         logits="probabilities", target="targets", pair=True, exact=1e-6,
         note="the focal part is divided by the two classes; logits of the probabilities are float32 here")
 
+# Lovasz: Berman's, segmentation_models' and kornia's. Where errors are equal the value alone is compared.
+LS, LH = "lovasz_softmax", "lovasz_hinge"
+LABELS = dict(target="labels")
+probabilities("berman/softmax_present", "probabilities", lovasz(LS, "batch", True), **LABELS)
+probabilities("berman/softmax_all_per_image", "probabilities", lovasz(LS, "sample"), **LABELS)
+probabilities("berman/softmax_present_per_image_ignore", "probabilities", lovasz(LS, "sample", True),
+              target="labels_ignore", ignore=255)
+probabilities("berman/softmax_class_list", "probabilities",
+              lovasz(LS, "batch", classes=[False, True, False, True]), **LABELS)
+softmax("berman/softmax_logits_present", "softmax_distinct", lovasz(LS, "batch", True))
+softmax("berman/softmax_logits_all_ignore", "softmax_distinct", lovasz(LS, "batch"), target="labels_ignore", ignore=255)
+softmax("berman/softmax_logits_many", "softmax_distinct_many", lovasz(LS, "batch"))
+probabilities("berman/softmax_ties_value_only", "ties", lovasz(LS, "batch", True), **LABELS)
+ONE = dict(classes=1)
+sigmoid("berman/hinge_per_image", "binary_distinct", lovasz(LH, "sample"), **ONE)
+sigmoid("berman/hinge_batch", "binary_distinct", lovasz(LH, "batch"), **ONE)
+sigmoid("berman/hinge_ignore", "binary_distinct", lovasz(LH, "sample"), target="targets_ignore", ignore=255, **ONE)
+sigmoid("berman/hinge_ties_value_only", "ties", lovasz(LH, "sample"), target="binary_targets", logits="binary_logits",
+        **ONE)
+sigmoid("smp/lovasz_binary_per_image", "binary_distinct", lovasz(LH, "sample"), **ONE)
+sigmoid("smp/lovasz_binary_batch_ignore", "binary_distinct", lovasz(LH, "batch"), target="targets_ignore", ignore=255,
+        **ONE)
+softmax("smp/lovasz_multiclass", "softmax_distinct", lovasz(LS, "batch", True))
+softmax("smp/lovasz_multiclass_per_image_ignore", "softmax_distinct", lovasz(LS, "sample", True),
+        target="labels_ignore", ignore=255)
+softmax("smp/lovasz_multiclass_many", "softmax_distinct_many", lovasz(LS, "batch", True))
+sigmoid("smp/lovasz_multilabel", "multilabel_distinct", lovasz(LH, "batchPooled"))
+sigmoid("kornia/lovasz_hinge", "binary_distinct", lovasz(LH, "sample"), **ONE)
+softmax("kornia/lovasz_softmax", "softmax_distinct", lovasz(LS, "sample"))
+softmax("kornia/lovasz_softmax_many", "softmax_distinct_many",
+        lovasz(LS, "sample", class_weights=[1, 0.5, 2, 1, 1, 1, 0.25, 1, 1, 3, 1]))
+
 # What looks as if it belonged, and why it is not here. Everything named by neither list is a family of its own
-# (Tversky, Jaccard, log-Dice, generalised Dice, Lovasz, boundary, Hausdorff, MCC, top-k, L1, IoU, weight maps, ...).
+# (Tversky, Jaccard, log-Dice, generalised Dice, boundary, Hausdorff, MCC, top-k, L1, IoU, weight maps, ...).
 # DB's cases of two predictions are in binarization.json.
 LATER = "later family option: "
 LEFT_OUT = {
@@ -697,15 +734,16 @@ def evaluate(problem, arrays):
                 e = np.exp(-np.abs(y))
                 u, hit = np.where(y >= 0, 1, e) / (1 + e), np.where(y >= 0, e, 1) / (1 + e)
                 away = (1 - 2 * g) * u * hit
-            factor = u ** gamma
+            modulation = u ** gamma
             du = np.where(u > 0, gamma * np.where(u > 0, u, 1) ** (gamma - 1), 0)
             if term.get("reduced_threshold"):
                 low, power = hit < term["reduced_threshold"], term["reduced_threshold"] ** gamma
-                factor, du = np.where(low, 1, factor / power), np.where(low, 0, du / power)
+                modulation, du = np.where(low, 1, modulation / power), np.where(low, 0, du / power)
             moving = term["divisor"] == "factors"
-            d = (f * w * factor).sum() if moving else divide(term["divisor"], (f * w).sum(), valid, (f * w * g).sum())
-            loss = (f * w * a * factor * m).sum() / d
-            slope = a * (du * away * m + factor * (rest * k1 - g * k0)) - (loss * du * away if moving else 0)
+            d = (f * w * modulation).sum() if moving else divide(term["divisor"], (f * w).sum(), valid,
+                                                                 (f * w * g).sum())
+            loss = (f * w * a * modulation * m).sum() / d
+            slope = a * (du * away * m + modulation * (rest * k1 - g * k0)) - (loss * du * away if moving else 0)
             t = onwards(term, f * w * slope / d)
         elif kind in ("absolute_error", "smooth_l1", "linear"):
             a = np.array(term["class_weights"] or [1] * c, float).reshape(1, c, 1)
@@ -745,6 +783,35 @@ def evaluate(problem, arrays):
             share.ravel()[hard] = 1 / max(k, 1)
             loss, t = (share * each).sum(), share * np.sign(p - g)
             t = t * p * q if activation == "sigmoid" else t
+        elif kind.startswith("lovasz"):
+            errors = np.maximum(0, 1 - x * (2 * g - 1)) if kind == "lovasz_hinge" else np.abs(g - p)
+            taken = np.array(term["classes"] or [True] * c)
+            pooled, batch = term["scope"].endswith("Pooled"), term["scope"].startswith("batch")
+            a, loss, t = term["class_weights"] or [1] * c, 0.0, np.zeros_like(x)
+            groups = [range(n)] if batch else [[i] for i in range(n)]
+            for group in groups:
+                found = []
+                for which in [np.flatnonzero(taken)] if pooled else np.flatnonzero(taken)[:, None]:
+                    here = np.zeros((n, c, v), bool)
+                    here[np.ix_(group, which)] = valid[np.ix_(group, which)]
+                    e, gg = errors[here], g[here]
+                    if term["present_only"] and not gg.any():
+                        continue
+                    order = np.argsort(-e, kind="stable")
+                    union = gg.sum() + np.cumsum(1 - gg[order])
+                    jaccard = 1 - (gg.sum() - np.cumsum(gg[order])) / union
+                    steps = np.diff(jaccard, prepend=0.0)
+                    slope = np.zeros(e.size)
+                    slope[order] = np.where(e[order] > 0, steps * np.where(gg[order] > 0, -1, 1), 0)
+                    own_weight = 1 if pooled else a[which[0]]
+                    found.append((here, own_weight * (e[order] * steps).sum(), own_weight * slope))
+                for here, each, slope in found:
+                    loss += each / len(found) / len(groups)
+                    t[here] += slope / len(found) / len(groups)
+            if activation == "softmax":
+                t = p * (t - (p * t).sum(axis=1, keepdims=True))
+            elif activation == "sigmoid" and kind == "lovasz_softmax":
+                t = t * p * q
         elif kind == "region":
             v_w = w if term["region"].get("weighted") else valid.astype(float)
             loss, dp = region_term(term["region"], p, g, v_w, problem["target"]["kind"] != "floats")
@@ -877,7 +944,9 @@ def main():
         if chosen["ignore"] is not None:
             problem["ignore_index"] = chosen["ignore"]
 
-        expected = original["gradient"][chosen["gradient"]]["data"]
+        unique = original["gradient"] is not None
+        assert unique or "ties" in chosen["name"], chosen["name"]
+        expected = original["gradient"][chosen["gradient"]]["data"] if unique else [0.0] * total
         holes = sum(v is None for v in expected)
         assert (holes > 0) == (chosen["name"] == "torchvision/focal_gamma05_saturated_nan"), chosen["name"]
         expected = [0.0 if v is None else v for v in expected]
@@ -886,7 +955,7 @@ def main():
             p = np.float32(inputs[chosen["input"]]["arrays"][chosen["logits"]]["data"]).astype(np.float64)
             slope = (np.array(expected) * p * (1 - p)).reshape(samples, 1, -1)
             expected = np.concatenate([-slope, slope], axis=1).ravel().tolist()
-        exponent, integers = packed(expected)
+        exponent, integers = packed(expected) if unique else (0, [])
         notes = "; ".join(x for x in (chosen["note"], original.get("note")) if x)
         entry = dict(name=chosen["name"] + chosen["suffix"], system=versions[chosen["name"].split("/")[0]],
                      callable=original["callable"], dtype=original["dtype"], note=notes, problem=problem,
@@ -914,6 +983,8 @@ def main():
                 ours = (original["value"] - chosen["offset"]) / chosen["scale"]
                 value_error = abs(value - ours) / abs(ours) if ours != 0 else abs(value)
             largest = max(abs(v) for v in expected)
+            if not unique:
+                gradient, integers = np.zeros_like(gradient), expected
             miss = float(np.abs(gradient.ravel() * chosen["scale"] - expected).max())
             gradient_error = miss / largest if largest > 0 else miss
             stored = float(np.abs(np.array(integers, float) * 10.0 ** exponent - expected).max())

@@ -13,7 +13,7 @@ struct GoldenCase {
     /// What a value's error is relative to: our value or the original's, whichever is larger. An original that is a
     /// coefficient near 1 is our small loss, one that is a small coefficient our loss near 1.
     let valueScale: Double
-    /// The original's gradient in our terms.
+    /// The original's gradient in our terms; empty where equal errors leave it a choice.
     let gradient: [Double]
     /// Bounds for a float32 library: the value's relative to its scale, the gradient's relative to its largest element.
     let valueTolerance: Double
@@ -133,7 +133,8 @@ private struct TermEntry: Decodable {
     let negative_ratio, epsilon, beta: Double?
     let minimum_negatives: Int?
     let percent: Double?
-    let ignored_count: Bool?
+    let ignored_count, present_only: Bool?
+    let classes: [Bool]?
     let region: RegionEntry?
 
     func term() throws -> Term {
@@ -200,6 +201,8 @@ private struct TermEntry: Decodable {
                     negativeRatio: try needed(negative_ratio, "negative_ratio"),
                     minimumNegatives: try needed(minimum_negatives, "minimum_negatives"), scope: try parsedScope()),
                 weight: weight)
+        case "lovasz_softmax": return Term(.lovaszSoftmax(try lovasz()), weight: weight)
+        case "lovasz_hinge": return Term(.lovaszHinge(try lovasz()), weight: weight)
         case "absolute_error":
             return Term(
                 .absoluteError(classWeights: class_weights, divisor: try needed(divisor, "divisor").value),
@@ -215,6 +218,14 @@ private struct TermEntry: Decodable {
                 .linear(classWeights: class_weights, divisor: try needed(divisor, "divisor").value), weight: weight)
         default: throw Unreadable(what: "term \(kind)")
         }
+    }
+
+    private func lovasz() throws -> Lovasz {
+        let scopes: [Term.Scope] = [.sample, .batch, .samplePooled, .batchPooled]
+        guard let scope = scopes.first(where: { "\($0)" == self.scope }) else {
+            throw Unreadable(what: "scope of \(kind)")
+        }
+        return Lovasz(scope, presentOnly: present_only ?? false, classes: classes, classWeights: class_weights)
     }
 
     private var binaryOptions: Term.BinaryOptions {

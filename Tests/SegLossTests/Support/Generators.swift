@@ -368,6 +368,29 @@ struct Generator {
         return terms.dropLast() + [term]
     }
 
+    /// A Lovász term of any options that planning accepts.
+    mutating func lovasz(_ activation: Problem.Activation, classes: Int) -> Term.Kind {
+        var options = Lovasz(random.element(of: [.sample, .batch, .samplePooled, .batchPooled]))
+        options.presentOnly = random.chance(0.5)
+        if classes > 1 && random.chance(0.3) {
+            options.classes = (0..<classes).map { $0 == classes - 1 || random.chance(0.6) }
+        }
+        if options.scope == .sample || options.scope == .batch {
+            options.classWeights = classWeights(classes, from: options.classes == nil ? 0 : classes - 1)
+        }
+        return activation == .sigmoid && random.chance(0.5) ? .lovaszHinge(options) : .lovaszSoftmax(options)
+    }
+
+    /// The terms with a Lovász term in the place of one of them, or beside them.
+    private mutating func withLovasz(_ terms: [Term], _ activation: Problem.Activation, classes: Int) -> [Term] {
+        let hasWeightedRegion = terms.contains {
+            if case .region(let region) = $0.kind { region.weighted } else { false }
+        }
+        guard takesRankings, random.chance(0.3), activation != .softmax || !hasWeightedRegion else { return terms }
+        let term = Term(lovasz(activation, classes: classes), weight: random.element(of: [1, 0.5, -0.4]))
+        return random.chance(0.5) ? [term] + terms : terms.dropFirst() + [term]
+    }
+
     /// A problem of any kind, small enough to be looked at from every side.
     mutating func anything(flavour: Flavour? = nil) -> Problem {
         let activation = random.element(of: Problem.Activation.allCases)
@@ -375,9 +398,11 @@ struct Generator {
         let weighted = random.chance(0.4)
         let classes = activation == .softmax ? 2 + random.below(6) : 1 + random.below(5)
         let terms = terms(activation, classes: classes, balancedAllowed: !weighted && subject != .soft)
+        var all = ranking(terms, activation, classes: classes, weighted: weighted)
+        if subject != .soft { all = withLovasz(all, activation, classes: classes) }
         return problem(
             activation, samples: 1 + random.below(3), classes: classes, voxels: 1 + random.below(400),
-            terms: ranking(terms, activation, classes: classes, weighted: weighted),
+            terms: all,
             flavour: flavour ?? random.element(of: Flavour.allCases), subject: subject,
             ignoring: random.chance(0.4), masked: random.chance(0.4), weighted: weighted)
     }
@@ -387,7 +412,25 @@ extension Term {
     /// Whether it selects among values: parts of a batch must be of whole samples.
     var selects: Bool {
         switch kind {
-        case .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1: true
+        case .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1, .lovaszSoftmax, .lovaszHinge:
+            true
+        default: false
+        }
+    }
+
+    /// Whether it ranks the errors of a whole batch together: the batch must be one part.
+    var ranksBatch: Bool {
+        switch kind {
+        case .lovaszSoftmax(let options), .lovaszHinge(let options):
+            options.scope == .batch || options.scope == .batchPooled
+        default: false
+        }
+    }
+
+    /// Whether it takes targets of 0 and 1 alone.
+    var isLovasz: Bool {
+        switch kind {
+        case .lovaszSoftmax, .lovaszHinge: true
         default: false
         }
     }

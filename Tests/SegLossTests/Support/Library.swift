@@ -84,6 +84,14 @@ enum Library {
                 threshold: threshold, minimumKept: minimumKept, divisor: translated(divisor), scope: translated(scope))
         case .balancedL1(let ratio, let minimum, let scope):
             .balancedL1(negativeRatio: ratio, minimumNegatives: minimum, scope: translated(scope))
+        case .lovaszSoftmax(let options):
+            .lovaszSoftmax(
+                scope: translated(options.scope), classes: classes(options.classes), presentOnly: options.presentOnly,
+                classWeights: options.classWeights)
+        case .lovaszHinge(let options):
+            .lovaszHinge(
+                scope: translated(options.scope), classes: classes(options.classes), presentOnly: options.presentOnly,
+                classWeights: options.classWeights)
         case .absoluteError(let weights, let divisor):
             .absoluteError(classWeights: weights, divisor: translated(divisor))
         case .smoothL1(let beta, let weights, let divisor):
@@ -146,6 +154,10 @@ enum Library {
         }
     }
 
+    private static func classes(_ flags: [Bool]?) -> Classes {
+        flags.map { flags in .only(flags.indices.filter { flags[$0] }) } ?? .all
+    }
+
     private static func classes(_ region: SegLossReference.Region) -> Classes {
         guard let flags = region.classes else { return region.excludeBackground ? .foreground : .all }
         return .only(flags.indices.filter { flags[$0] && !(region.excludeBackground && $0 == 0) })
@@ -190,8 +202,12 @@ extension InstructionSet {
 }
 
 extension Part {
-    /// A problem cut at random: at samples, and within samples at multiples of 64 voxels unless `wholeSamples`.
+    /// A problem cut at random: at samples, and within samples at multiples of 64 voxels unless `wholeSamples`. What ranks
+    /// the errors of the batch together stays whole.
     static func randomCut(_ problem: Problem, wholeSamples: Bool, using random: inout SplitMix64) -> [Part] {
+        if problem.terms.contains(where: \.ranksBatch) {
+            return [Part(samples: 0..<problem.samples, voxels: 0..<problem.voxels)]
+        }
         var parts: [Part] = []
         var sample = 0
         while sample < problem.samples {

@@ -242,6 +242,10 @@ struct Formulas {
         case .balancedL1(let ratio, let minimum, let scope):
             return balancedErrors(ratio, minimum, scope, term.weight, &gradient, wanted)
 
+        case .lovaszSoftmax(let options): return lovasz(options, isHinge: false, term.weight, &gradient, wanted)
+
+        case .lovaszHinge(let options): return lovasz(options, isHinge: true, term.weight, &gradient, wanted)
+
         case .absoluteError(let w, let divisor):
             return error(w, divisor, term.weight, &gradient, wanted) { _, d, _ in (abs(d), d > 0 ? 1 : d < 0 ? -1 : 0) }
 

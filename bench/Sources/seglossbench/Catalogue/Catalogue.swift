@@ -55,6 +55,11 @@ enum Catalogue {
         let rankings = Kernel.rankings.flatMap { kernel in
             [512, 2048].map { side in Entry(kernel: kernel, source: .seeded(.street, BatchShape(1, 4, side, side))) }
         }
+        let sortings = [Kernel.lovaszSoftmax, .softmaxLovaszCrossEntropy].flatMap { kernel in
+            [BatchShape(1, 4, 64, 64), BatchShape(2, 4, 512, 512), BatchShape(1, 4, 2048, 2048)].map { shape in
+                Entry(kernel: kernel, source: .seeded(.street, shape))
+            }
+        }
         let maps = [512, 2048].map { side in
             Entry(
                 kernel: .softmaxLossMap, source: .seeded(.street, BatchShape(1, 4, side, side)), passes: [.lossMap])
@@ -62,7 +67,7 @@ enum Catalogue {
         let errors = [512, 2048].map { side in
             Entry(kernel: .softmaxDiceBoundary, source: .seeded(.street, BatchShape(1, 4, side, side)))
         }
-        return fourClasses + otherClasses + more + errors + maps + regions + rankings + stored() + [
+        return fourClasses + otherClasses + more + errors + maps + regions + rankings + sortings + stored() + [
             checkedBeforeWriting(.softmaxCrossEntropy, .seeded(.street, BatchShape(1, 4, 2048, 2048)))
         ]
     }
@@ -98,7 +103,9 @@ enum Catalogue {
         let maps = [512, 2048].map { side in
             Entry(kernel: .sigmoidLossMap, source: lesion(side), passes: [.lossMap])
         }
-        let balanced = [512, 2048].map { side in Entry(kernel: .balancedL1, source: lesion(side)) }
+        let balanced = [Kernel.balancedL1, .lovaszHinge].flatMap { kernel in
+            [512, 2048].map { side in Entry(kernel: kernel, source: lesion(side)) }
+        }
         return plain + checked + errors + balanced + maps
     }
 

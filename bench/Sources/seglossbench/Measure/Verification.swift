@@ -186,6 +186,8 @@ extension SegLossReference.Term.Kind {
             self = .balancedL1(
                 negativeRatio: options.negativeRatio, minimumNegatives: options.minimumNegatives,
                 scope: .init(options.scope))
+        case .lovaszSoftmax(let options): self = .lovaszSoftmax(.init(options))
+        case .lovaszHinge(let options): self = .lovaszHinge(.init(options))
         case .absoluteError(let options):
             self = .absoluteError(classWeights: options.classWeights, divisor: .init(options.divisor))
         case .smoothL1(let options):
@@ -209,6 +211,14 @@ extension SegLossReference.Term.Divisor {
         case .target: self = .target
         case .factors(let least): self = .factors(least: least)
         }
+    }
+}
+
+extension SegLossReference.Lovasz {
+    /// Of all classes.
+    fileprivate init(_ options: SegLoss.Term.Lovasz) {
+        precondition(options.classes == .all)
+        self.init(.init(options.scope), presentOnly: options.presentOnly, classWeights: options.classWeights)
     }
 }
 
