@@ -58,8 +58,10 @@ extension closs_region {
             unsafe volume_weighting = volumes.code
             unsafe volume_offset = volumes.numbers.offset
             unsafe most_volume_weight = volumes.numbers.most
-        case .matthews(let smoothCounts):
+        case .matthews(let smoothCounts, let smoothProduct, let perfectIsOne):
             unsafe smooth_counts = smoothCounts
+            unsafe smooth_product = smoothProduct
+            unsafe perfect_is_one = perfectIsOne ? 1 : 0
         }
     }
 

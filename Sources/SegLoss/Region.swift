@@ -20,10 +20,11 @@ public struct Region: Sendable, Hashable {
         case tversky(falsePositives: Double, falseNegatives: Double)
         /// `(2 sum_c w_c I_c + n) / (sum_c w_c (P_c + G_c) + d)`: Sudre et al. (2017). For a pooled ``Scope``.
         case generalizedDice(VolumeWeights)
-        /// Matthews' correlation `(TP TN - FP FN + n) / (sqrt((TP+FP) (TP+FN) (TN+FP) (TN+FN)) + d)` of the soft counts
-        /// TP = I, FP = P - I, FN = G - I, TN = V - P - G + I, to each of which `smoothCounts` is added; 0 where it would
-        /// be 0/0.
-        case matthews(smoothCounts: Double)
+        /// Matthews' correlation `(TP TN - FP FN + n) / (sqrt((TP+FP) (TP+FN) (TN+FP) (TN+FN) + smoothProduct) + d)` of
+        /// the soft counts TP = I, FP = P - I, FN = G - I, TN = V - P - G + I, to each of which `smoothCounts` is added;
+        /// 0 where it would be 0/0. With `perfectIsOne` it is 1 where nothing is wrong, P = I = G before smoothing, also
+        /// for an absent class that is not predicted (MONAI). Both smoothings are from 0 to 1e30.
+        case matthews(smoothCounts: Double, smoothProduct: Double = 0, perfectIsOne: Bool = false)
         /// `1 - a (1 - (I + n) / (P + d)) - b (1 - (I + n) / (G + d))`: weights of what precision and recall lack
         case leakyDice(falsePositives: Double, falseNegatives: Double)
     }

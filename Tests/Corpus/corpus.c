@@ -317,6 +317,8 @@ static void draw_term(problem *p, random_numbers *r, closs_term *t, closs_term_k
         of->alpha = eighths;
         of->beta = 1;
         of->smooth_counts = 0x1p-10;
+        of->smooth_product = kind == CLOSS_MATTHEWS && of->value == CLOSS_MINUS_SCORE ? 0x1p-5 : 0;
+        of->perfect_is_one = of->smooth_product > 0;
         if (kind == CLOSS_GENERALIZED_DICE) of->volume_weighting = (closs_volume_weighting)below(r, 3);
         if (of->value == CLOSS_ONE_MINUS_SCORE && one_in(r, 2)) of->exponent = 0.75;
         add_to_name(p, " region-%d-%d", (int)kind, (int)of->value);

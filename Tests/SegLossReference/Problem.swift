@@ -145,6 +145,10 @@ public struct Region: Sendable {
     public var alpha = 0.0
     public var beta = 0.0
     public var smoothCounts = 0.0
+    /// Under Matthews' root.
+    public var smoothProduct = 0.0
+    /// Matthews' score is 1 where P = I = G.
+    public var perfectIsOne = false
     public var volumeWeighting = VolumeWeighting.uniform
     public var volumeOffset = 0.0
     public var mostVolumeWeight = 0.0

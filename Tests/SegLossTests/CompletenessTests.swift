@@ -54,7 +54,7 @@ final class CompletenessTests: XCTestCase {
             arithmetic: "7.2.6 Pooled", bench: ".generalizedDice("),
         Row(
             kind: "CLOSS_MATTHEWS", reference: "region", file: "Region.swift", computes: "matthews(",
-            golden: "matthews", goldenCases: 2, documentation: "Matthews", arithmetic: "    Matthews  TP",
+            golden: "matthews", goldenCases: 2, documentation: "Matthews", arithmetic: "    Matthews  perfect_is_one",
             bench: ".matthews("),
         Row(
             kind: "CLOSS_LEAKY_DICE", reference: "region", file: "Region.swift", computes: "case .leakyDice",

@@ -157,6 +157,10 @@ final class GradientTests: XCTestCase {
         }
         if formula == .dice || formula == .jaccard { regions.append(changed { $0.squared = true }) }
         if formula == .dice { regions.append(changed { $0.leastIntersection = 3 }) }
+        if formula == .matthews {
+            regions.append(changed { ($0.smoothCounts, $0.smoothProduct, $0.perfectIsOne) = (0, 5, true) })
+            regions.append(changed { $0.smoothProduct = 100 })
+        }
         if formula != .matthews { regions.append(changed { $0.leastDenominator = 8 }) }
         return regions
     }

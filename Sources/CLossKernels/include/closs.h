@@ -323,8 +323,9 @@ typedef struct closs_focal_star {
  *     CLOSS_JACCARD           (I + n) / (P + G - I + d)
  *     CLOSS_TVERSKY           (I + n) / (I + alpha (P - I) + beta (G - I) + d)
  *     CLOSS_GENERALIZED_DICE  (2 sum_c w_c I_c + n) / (sum_c w_c (P_c + G_c) + d), w_c by volume_weighting; pooled
- *     CLOSS_MATTHEWS          (TP TN - FP FN + n) / (sqrt((TP+FP) (TP+FN) (TN+FP) (TN+FN)) + d), TP = I, FP = P - I,
- *                             FN = G - I, TN = V - P - G + I, each with smooth_counts; 0 where it would be 0/0
+ *     CLOSS_MATTHEWS          (TP TN - FP FN + n) / (sqrt((TP+FP) (TP+FN) (TN+FP) (TN+FN) + smooth_product) + d),
+ *                             TP = I, FP = P - I, FN = G - I, TN = V - P - G + I, each with smooth_counts; 0 where it
+ *                             would be 0/0. Or 1 where P = I = G: perfect_is_one
  *     CLOSS_LEAKY_DICE        1 - alpha (1 - (I + n) / (P + d)) - beta (1 - (I + n) / (G + d)): precision and recall
  * The loss of a class is made of D by `value`, then raised to the exponent (0 where it is not positive); the term is
  * the mean over the classes that take part, then over the samples. All zero: 1 - D, linear, per sample and class. */
@@ -349,7 +350,10 @@ typedef struct closs_region {
     double least_denominator;  /* >= 0: the denominator is held there, without a gradient; not for Matthews */
     double least_intersection; /* >= 0: I is held there (nnU-Net's clip_tp); Dice only */
     double alpha, beta;        /* >= 0, Tversky, leaky Dice: weights of false positives and false negatives */
-    double smooth_counts;      /* >= 0, Matthews */
+    double smooth_counts;      /* 0 to 1e30, Matthews */
+    double smooth_product;     /* 0 to 1e30, Matthews (MONAI's smooth_dr) */
+    int perfect_is_one;        /* not 0, Matthews: where nothing is wrong, P = I = G, the score is 1, whatever the
+                                * smoothing and also where a margin is empty (MONAI) */
     closs_volume_weighting volume_weighting; /* generalised Dice. A weight of 1/0 becomes the largest of the others */
     double volume_offset;                    /* >= 0 */
     double most_volume_weight;               /* >= 0; 0: no limit */
@@ -768,12 +772,14 @@ typedef struct closs_binarization_spec {
     double steepness;                                   /* k, > 0, a normal float */
     closs_binarization_main main;
     double negative_ratio;     /* >= 0 */
-    int64_t minimum_negatives; /* >= 0; where a batch has no text too (DB: 0; MMOCR calls it fallback_negative_num) */
+    int64_t minimum_negatives; /* >= 0; also where a batch has no text (DB: 0) */
     double balance_epsilon;    /* >= 0 */
     double dice_epsilon;       /* >= 0, of both Dice losses; a denominator of 0 gives a loss of 0 */
     double smooth_l1_beta;     /* >= 0; 0: |T - threshold map|; else smooth L1 with this beta */
     int threads;
     closs_isa isa;
+    int64_t fallback_negatives; /* >= 0; where a batch has no text at least so many negatives are taken (MMOCR's
+                                 * fallback_negative_num; DB: 0) */
 } closs_binarization_spec;
 
 /* Made once, never changed, to be used from any number of threads. */

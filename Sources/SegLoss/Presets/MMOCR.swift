@@ -45,5 +45,7 @@ extension Loss {
 
 extension BinarizationLoss {
     /// MMOCR's `DBModuleLoss`: the numbers of DB's code. Its smooth L1 has a beta of 0, which is the absolute error.
+    ///
+    /// For a `fallback_negative_num` of its main loss, 0 by default, set ``main``: `.balanced(fallbackNegatives: 500)`.
     public static let mmOCR = BinarizationLoss.db
 }

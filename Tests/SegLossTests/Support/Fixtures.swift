@@ -268,13 +268,13 @@ struct Unreadable: Error {
 private struct RegionEntry: Decodable {
     let formula: String
     let smooth_numerator, smooth_denominator: Double?
-    let squared, exclude_background, minimum, exponent_of_mean, weighted: Bool?
+    let squared, exclude_background, minimum, exponent_of_mean, weighted, perfect_is_one: Bool?
     let scope, value, absent, weighting, volume_weighting: String?
     let class_weights, class_exponents: [Float]?
     let classes: [Int]?
     let class_count: Int?
     let least_score, exponent, least_denominator, least_intersection: Double?
-    let alpha, beta, smooth_counts, volume_offset, most_volume_weight: Double?
+    let alpha, beta, smooth_counts, smooth_product, volume_offset, most_volume_weight: Double?
 
     func region() throws -> Region {
         var region = Region(try chosen(formula, Region.Formula.allCases))
@@ -300,6 +300,8 @@ private struct RegionEntry: Decodable {
         region.alpha = alpha ?? 0
         region.beta = beta ?? 0
         region.smoothCounts = smooth_counts ?? 0
+        region.smoothProduct = smooth_product ?? 0
+        region.perfectIsOne = perfect_is_one ?? false
         region.volumeOffset = volume_offset ?? 0
         region.mostVolumeWeight = most_volume_weight ?? 0
         return region

@@ -239,7 +239,11 @@ struct Generator {
         if [.tversky, .leakyDice].contains(region.formula) {
             (region.alpha, region.beta) = random.element(of: [(0.3, 0.7), (0.5, 0.5), (1, 1), (0, 2)])
         }
-        if region.formula == .matthews { region.smoothCounts = random.element(of: [0, 1e-5, 1]) }
+        if region.formula == .matthews {
+            region.smoothCounts = random.element(of: [0, 1e-5, 1])
+            region.smoothProduct = random.element(of: [0, 0, 1e-5, 10])
+            region.perfectIsOne = random.chance(0.5)
+        }
         if region.formula == .generalizedDice {
             region.scope = random.element(of: [.samplePooled, .batchPooled])
             region.volumeWeighting = random.element(of: Region.VolumeWeighting.allCases)

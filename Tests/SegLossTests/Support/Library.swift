@@ -132,7 +132,10 @@ enum Library {
         case .jaccard: .jaccard
         case .tversky: .tversky(falsePositives: region.alpha, falseNegatives: region.beta)
         case .generalizedDice: .generalizedDice(volumes(region))
-        case .matthews: .matthews(smoothCounts: region.smoothCounts)
+        case .matthews:
+            .matthews(
+                smoothCounts: region.smoothCounts, smoothProduct: region.smoothProduct,
+                perfectIsOne: region.perfectIsOne)
         case .leakyDice: .leakyDice(falsePositives: region.alpha, falseNegatives: region.beta)
         }
     }
