@@ -9,6 +9,9 @@ extension Loss {
     public struct MMSegmentation: Sendable {
         /// `CrossEntropyLoss`, for ``Activation/softmax``: class weights multiply, the mean divides by the voxels.
         ///
+        /// In 1.2 the mean divides by the weights that entered where class weights are given: that is
+        /// `.pyTorch.crossEntropy(weight:)`.
+        ///
         /// - Parameters:
         ///   - classWeight: One for each class.
         ///   - avgNonIgnore: The mean is over the voxels that are not ignored rather than all, the original's default.
@@ -45,7 +48,13 @@ extension Loss {
             images: Int, thresh: Double? = nil, minKept: Int = 100_000, avgNonIgnore: Bool = false
         ) -> Loss {
             .onlineHardExampleMining(
-                threshold: thresh ?? 0, minimumKept: minKept * images, divisor: avgNonIgnore ? .valid : .all)
+                threshold: thresh ?? 0, minimumKept: product(minKept, images), divisor: avgNonIgnore ? .valid : .all)
+        }
+
+        /// What is more than all voxels keeps them all.
+        private func product(_ kept: Int, _ images: Int) -> Int {
+            let (product, isTooLarge) = kept.multipliedReportingOverflow(by: images)
+            return isTooLarge ? ((kept < 0) == (images < 0) ? .max : .min) : product
         }
 
         /// `CrossEntropyLoss` with `use_sigmoid`, for ``Activation/sigmoid``: binary cross entropy of each channel.

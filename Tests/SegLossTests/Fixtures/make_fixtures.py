@@ -77,15 +77,17 @@ CASES = []
 
 def case(name, input, terms, activation, target="labels", kind=None, logits=None, classes=None, samples=None, mask=None,
          weights=None, maps=None, ignore=None, scale=1.0, offset=0.0, note=None, exact=1e-9, gradient=None, value=True,
-         suffix="", pair=False):
+         suffix="", pair=False, foreground=False):
     """`input` names the golden input; arrays without a slash are its own. `kind` is labels, bytes or floats. With `pair`
-    the original takes foreground probabilities p, and we take the logits 0 and log(p / (1 - p)) of two classes."""
+    the original takes foreground probabilities p, and we take the logits 0 and log(p / (1 - p)) of two classes. With
+    `foreground` we take channel 1 and those after it of input `softmax`, and labels less 1, the background ignored."""
     if logits is None:
         logits = "probabilities" if activation == "probabilities" else "logits"
     CASES.append(dict(name=name, input=input, terms=terms if isinstance(terms, list) else [terms],
                       activation=activation, target=target, kind=kind or "labels", logits=logits, classes=classes,
                       samples=samples, mask=mask, weights=weights, maps=maps, ignore=ignore, scale=scale, offset=offset,
-                      note=note, exact=exact, gradient=gradient or logits, has_value=value, suffix=suffix, pair=pair))
+                      note=note, exact=exact, gradient=gradient or logits, has_value=value, suffix=suffix, pair=pair,
+                      foreground=foreground))
 
 
 def softmax(name, input, terms, **more):
@@ -289,6 +291,9 @@ softmax("monai/dice_focal_nobg_weight", "softmax",
         note="442 pixels of 3 foreground classes")
 softmax("monai/focal_softmax", "softmax", focal(2, 0.25, 1768), note="2 * 4 * 221 values")
 softmax("monai/focal_softmax_gamma05", "softmax_distinct", focal(0.5, None, 1768), note="2 * 4 * 221 values")
+softmax("monai/focal_softmax_nobg", "softmax", focal(2, None, 1326), target="derived/softmax_foreground_labels",
+        ignore=255, foreground=True,
+        note="a softmax of the three foreground channels, background voxels ignored; 2 * 3 * 221 values")
 softmax("monai/focal_softmax_none_ignore", "softmax", focal(2, None, "valid"), target="labels_ignore", ignore=255)
 sigmoid("monai/focal_sigmoid", "binary", focal(2, 0.25))
 sigmoid("monai/focal_sigmoid_gamma0", "binary", focal(0))
@@ -339,7 +344,8 @@ sigmoid("monai/dice_soft_label_sigmoid", "multilabel", region("dice", S, S, scop
 softmax("monai/tversky_softmax", "softmax",
         region("tversky", S, S, alpha=0.3, beta=0.7, exclude_background=True))
 sigmoid("monai/tversky_batch_sum", "multilabel", region("tversky", 1, 1, alpha=0.75, beta=0.25, scope="batch"), scale=3.0)
-softmax("monai/mcc_softmax", "softmax", region("matthews", 0, S, exclude_background=True), exact=1e-8)
+softmax("monai/mcc_softmax", "softmax",
+        region("matthews", smooth_product=S, perfect_is_one=True, exclude_background=True))
 softmax("monai/generalized_dice_square", "softmax_many",
         region("generalizedDice", S, S, scope="samplePooled", volume_weighting="square"))
 softmax("monai/generalized_dice_simple", "softmax",
@@ -426,19 +432,17 @@ softmax("monai/asymmetric_unified_focal", "binary_probabilities",
         logits="probabilities", target="targets", pair=True, exact=1e-6,
         note="the focal part is divided by the two classes; logits of the probabilities are float32 here")
 
-# What looks as if it belonged, and why it is not here. Everything named by neither list is a family of its own
-# (Tversky, Jaccard, log-Dice, generalised Dice, Lovasz, boundary, Hausdorff, MCC, top-k, L1, IoU, weight maps, ...).
-# DB's cases of two predictions are in binarization.json.
-LATER = "later family option: "
+# What looks as if it belonged, and why it is not here. Everything named by neither list is no term of this library
+# (Lovasz, Hausdorff, IoU, weight maps, ...) or has a book of its own: DB's cases of two predictions are in
+# binarization.json, distance maps in distance.json.
 LEFT_OUT = {
     "pytorch/ce_all_ignored": "the value is NaN by design; ours is 0 by definition, tested on its own",
     "sam2_mask2former/m2f_point_sampled": "the sampling of points is no part of the loss kernels",
     "sam2_mask2former/sam2_multimask_total": "chooses among candidates; several predictions",
-    "seeds/s000_mixed_literal": LATER + "logarithm of a Dice loss",
-    "seeds/s000_weighted_bce_dice": "expressible, but its weight map is a later unit and 130 kB of text",
+    "seeds/s000_mixed_literal": "wrong formula: the logarithm of a Dice loss, which grows as the overlap improves",
+    "seeds/s000_weighted_bce_dice": "a weighted cross entropy and a Dice, both here; its input would be 130 kB of text",
     "seeds/s003_balanced_bce_literal": "wrong formula: pairs every image with every mask",
     "seeds/s004_answer_literal": "Dice of each pixel's class vector",
-    "monai/focal_softmax_nobg": "drops channel 0 of the logits before the softmax: a softmax of the other channels",
 }
 
 
@@ -472,7 +476,12 @@ def derived(inputs):
     pair = np.concatenate([np.zeros_like(p), np.log(p) - np.log1p(-p)], axis=1)
     labels = array("softmax", "labels_ignore").reshape(2, 1, -1)
     one_hot = np.where(labels == 255, 255, labels == np.arange(4).reshape(1, 4, 1))
+    whole = array("softmax", "labels")
     return {
+        "derived/softmax_foreground_logits": ("channels 1 to 3 of softmax/logits",
+                                              array("softmax", "logits")[:, 1:].ravel()),
+        "derived/softmax_foreground_labels": ("softmax/labels less 1, 255 where that is the background",
+                                              np.where(whole == 0, 255, whole - 1).ravel()),
         "derived/softmax_smp_weights": ("class weights 0.25, 1, 2, 5", per_channel(W4, 2, 221)),
         "derived/binary_logit_pairs": ("0 and the logit of binary_probabilities/probabilities", pair.ravel()),
         "derived/softmax_distances": ("signed distances of softmax/labels", distances(array("softmax", "labels"), 4)),
@@ -503,7 +512,7 @@ def region_score(o, I, P, S, G, H, V):
         return num / den if den.real > 0 else 1 + 0j
 
     n, d = o["smooth_numerator"], o["smooth_denominator"]
-    a, b, e = o.get("alpha", 0), o.get("beta", 0), o.get("smooth_counts", 0)
+    a, b, e, m = o.get("alpha", 0), o.get("beta", 0), o.get("smooth_counts", 0), o.get("smooth_product", 0)
     if o.get("squared"):
         P, G = S, H
     if o["formula"] in ("dice", "generalizedDice"):
@@ -515,8 +524,10 @@ def region_score(o, I, P, S, G, H, V):
         return quotient(I + n, I + a * (P - I) + b * (G - I) + d)
     if o["formula"] == "leakyDice":
         return 1 - a * (1 - quotient(I + n, P + d)) - b * (1 - quotient(I + n, G + d))
+    if o.get("perfect_is_one") and P.real == I.real == G.real:
+        return 1 + 0j
     tp, fp, fn, tn = I + e, P - I + e, G - I + e, V - P - G + I + e
-    square = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
+    square = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn) + m
     root = np.sqrt(square) if square.real > 0 else 0j
     return (tp * tn - fp * fn + n) / (root + d) if root.real + d > 0 else 0j
 
@@ -697,15 +708,15 @@ def evaluate(problem, arrays):
                 e = np.exp(-np.abs(y))
                 u, hit = np.where(y >= 0, 1, e) / (1 + e), np.where(y >= 0, e, 1) / (1 + e)
                 away = (1 - 2 * g) * u * hit
-            factor = u ** gamma
+            shrunk = u ** gamma
             du = np.where(u > 0, gamma * np.where(u > 0, u, 1) ** (gamma - 1), 0)
             if term.get("reduced_threshold"):
                 low, power = hit < term["reduced_threshold"], term["reduced_threshold"] ** gamma
-                factor, du = np.where(low, 1, factor / power), np.where(low, 0, du / power)
+                shrunk, du = np.where(low, 1, shrunk / power), np.where(low, 0, du / power)
             moving = term["divisor"] == "factors"
-            d = (f * w * factor).sum() if moving else divide(term["divisor"], (f * w).sum(), valid, (f * w * g).sum())
-            loss = (f * w * a * factor * m).sum() / d
-            slope = a * (du * away * m + factor * (rest * k1 - g * k0)) - (loss * du * away if moving else 0)
+            d = (f * w * shrunk).sum() if moving else divide(term["divisor"], (f * w).sum(), valid, (f * w * g).sum())
+            loss = (f * w * a * shrunk * m).sum() / d
+            slope = a * (du * away * m + shrunk * (rest * k1 - g * k0)) - (loss * du * away if moving else 0)
             t = onwards(term, f * w * slope / d)
         elif kind in ("absolute_error", "smooth_l1", "linear"):
             a = np.array(term["class_weights"] or [1] * c, float).reshape(1, c, 1)
@@ -859,8 +870,9 @@ def main():
         classes = chosen["classes"] or shape[1]
         voxels = total // samples // classes
         terms = json.loads(json.dumps(chosen["terms"]))
-        logits = use(chosen["input"], "derived/binary_logit_pairs" if chosen["pair"] else chosen["logits"])
-        classes = 2 if chosen["pair"] else classes
+        logits = use(chosen["input"], "derived/binary_logit_pairs" if chosen["pair"]
+                     else "derived/softmax_foreground_logits" if chosen["foreground"] else chosen["logits"])
+        classes = 2 if chosen["pair"] else classes - 1 if chosen["foreground"] else classes
         target = use(chosen["input"], chosen["target"])
         for term in terms:
             if term.get("positive_weights") == "negatives/positives":
@@ -886,6 +898,10 @@ def main():
             p = np.float32(inputs[chosen["input"]]["arrays"][chosen["logits"]]["data"]).astype(np.float64)
             slope = (np.array(expected) * p * (1 - p)).reshape(samples, 1, -1)
             expected = np.concatenate([-slope, slope], axis=1).ravel().tolist()
+        if chosen["foreground"]:
+            expected = np.array(expected).reshape(samples, classes + 1, -1)
+            assert chosen["input"] == "softmax" and not expected[:, 0].any(), chosen["name"]
+            expected = expected[:, 1:].ravel().tolist()
         exponent, integers = packed(expected)
         notes = "; ".join(x for x in (chosen["note"], original.get("note")) if x)
         entry = dict(name=chosen["name"] + chosen["suffix"], system=versions[chosen["name"].split("/")[0]],
