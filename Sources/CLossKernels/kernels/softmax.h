@@ -133,7 +133,7 @@ LANES_INLINE void exponentiate(const formula *f, softmax_kind kind, const run *a
         block->exponential[c] = e;
         if (kind.classes > FEW_CLASSES && !at->ahead_bytes) prefetch_class(at, c);
         sum += e;
-        if (pointwise) below_one = f32_select(e < 1, below_one + e, below_one);
+        if (pointwise) below_one = f32_select(e >= 1, below_one, below_one + e); // this way round, one masked addition
         if (!picks || labels->uniform) continue;
         target_shifted = f32_select(labels->each == c, shifted, target_shifted);
         target_exponential = f32_select(labels->each == c, e, target_exponential);
