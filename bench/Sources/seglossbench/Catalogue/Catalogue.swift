@@ -1,3 +1,5 @@
+import Foundation
+
 /// A kernel at one shape: one line of the catalogue, several rows of the report.
 struct Entry {
     var kernel: Kernel
@@ -44,6 +46,11 @@ enum Catalogue {
                 }
             }
         }
+        let manyClasses = manyClassShapes.flatMap { shape in
+            [Kernel.softmaxCrossEntropy, .softmaxDice, .softmaxDiceCrossEntropy].map { kernel in
+                Entry(kernel: kernel, source: .seeded(.street, shape))
+            }
+        }
         let more = Kernel.softmaxMore.flatMap { kernel in
             [512, 2048].map { side in Entry(kernel: kernel, source: .seeded(.street, BatchShape(1, 4, side, side))) }
         }
@@ -62,9 +69,17 @@ enum Catalogue {
         let errors = [512, 2048].map { side in
             Entry(kernel: .softmaxDiceBoundary, source: .seeded(.street, BatchShape(1, 4, side, side)))
         }
-        return fourClasses + otherClasses + more + errors + maps + regions + rankings + stored() + [
+        return fourClasses + otherClasses + manyClasses + more + errors + maps + regions + rankings + stored() + [
             checkedBeforeWriting(.softmaxCrossEntropy, .seeded(.street, BatchShape(1, 4, 2048, 2048)))
         ]
+    }
+
+    /// A Cityscapes image, and a patch of 128^3 voxels with TotalSegmentator's 104 structures and background. Logits and
+    /// gradient of the second take 1.8 GB: it is left out where that is more than a quarter of the memory.
+    private static var manyClassShapes: [BatchShape] {
+        [BatchShape(1, 19, 1024, 2048), BatchShape(1, 105, 128, 128 * 128)].filter { shape in
+            shape.values * 2 * MemoryLayout<Float>.stride < Int(ProcessInfo.processInfo.physicalMemory / 4)
+        }
     }
 
     /// What layouts and types cost beside planar floats.
