@@ -9,7 +9,9 @@
 #define accepted                     closs_inner_accepted
 #define binarization_gradient_pass   closs_inner_binarization_gradient_pass
 #define binarization_totals_pass     closs_inner_binarization_totals_pass
+#define box_weights_pass             closs_inner_box_weights_pass
 #define call_ranges                  closs_inner_call_ranges
+#define cells_weights_pass           closs_inner_cells_weights_pass
 #define channel_walks_avx2           closs_inner_channel_walks_avx2
 #define channel_walks_avx512         closs_inner_channel_walks_avx512
 #define channel_walks_generic        closs_inner_channel_walks_generic
@@ -29,12 +31,15 @@
 #define check_totals                 closs_inner_check_totals
 #define check_views                  closs_inner_check_views
 #define check_weights                closs_inner_check_weights
+#define class_counts_pass            closs_inner_class_counts_pass
+#define class_map_pass               closs_inner_class_map_pass
 #define combined_pass                closs_inner_combined_pass
 #define diagnose                     closs_inner_diagnose
 #define distance_blocks_pass         closs_inner_distance_blocks_pass
 #define distance_kernels_avx2        closs_inner_distance_kernels_avx2
 #define distance_kernels_avx512      closs_inner_distance_kernels_avx512
 #define distance_kernels_generic     closs_inner_distance_kernels_generic
+#define distance_resolve             closs_inner_distance_resolve
 #define distance_rows_pass           closs_inner_distance_rows_pass
 #define evaluation_check             closs_inner_evaluation_check
 #define evaluation_coefficients      closs_inner_evaluation_coefficients
@@ -110,5 +115,8 @@
 #define survey_pass                  closs_inner_survey_pass
 #define threads_for                  closs_inner_threads_for
 #define totals_pass                  closs_inner_totals_pass
+#define weight_kernels_avx2          closs_inner_weight_kernels_avx2
+#define weight_kernels_avx512        closs_inner_weight_kernels_avx512
+#define weight_kernels_generic       closs_inner_weight_kernels_generic
 
 #endif

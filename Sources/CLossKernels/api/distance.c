@@ -1,4 +1,6 @@
 // Distance maps: checks, the metric of a spec, and the two passes.
+#include "api/distance.h"
+
 #include <math.h>
 
 #include "api/refuse.h"
@@ -142,6 +144,13 @@ static closs_status resolve(const closs_distance_spec *spec, distance_plan *plan
     plan->job.type = spec->type;
     plan->job.scale = spec->scale == 0 ? 1 : (float)(1 / spec->scale);
     return CLOSS_OK;
+}
+
+closs_status distance_resolve(const closs_distance_spec *spec, distance_job *job, closs_error *error) {
+    distance_plan plan;
+    closs_status status = resolve(spec, &plan, error);
+    if (status == CLOSS_OK) *job = plan.job;
+    return status;
 }
 
 static int64_t longest_line(const distance_job *job) { return job->planes > job->rows ? job->planes : job->rows; }

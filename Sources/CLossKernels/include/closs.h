@@ -743,6 +743,151 @@ CLOSS_API closs_status closs_distance_map(const closs_distance_spec *spec, closs
                                           size_t labels_count, void *map, size_t map_count, void *scratch,
                                           size_t scratch_bytes, closs_error *error);
 
+/* ----------------------------------------------------------------------------------------------- weight maps ---- */
+
+/* Maps of voxel weights, made of label maps or masks: what closs_batch.weights takes. They are functions of integer
+ * counts and exact distances, so that their bits depend on nothing but the labels (arithmetic 13).
+ *
+ * Of box averages: a is the average, over a window around the voxel, of whether voxels are inside (of the classes).
+ * A window costs what one of a single voxel does, whatever its size. */
+typedef enum closs_box_form {
+    CLOSS_BOX_BOUNDARY = 0, /* amplitude * exp(-steepness |a - 1/2|): as published 5 exp(-5 |a - 1/2|), box 50 x 50 */
+    CLOSS_BOX_BORDER = 1    /* 1 + amplitude where lower < a < upper, else 1: as published 1 + 2 where
+                             * 0.005 < a < 0.995, window 11 x 11 (21 or 41 for larger images) */
+} closs_box_form;
+
+/* What an average near an edge is divided by. */
+typedef enum closs_box_padding {
+    CLOSS_PADDING_EXCLUDED = 0, /* the window's voxels within the image: TensorFlow's average pooling */
+    CLOSS_PADDING_COUNTED = 1   /* all of the window's, zeros outside: PyTorch's, unless told otherwise */
+} closs_box_padding;
+
+/* What weights are rescaled to. */
+typedef enum closs_weights_mean {
+    CLOSS_MEAN_OF_BATCH = 0,  /* a mean of 1 over the batch: the amplitude of a boundary's weights has no effect then */
+    CLOSS_MEAN_OF_SAMPLE = 1, /* of each sample */
+    CLOSS_MEAN_FREE = 2       /* nothing */
+} closs_weights_mean;
+
+typedef struct closs_box_weights_spec {
+    int64_t samples;
+    closs_extents extents;  /* of one sample; 0 stands for 1 */
+    int64_t window[3];      /* planes, rows, columns: each at least 1, 2^24 voxels at most. It reaches (w - 1) / 2 voxels
+                             * back and w / 2 on, rounded down: an even one is TensorFlow's ("SAME") */
+    const int64_t *classes; /* the labels that are inside; with CLOSS_DENSE_U8 NULL: what is not 0 is inside */
+    int class_count;
+    closs_box_form form;
+    closs_box_padding padding;
+    closs_weights_mean mean;
+    double amplitude;    /* boundary: > 0; border: >= 0 */
+    double steepness;    /* boundary: 0 .. 32; border: 0 */
+    double lower, upper; /* border: 0 <= lower < upper <= 1; boundary: both 0 */
+    int threads;         /* 0: OpenMP's default */
+    closs_isa isa;
+} closs_box_weights_spec;
+
+/* Bytes of scratch that closs_box_weights needs; 0 where it would refuse the spec. */
+CLOSS_API size_t closs_box_weights_scratch_bytes(const closs_box_weights_spec *spec);
+
+/* Writes map[samples][voxels] from labels[samples][voxels]: CLOSS_LABELS_U8 to CLOSS_LABELS_I64, or CLOSS_DENSE_U8, a
+ * mask. Labels that are not among the classes are outside. Labels and map are aligned as their elements are. */
+CLOSS_API closs_status closs_box_weights(const closs_box_weights_spec *spec, closs_target target, const void *labels,
+                                         size_t labels_count, float *map, size_t map_count, void *scratch,
+                                         size_t scratch_bytes, closs_error *error);
+
+/* Of class frequencies: first counts, which add up over batches and ranks, then a weight for each class, then, where
+ * it is wanted, a map. */
+typedef struct closs_class_counts_spec {
+    int64_t samples, voxels; /* each at least 1 */
+    int class_count;         /* labels are 0 .. class_count - 1; 1 .. CLOSS_MAX_CLASSES */
+    int has_ignore_index;
+    int64_t ignore_index; /* voxels with this label are not counted, and weigh 0 */
+    int threads;
+    closs_isa isa;
+} closs_class_counts_spec;
+
+/* Adds to counts[2][class_count] (all 0 at first): the voxels of each class; and for each class the counted voxels of
+ * all samples in which it is. A refused call leaves them as they were. */
+CLOSS_API closs_status closs_class_counts(const closs_class_counts_spec *spec, closs_target target, const void *labels,
+                                          size_t labels_count, int64_t *counts, size_t counts_count,
+                                          closs_error *error);
+
+/* The weight of a class with n of N voxels, a share of f = n / N, among C classes. */
+typedef enum closs_class_weighting {
+    CLOSS_WEIGHTING_BALANCED = 0,    /* N / (C n): scikit-learn's "balanced" */
+    CLOSS_WEIGHTING_INVERSE = 1,     /* N / n */
+    CLOSS_WEIGHTING_ODDS = 2,        /* (N - n) / n: the positive weight of a binary cross entropy */
+    CLOSS_WEIGHTING_MEDIAN = 3,      /* median of the F / F, F = n / voxels of the samples with the class (Eigen, Fergus
+                                      * 2015; SegNet) */
+    CLOSS_WEIGHTING_LOGARITHMIC = 4, /* 1 / log(parameter + f), parameter above 1, 100 at most (ENet: 1.02) */
+    CLOSS_WEIGHTING_EFFECTIVE = 5    /* (1 - parameter) / (1 - parameter^n), parameter in [0, 1) (Cui et al. 2019) */
+} closs_class_weighting;
+
+/* The weight of a class without a voxel. */
+typedef enum closs_absent_weight {
+    CLOSS_ABSENT_WEIGHT_ZERO = 0,
+    CLOSS_ABSENT_WEIGHT_ONE = 1,
+    CLOSS_ABSENT_WEIGHT_LARGEST = 2, /* the largest of the other classes; 0 without any */
+    CLOSS_ABSENT_WEIGHT_FORMULA = 3  /* logarithmic: the formula's at f = 0, 50.5 with 1.02 */
+} closs_absent_weight;
+
+typedef enum closs_weights_norm {
+    CLOSS_NORM_NONE = 0,
+    CLOSS_NORM_CLASSES = 1, /* a mean of 1 over the classes */
+    CLOSS_NORM_VOXELS = 2   /* a mean of 1 over the counted voxels */
+} closs_weights_norm;       /* both do nothing where all weights, or all counts, are 0 */
+
+typedef struct closs_class_weights_spec {
+    int class_count;
+    closs_class_weighting weighting;
+    double parameter; /* logarithmic, effective; else 0 */
+    closs_absent_weight absent;
+    closs_weights_norm norm;
+} closs_class_weights_spec;
+
+/* weights[class_count] from counts[2][class_count]. */
+CLOSS_API closs_status closs_class_weights(const closs_class_weights_spec *spec, const int64_t *counts,
+                                           size_t counts_count, float *weights, size_t weights_count,
+                                           closs_error *error);
+
+/* Writes map[samples][voxels]: at each voxel the weight of its class, 0 where it is ignored. Weights are finite and not
+ * negative. */
+CLOSS_API closs_status closs_class_weight_map(const closs_class_counts_spec *spec, closs_target target,
+                                              const void *labels, size_t labels_count, const float *weights,
+                                              size_t weights_count, float *map, size_t map_count, closs_error *error);
+
+/* Of distances to cells (U-Net, Ronneberger et al. 2015), from instance labels:
+ *
+ *     w = w_c + w_0 exp(-(d1 + d2)^2 / (2 sigma^2)) in the background,   w_c in cells,
+ *
+ * d1 and d2 the exact distances to the nearest voxel of the nearest and of the second nearest cell. A cell is all
+ * voxels of one label. Without two cells, and where the exponent is below -87.25, the exponential is 0. The cost grows
+ * with the distances between cells (up to 13.3 sigma), not with their number. */
+typedef struct closs_cell_weights_spec {
+    int64_t samples;
+    closs_extents extents;
+    double spacing[3];  /* as in closs_distance_spec */
+    int64_t background; /* the label between cells */
+    int has_ignore_index;
+    int64_t ignore_index; /* voxels with this label are no cell, and weigh 0 */
+    double amplitude;     /* w_0 >= 0; 10 as published */
+    double sigma;         /* > 0, in the spacing's unit; 5 as published */
+    double background_weight, cell_weight; /* w_c, each >= 0 */
+    int balanced; /* 1: w_c is multiplied by N / (2 n), n of a sample's N voxels being background, or cells */
+    int threads;
+    closs_isa isa;
+} closs_cell_weights_spec;
+
+/* Bytes of scratch that closs_cell_weights needs, about 16 for each voxel of one sample; 0 where it would refuse the
+ * spec. */
+CLOSS_API size_t closs_cell_weights_scratch_bytes(const closs_cell_weights_spec *spec);
+
+/* Writes map[samples][voxels] from labels[samples][voxels], CLOSS_LABELS_U8 to CLOSS_LABELS_I64, none beyond 32 bits.
+ * Labels and map are aligned as their elements are. */
+CLOSS_API closs_status closs_cell_weights(const closs_cell_weights_spec *spec, closs_target target, const void *labels,
+                                          size_t labels_count, float *map, size_t map_count, void *scratch,
+                                          size_t scratch_bytes, closs_error *error);
+
 /* ---------------------------------------------------------------------------------------------- binarization ---- */
 
 /* The loss of differentiable binarization (DBNet, Liao et al. 2020), of a probability map P and a threshold map T:

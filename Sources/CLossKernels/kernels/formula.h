@@ -377,6 +377,7 @@ typedef struct kernels {
     __int128 (*binarization_gradient)(const binarization_run *, const binarization_coefficients *);
     loss_map_kernel *loss_map;
     const struct distance_kernels *distance;
+    const struct weight_kernels *weights;
 } kernels;
 
 extern const kernels kernels_generic;

@@ -4,6 +4,7 @@
 #include "kernels/distance_job.h"
 #include "kernels/select.h"
 #include "kernels/survey.h"
+#include "kernels/weights_job.h"
 
 // Runs with a layout are staged in pieces that are as large as the first caches are, so that the simple walks get them.
 
@@ -261,4 +262,5 @@ static fault survey(const formula *f, const run *whole, int with_logits, run_sur
      binarization_totals,                                                                                              \
      binarization_gradient,                                                                                            \
      OF_ISA(loss_map),                                                                                                 \
-     &OF_ISA(distance_kernels)}
+     &OF_ISA(distance_kernels),                                                                                        \
+     &OF_ISA(weight_kernels)}
