@@ -14,7 +14,7 @@ struct Entry {
 
 enum Catalogue {
     /// Everything, in the order of the report.
-    static var full: [Entry] { street() + lesions() + text() }
+    static var full: [Entry] { street() + lesions() + text() + maps() }
 
     /// The headline figures and one medium size of everything.
     static var quick: [Entry] {
@@ -127,6 +127,25 @@ enum Catalogue {
         }
     }
 
+    // MARK: - Maps of labels
+
+    private static func maps() -> [Entry] {
+        let ofStreets = Kernel.maps.flatMap { kernel in
+            [512, 2048].map { side in
+                Entry(
+                    kernel: kernel, source: .seeded(.street, BatchShape(1, 4, side, side)),
+                    isHeadline: side == 2048 && kernel == .boundaryWeights, everyInstructionSet: side == 512,
+                    passes: [.map])
+            }
+        }
+        let ofCells = [512, 2048].map { side in
+            Entry(
+                kernel: .cellWeights, source: .seeded(.cells, BatchShape(1, 1, side, side)),
+                everyInstructionSet: side == 512, passes: [.map])
+        }
+        return ofStreets + ofCells
+    }
+
     // MARK: -
 
     private static let headlines: Set = [Kernel.softmaxDice.name, Kernel.softmaxDiceCrossEntropy.name]
@@ -138,6 +157,8 @@ enum Catalogue {
     /// What can be computed of a batch of the caller's own.
     static func entries(for batch: Batch) -> [Entry] {
         let kernels = batch.shape.classes > 1 ? Kernel.softmax : Kernel.sigmoid + [.hardNegativeMining]
+        let maps = Kernel.maps + (batch.shape.classes == 1 ? [.cellWeights] : [])
         return kernels.map { Entry(kernel: $0, source: .given(batch)) }
+            + maps.map { Entry(kernel: $0, source: .given(batch), passes: [.map]) }
     }
 }

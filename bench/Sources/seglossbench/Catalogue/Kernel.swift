@@ -18,6 +18,7 @@ struct Kernel: Hashable {
         case softmax = "Softmax over classes"
         case sigmoid = "Sigmoid, one channel"
         case selection = "Hard-negative mining"
+        case maps = "Maps of labels"
     }
 }
 

@@ -16,7 +16,7 @@ struct MinimumBytes: Hashable {
             switch pass {
             case .forward: forward
             case .gradient: gradient
-            case .lossMap: lossMap
+            case .lossMap, .map: lossMap
             }
         return bytes.eachClass * classes + bytes.once
     }
@@ -46,6 +46,8 @@ enum Pass: String, Codable {
     case forward = "forward"
     case gradient = "forward+gradient"
     case lossMap = "loss map"
+    /// Of labels alone.
+    case map = "map"
 
     /// Those of every kernel.
     static let standard = [Pass.forward, .gradient]
