@@ -42,7 +42,7 @@ help:
 	@echo 'make test-exhaustive      the slow sweeps too, such as the elementary functions over every float'
 	@echo 'make bench                verifies and times every kernel; DATA=folder: on your data; BENCHFLAGS=--quick'
 	@echo 'make bench-peers          times PyTorch and MONAI beside them'
-	@echo 'make pictures             draws the losses and their gradients anew, into docs/pictures'
+	@echo 'make pictures             draws losses, gradients and maps into docs/pictures; DATA=folder: of your data, elsewhere'
 	@echo 'make lib                  the C library, in $(BUILD)/; OPENMP=0: without threads'
 	@echo 'make install              the C library, its header and segloss.pc; PREFIX=$(PREFIX) DESTDIR='
 	@echo 'make uninstall            takes them away again'
@@ -87,7 +87,7 @@ bench-peers:
 
 pictures:
 	@$(scripts)/install-missing.sh libomp-dev libpng-dev pkg-config
-	swift run -c release --package-path bench seglossbench pictures
+	swift run -c release --package-path bench seglossbench pictures $(if $(DATA),--data '$(abspath $(DATA))')
 
 clean:
 	rm -rf $(BUILD) .build bench/.build Examples/Swift/.build

@@ -1,5 +1,5 @@
-/// Evaluates DBNet's loss on batches of one shape: its value, its parts, and the gradients of both maps, written straight
-/// into the caller's memory.
+/// Evaluates DBNet's loss on batches of one shape: its value, its parts, and the gradients of both maps, written
+/// straight into the caller's memory.
 ///
 ///     // The network's head: [16][2][640][640], channel 0 the probability map, channel 1 the threshold map.
 ///     let shape: Shape = .planar(samples: 16, classes: 2, height: 640, width: 640)
@@ -10,12 +10,13 @@
 ///         thresholdMask: thresholdMask.span, gradient: &gradient)
 ///     result.value; result.main; result.l1; result.dice
 ///
-/// **Buffers.** A head is `[samples][channels][extents...]`, channel 0 the probability map P and channel 1 the threshold
-/// map T. What other channels it has is neither read nor written: a third one, the binary map that networks put out
-/// beside these two, is computed anew. Or the maps come apart, each `[samples][extents...]`, with a stride where there
-/// is something between their samples. Targets, mask, threshold map and threshold mask are `[samples][extents...]`:
-/// targets 0 or 1 (with ``BinarizationLoss/Main/dice`` any number in [0, 1]), the threshold map in [0, 1], and a mask's
-/// 0 takes its voxel out: `mask` out of the main loss and of Dice, `thresholdMask` out of L1.
+/// **Buffers.** A head is `[samples][channels][extents...]`, channel 0 the probability map P and channel 1 the
+/// threshold map T. What other channels it has is neither read nor written: a third one, the binary map that networks
+/// put out beside these two, is computed anew. Or the maps come apart, each `[samples][extents...]`, with a stride
+/// where there is something between their samples. Targets, mask, threshold map and threshold mask are
+/// `[samples][extents...]`: targets 0 or 1 (with ``BinarizationLoss/Main/dice`` any number in [0, 1]), the threshold
+/// map in [0, 1], and a mask's 0 takes its voxel out: `mask` out of the main loss and of Dice, `thresholdMask` out of
+/// L1.
 ///
 /// **The whole batch.** Hard negatives and Dice are of the batch as a whole, so a call takes a whole batch.
 ///
@@ -24,8 +25,8 @@
 /// **Memory.** Making an evaluator allocates everything that its calls need; a call allocates nothing. One that throws
 /// allocates its message.
 ///
-/// **Refusals.** A call that throws has written nothing. Its message begins with the map at fault, `map` or `threshold`;
-/// an index is counted from that map's first value, with the samples as far apart as they lie.
+/// **Refusals.** A call that throws has written nothing. Its message begins with the map at fault, `map` or
+/// `threshold`; an index is counted from that map's first value, with the samples as far apart as they lie.
 ///
 /// **Threads.** As with ``Evaluator``: to evaluate from several tasks at once, give each a copy.
 public struct BinarizationEvaluator: Sendable {

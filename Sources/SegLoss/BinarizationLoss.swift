@@ -12,7 +12,7 @@
 /// numbers of DB's published code.
 ///
 ///     var loss = BinarizationLoss.db
-///     loss.main = .balanced(minimumNegatives: 100)
+///     loss.main = .balanced(fallbackNegatives: 100)
 public struct BinarizationLoss: Sendable, Hashable {
     /// The loss of the probability map.
     public enum Main: Sendable, Hashable {
@@ -21,8 +21,10 @@ public struct BinarizationLoss: Sendable, Hashable {
         ///
         ///     (sum over these of the loss) / (n+ + k + epsilon)
         ///
-        /// 0 with a zero gradient where n+ + k = 0. All numbers are at least 0.
-        case balanced(negativeRatio: Double = 3, minimumNegatives: Int = 0, epsilon: Double = 1e-6)
+        /// Without any positive k is at least `fallbackNegatives` (MMOCR's `fallback_negative_num`), where there are
+        /// that many. 0 with a zero gradient where n+ + k = 0. All numbers are at least 0.
+        case balanced(
+            negativeRatio: Double = 3, minimumNegatives: Int = 0, fallbackNegatives: Int = 0, epsilon: Double = 1e-6)
         /// `1 - 2 sum P gt / (sum P + sum gt + epsilon)` over the batch, with ``BinarizationLoss/diceEpsilon``.
         case dice
     }

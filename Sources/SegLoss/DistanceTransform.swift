@@ -1,4 +1,5 @@
-/// Exact Euclidean distance maps of label maps: for each class and voxel the distance to the nearest voxel of the class,
+/// Exact Euclidean distance maps of label maps: for each class and voxel the distance to the nearest voxel of the
+/// class,
 ///
 ///     d = min over those voxels of sqrt(sum over the axes of (spacing * steps)^2),
 ///
@@ -10,9 +11,9 @@
 ///     var span = map.mutableSpan
 ///     try transform.write(labels.span, into: &span)
 ///
-/// **Exact.** Squared distances are sums of whole numbers and none is approximated: a map is, bit for bit, what looking at
-/// every pair of voxels gives, whatever the number of threads or the instruction set. Spacings that differ are resolved
-/// to whole multiples of a common unit first (arithmetic 12.1).
+/// **Exact.** Squared distances are sums of whole numbers and none is approximated: a map is, bit for bit, what looking
+/// at every pair of voxels gives, whatever the number of threads or the instruction set. Spacings that differ are
+/// resolved to whole multiples of a common unit first (arithmetic 12.1).
 ///
 /// **Shape.** Two or three extents (one counts as a single row); labels are `[samples][extents...]`, maps
 /// `[samples][classes][extents...]`. A label that is not among the classes is outside all of them.
@@ -107,8 +108,8 @@ public enum InnerBoundary: Sendable, Hashable, CaseIterable {
     case half
     /// 0: inside is `s - d`, outside `d`.
     case zero
-    /// Inside is `1 - d`, whatever the spacing, outside `d`: the map of the boundary loss as published (Kervadec et al.,
-    /// Boundary loss for highly unbalanced segmentation, 2019).
+    /// Inside is `1 - d`, whatever the spacing, outside `d`: the map of the boundary loss as published (Kervadec et
+    /// al., Boundary loss for highly unbalanced segmentation, 2019).
     case zeroUnit
 }
 

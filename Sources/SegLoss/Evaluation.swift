@@ -91,7 +91,8 @@ public struct TermResult: Sendable, Hashable {
     public var perClass: [Double] { Array(classParts) }
 
     /// What the term is of each sample alone, as if the batch were that sample, to the same bits: its own divisor, its
-    /// own sums, its own ranking. 0 for a term that selects with ``Scope/batch``, which ranks the samples together. Empty
+    /// own sums, its own ranking. 0 for a term that selects or sorts with ``Scope/batch``, which ranks the samples
+    /// together. Empty
     /// unless ``Options/perSample`` asked for it.
     ///
     /// The array is made when it is asked for.

@@ -1,5 +1,5 @@
-// The verbs for buffers of other types than `Float` and for those that are not contiguous. They are the verbs of the same
-// names, with the same bits.
+// The verbs for buffers of other types than `Float` and for those that are not contiguous. They are the verbs of the
+// same names, with the same bits.
 
 extension Evaluator {
     /// The value of a batch with labels, of any type of logits and any layout.

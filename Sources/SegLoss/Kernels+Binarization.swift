@@ -246,10 +246,11 @@ extension closs_binarization_spec {
         dice_epsilon = loss.diceEpsilon
         smooth_l1_beta = loss.smoothL1Beta
         switch loss.main {
-        case .balanced(let ratio, let minimum, let epsilon):
+        case .balanced(let ratio, let minimum, let fallback, let epsilon):
             main = CLOSS_BINARIZATION_BALANCED
             negative_ratio = ratio
             minimum_negatives = Int64(minimum)
+            fallback_negatives = Int64(fallback)
             balance_epsilon = epsilon
         case .dice: main = CLOSS_BINARIZATION_DICE
         }

@@ -20,27 +20,7 @@ struct DistancePlan: Sendable {
         shape: Shape, format: DistanceFormat, classes: [Int], form: DistanceForm, far: DistanceFar, spacing: [Double],
         scale: Double?, options: Options
     ) throws(LossError) {
-        guard (1...3).contains(shape.extents.count) else {
-            throw LossError(
-                kind: .badShape, message: "the shape has \(shape.extents.count) extents; expected two or three")
-        }
-        // To C, 0 stands for 1.
-        if let extent = shape.extents.first(where: { $0 < 1 }) {
-            throw LossError(kind: .badShape, message: "an extent is \(extent); expected 1 or more in \(shape.extents)")
-        }
-        guard classes.count == shape.classes else {
-            throw LossError(
-                kind: .badShape, message: "there are \(classes.count) classes; expected \(shape.classes), as in the shape")
-        }
-        guard spacing.count == shape.extents.count else {
-            throw LossError(
-                kind: .badOption,
-                message: "there are \(spacing.count) spacings; expected one for each of \(shape.extents.count) extents")
-        }
-        if let axis = spacing.firstIndex(where: { !($0 > 0) }) {
-            throw LossError(
-                kind: .badOption, index: axis, message: "spacing \(axis) is \(spacing[axis]); expected a positive length")
-        }
+        try shape.checkMeasured(classes, spacing)
         if let scale, !(scale > 0) {
             throw LossError(kind: .badOption, message: "scale is \(scale); expected a positive length")
         }
@@ -128,7 +108,13 @@ extension DistanceForm {
 
     fileprivate var boundary: closs_inner_boundary {
         guard case .signed(let boundary) = self else { return CLOSS_INNER_MINUS_ONE }
-        return switch boundary {
+        return boundary.code
+    }
+}
+
+extension InnerBoundary {
+    var code: closs_inner_boundary {
+        switch self {
         case .minusOne: CLOSS_INNER_MINUS_ONE
         case .half: CLOSS_INNER_HALF
         case .zero: CLOSS_INNER_ZERO
@@ -138,7 +124,7 @@ extension DistanceForm {
 }
 
 extension DistanceFar {
-    fileprivate var code: closs_distance_far {
+    var code: closs_distance_far {
         switch self {
         case .zero: CLOSS_FAR_ZERO
         case .diagonal: CLOSS_FAR_DIAGONAL

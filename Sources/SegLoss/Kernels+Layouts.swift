@@ -133,7 +133,7 @@ extension closs_gradient_buffer {
 }
 
 extension LogitFormat {
-    fileprivate var code: closs_float {
+    var code: closs_float {
         switch self {
         case .float: CLOSS_FLOAT32
         case .half: CLOSS_FLOAT16

@@ -6,7 +6,7 @@ extension Loss {
     /// The C struct has a bit for each class that can be, and no list that could be empty: both are seen to here.
     func checkNamedClasses(of shape: Shape) throws(LossError) {
         for (index, weighted) in terms.enumerated() {
-            guard case .region(let region) = weighted.term, case .only(let named) = region.classes else { continue }
+            guard case .only(let named) = weighted.term.classes else { continue }
             let expected = "expected 0 to \(shape.classes - 1)"
             if named.isEmpty {
                 throw LossError(kind: .badOption, index: index, message: "terms[\(index)].classes is empty; \(expected)")
@@ -58,8 +58,10 @@ extension closs_region {
             unsafe volume_weighting = volumes.code
             unsafe volume_offset = volumes.numbers.offset
             unsafe most_volume_weight = volumes.numbers.most
-        case .matthews(let smoothCounts):
+        case .matthews(let smoothCounts, let smoothProduct, let perfectIsOne):
             unsafe smooth_counts = smoothCounts
+            unsafe smooth_product = smoothProduct
+            unsafe perfect_is_one = perfectIsOne ? 1 : 0
         }
     }
 

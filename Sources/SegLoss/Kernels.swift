@@ -39,6 +39,7 @@ internal import CLossKernels
         }
 
         try loss.checkNamedClasses(of: shape)
+        try loss.checkDistances(of: shape)
 
         var created: OpaquePointer?
         try unsafe refusing { error in
@@ -54,7 +55,9 @@ internal import CLossKernels
         classes = shape.classes
         valuedSamples = options.perSample ? shape.samples : 0
         purpose = Purpose(
-            loss: loss, shape: .flat(samples: shape.samples, classes: shape.classes, voxels: shape.voxels),
+            loss: loss,
+            shape: loss.measuresDistances
+                ? shape : .flat(samples: shape.samples, classes: shape.classes, voxels: shape.voxels),
             activation: activation, ignoreIndex: options.ignoreIndex, perSample: options.perSample,
             perClass: options.perClass)
     }
@@ -452,6 +455,7 @@ private func withSpec(
             unsafe spec.checks = options.checks.code
             unsafe spec.per_sample = options.perSample ? 1 : 0
             unsafe spec.per_class = options.perClass ? 1 : 0
+            unsafe spec.extents = closs_extents(shape)
             return unsafe body(&spec)
         }
     }
@@ -513,6 +517,12 @@ extension closs_term {
             unsafe of.balanced_l1 = closs_balanced_l1(
                 negative_ratio: options.negativeRatio, minimum_negatives: Int64(options.minimumNegatives),
                 scope: options.scope.code)
+        case .lovaszSoftmax(let options):
+            unsafe kind = CLOSS_LOVASZ_SOFTMAX
+            unsafe of.lovasz = closs_lovasz(options, weights: arrays[0])
+        case .lovaszHinge(let options):
+            unsafe kind = CLOSS_LOVASZ_HINGE
+            unsafe of.lovasz = closs_lovasz(options, weights: arrays[0])
         case .absoluteError(let options):
             unsafe kind = CLOSS_ABSOLUTE_ERROR
             unsafe of.probability_error = closs_probability_error(
@@ -533,6 +543,12 @@ extension closs_term {
             unsafe of.linear_map = closs_linear_map(
                 class_weights: weights, class_weights_count: count,
                 divisor: options.divisor.code, divisor_value: options.divisor.value)
+        case .boundary(let options):
+            unsafe kind = CLOSS_BOUNDARY
+            unsafe of.distance = closs_distance_term(options, arrays[0])
+        case .hausdorff(let options):
+            unsafe kind = CLOSS_HAUSDORFF
+            unsafe of.distance = closs_distance_term(options, arrays[0])
         }
     }
 }

@@ -242,12 +242,17 @@ extension Loss {
     ///
     /// - Parameters:
     ///   - smoothCounts: What is added to each of the four counts, at least 0 (segmentation_models.pytorch: 1e-5).
+    ///   - smoothProduct: What is added to the product of the margins, under the root, at least 0 (MONAI: 1e-5).
+    ///   - perfectIsOne: Where nothing is wrong the correlation is 1, whatever the smoothing and also where a margin is
+    ///     empty (MONAI).
     ///   - smooth: What is added to numerator and denominator.
     ///   - scope: Over what the counts are taken.
     ///   - classes: Which classes take part.
     ///   - classWeights: One for each class.
     public static func matthews(
         smoothCounts: Double = 1e-5,
+        smoothProduct: Double = 0,
+        perfectIsOne: Bool = false,
         smooth: Smooth = .none,
         scope: Scope = .batch,
         classes: Classes = .all,
@@ -255,8 +260,8 @@ extension Loss {
     ) -> Loss {
         region(
             Region(
-                .matthews(smoothCounts: smoothCounts), smooth: smooth, scope: scope, classes: classes,
-                classWeights: classWeights))
+                .matthews(smoothCounts: smoothCounts, smoothProduct: smoothProduct, perfectIsOne: perfectIsOne),
+                smooth: smooth, scope: scope, classes: classes, classWeights: classWeights))
     }
 
     /// Leaky Dice loss: what precision and recall lack, each with its weight, so that missing an object may cost more

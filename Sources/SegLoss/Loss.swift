@@ -85,10 +85,12 @@ extension Loss {
     ///     sum_ic w_c v_i [ -a_c h log p - (1-h) log(1-p) ] / divisor,    h = g (1-s) + (1-g) s
     ///
     /// The formula of PyTorch's `BCEWithLogitsLoss`, and from probabilities that of `BCELoss`, whose logarithms are
-    /// held at -100. For ``Activation/sigmoid`` and ``Activation/probabilities``; `perChannel` also for ``Activation/softmax``.
+    /// held at -100. For ``Activation/sigmoid`` and ``Activation/probabilities``; `perChannel` also for
+    /// ``Activation/softmax``.
     ///
-    /// With `positivesOnly` and a `logOffset` o from probabilities, divided by ``Divisor/target``, the cross entropy of the
-    /// true class as it is written for one-hot targets, `-sum_ic g_ic log(p_ic + o) / sum_ic g_ic` (LIVIAETS, o 1e-10).
+    /// With `positivesOnly` and a `logOffset` o from probabilities, divided by ``Divisor/target``, the cross entropy of
+    /// the true class as it is written for one-hot targets, `-sum_ic g_ic log(p_ic + o) / sum_ic g_ic` (LIVIAETS, o
+    /// 1e-10).
     ///
     /// - Parameters:
     ///   - positiveWeights: `a`, one for each channel, each at least 0; `nil`: all 1.
@@ -129,9 +131,9 @@ extension Loss {
     ///
     ///     sum_i v_i a[y_i] w[y_i] (1 - p_i(y_i))^gamma nll_i(y_i) / divisor,    a_0 = 1-a, the other classes' a
     ///
-    /// or with dense targets, which must add up to 1 at every valid voxel within 0.001,
-    /// `sum_c g_ic a_c w_c (1 - p_i(c))^gamma nll_i(c)`. With a softmax and `perChannel` the channels' formula on the sigmoid
-    /// of each logit, times `w_c`: what MONAI's `DiceFocalLoss` adds to its softmax Dice.
+    /// or with dense targets, which must add up to 1 at every valid voxel within 0.001, `sum_c g_ic a_c w_c (1 -
+    /// p_i(c))^gamma nll_i(c)`. With a softmax and `perChannel` the channels' formula on the sigmoid of each logit,
+    /// times `w_c`: what MONAI's `DiceFocalLoss` adds to its softmax Dice.
     ///
     /// - Parameters:
     ///   - gamma: How strongly easy values are counted less, at least 0; 0 leaves the weighted cross entropy.
@@ -288,8 +290,8 @@ extension Loss {
     ///     sum_ic w_c v_i p m / divisor
     ///
     /// With signed distance maps, negative inside, the boundary loss of Kervadec et al., "Boundary loss for highly
-    /// unbalanced segmentation" (2019). For every activation; with ``Activation/softmax`` of each class's probability and
-    /// a map for each class.
+    /// unbalanced segmentation" (2019). For every activation; with ``Activation/softmax`` of each class's probability
+    /// and a map for each class.
     ///
     /// - Parameters:
     ///   - classWeights: `w`, one for each channel, each at least 0 and not all 0; `nil`: all 1. A weight of 0 leaves

@@ -2,7 +2,8 @@
 ///
 /// The buffers of a part are contiguous and hold the part alone: logits are `[samples][classes][voxels]` with the
 /// part's own counts. Parts may be cut between samples anywhere. Within samples they are cut at multiples of 64 voxels:
-/// `voxels` must begin at one, and end at one or at the end of the sample. A balanced term needs whole samples.
+/// `voxels` must begin at one, and end at one or at the end of the sample. Terms that select and Lovász terms need
+/// whole samples, a Lovász term over the batch the whole batch.
 public struct Part: Sendable, Hashable {
     /// Which samples of the batch; `nil`: all.
     public var samples: Range<Int>?

@@ -1,14 +1,16 @@
 /// A region term: a formula of sums over a region, such as Dice, and what is made of it.
 ///
-/// The functions of ``Loss`` named after the formulas (``Loss/dice(smooth:denominator:scope:classes:classWeights:intersection:absent:leastDenominator:voxelWeights:)``
-/// and so on) make the usual ones; here every choice can be looked at or changed, and ``Loss/region(_:)`` makes a loss of it.
+/// The functions of ``Loss`` named after the formulas
+/// (``Loss/dice(smooth:denominator:scope:classes:classWeights:intersection:absent:leastDenominator:voxelWeights:)`` and
+/// so on) make the usual ones; here every choice can be looked at or changed, and ``Loss/region(_:)`` makes a loss of
+/// it.
 ///
 /// Of each class, over the valid voxels of a sample or of the batch,
 ///
 ///     I = sum p g,    P = sum p,    G = sum g,    V = number of valid values
 ///
-/// give a score D (see ``Formula``), D a loss of the class (see ``Value`` and ``Exponent``), and the term is the mean of
-/// the classes that take part, then of the samples.
+/// give a score D (see ``Formula``), D a loss of the class (see ``Value`` and ``Exponent``), and the term is the mean
+/// of the classes that take part, then of the samples.
 public struct Region: Sendable, Hashable {
     /// From the sums to a score, 1 where prediction and target agree.
     public enum Formula: Sendable, Hashable {
@@ -20,10 +22,11 @@ public struct Region: Sendable, Hashable {
         case tversky(falsePositives: Double, falseNegatives: Double)
         /// `(2 sum_c w_c I_c + n) / (sum_c w_c (P_c + G_c) + d)`: Sudre et al. (2017). For a pooled ``Scope``.
         case generalizedDice(VolumeWeights)
-        /// Matthews' correlation `(TP TN - FP FN + n) / (sqrt((TP+FP) (TP+FN) (TN+FP) (TN+FN)) + d)` of the soft counts
-        /// TP = I, FP = P - I, FN = G - I, TN = V - P - G + I, to each of which `smoothCounts` is added; 0 where it would
-        /// be 0/0.
-        case matthews(smoothCounts: Double)
+        /// Matthews' correlation `(TP TN - FP FN + n) / (sqrt((TP+FP) (TP+FN) (TN+FP) (TN+FN) + smoothProduct) + d)` of
+        /// the soft counts TP = I, FP = P - I, FN = G - I, TN = V - P - G + I, to each of which `smoothCounts` is
+        /// added; 0 where it would be 0/0. With `perfectIsOne` it is 1 where nothing is wrong, P = I = G before
+        /// smoothing, also for an absent class that is not predicted (MONAI). Both smoothings are from 0 to 1e30.
+        case matthews(smoothCounts: Double, smoothProduct: Double = 0, perfectIsOne: Bool = false)
         /// `1 - a (1 - (I + n) / (P + d)) - b (1 - (I + n) / (G + d))`: weights of what precision and recall lack
         case leakyDice(falsePositives: Double, falseNegatives: Double)
     }

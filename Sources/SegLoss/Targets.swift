@@ -25,8 +25,8 @@ public enum LabelFormat: Sendable, Hashable {
 /// A type of dense targets, one value for each channel and voxel: `UInt8` with 0 or 1, or `Float` in [0, 1].
 ///
 /// Dense targets have the logits' layout. Those of ``Activation/softmax`` are the classes' probabilities: a cross
-/// entropy or a focal loss of the classes asks that they add up to 1 within 0.001 at every valid voxel. A wrapper around one of these types
-/// may conform too, if its memory is that type's and nothing else.
+/// entropy or a focal loss of the classes asks that they add up to 1 within 0.001 at every valid voxel. A wrapper
+/// around one of these types may conform too, if its memory is that type's and nothing else.
 public protocol DenseTarget: BitwiseCopyable, Sendable {
     /// How the type lies in memory.
     static var denseFormat: DenseFormat { get }

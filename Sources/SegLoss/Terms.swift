@@ -3,9 +3,11 @@
 public enum Term: Sendable, Hashable {
     /// See ``Loss/crossEntropy(classWeights:labelSmoothing:exponent:divisor:)``.
     case crossEntropy(CrossEntropy)
-    /// See ``Loss/binaryCrossEntropy(positiveWeights:classWeights:labelSmoothing:positivesOnly:logOffset:voxelWeights:perChannel:divisor:)``.
+    /// See
+    /// ``Loss/binaryCrossEntropy(positiveWeights:classWeights:labelSmoothing:positivesOnly:logOffset:voxelWeights:perChannel:divisor:)``.
     case binaryCrossEntropy(BinaryCrossEntropy)
-    /// See ``Loss/focal(gamma:alpha:classWeights:classGammas:classAlphas:alphaForm:positiveWeights:reducedThreshold:modulation:positivesOnly:logOffset:perChannel:divisor:)``.
+    /// See
+    /// ``Loss/focal(gamma:alpha:classWeights:classGammas:classAlphas:alphaForm:positiveWeights:reducedThreshold:modulation:positivesOnly:logOffset:perChannel:divisor:)``.
     case focal(Focal)
     /// See ``Loss/focalStar(gamma:shift:alpha:classWeights:divisor:)``.
     case focalStar(FocalStar)
@@ -19,6 +21,10 @@ public enum Term: Sendable, Hashable {
     case onlineHardExampleMining(HardExamples)
     /// See ``Loss/balancedL1(negativeRatio:minimumNegatives:scope:)``.
     case balancedL1(BalancedL1)
+    /// See ``Loss/lovaszSoftmax(scope:classes:presentOnly:classWeights:)``.
+    case lovaszSoftmax(Lovasz)
+    /// See ``Loss/lovaszHinge(scope:classes:presentOnly:classWeights:)``.
+    case lovaszHinge(Lovasz)
     /// See ``Loss/absoluteError(classWeights:divisor:)``.
     case absoluteError(ProbabilityError)
     /// See ``Loss/smoothL1(beta:classWeights:divisor:)``.
@@ -27,6 +33,11 @@ public enum Term: Sendable, Hashable {
     case squaredError(ProbabilityError)
     /// See ``Loss/linear(classWeights:divisor:)``.
     case linear(ProbabilityError)
+
+    /// See ``Loss/boundary(classes:classWeights:innerBoundary:far:spacing:divisor:)``.
+    case boundary(Boundary)
+    /// See ``Loss/hausdorff(alpha:prediction:sides:classes:classWeights:far:spacing:logarithm:divisor:)``.
+    case hausdorff(Hausdorff)
 
     /// The options of softmax cross entropy.
     public struct CrossEntropy: Sendable, Hashable {
@@ -138,8 +149,8 @@ public enum Divisor: Sendable, Hashable {
     case constant(Double)
     /// The sum of the targets times the weights that entered. For losses of channels.
     case target
-    /// The sum of a focal loss's modulating factors times the weights that entered, or `least`, which is at least 0, where
-    /// that is more. The gradient goes through the sum. Not inside a softmax.
+    /// The sum of a focal loss's modulating factors times the weights that entered, or `least`, which is at least 0,
+    /// where that is more. The gradient goes through the sum. Not inside a softmax.
     case factors(least: Double = 1e-6)
 }
 
@@ -156,7 +167,19 @@ extension Term {
         case .absoluteError(let options), .squaredError(let options), .linear(let options): [options.classWeights]
         case .smoothL1(let options): [options.classWeights]
         case .topK(let options): [options.classWeights]
+        case .boundary(let options): [options.classWeights]
+        case .hausdorff(let options): [options.classWeights]
+        case .lovaszSoftmax(let options), .lovaszHinge(let options): [options.classWeights]
         case .balancedBinaryCrossEntropy, .onlineHardExampleMining, .balancedL1: []
+        }
+    }
+
+    /// The classes that take part in a term that may leave some out.
+    var classes: Classes {
+        switch self {
+        case .region(let region): region.classes
+        case .lovaszSoftmax(let options), .lovaszHinge(let options): options.classes
+        default: measured?.classes ?? .all
         }
     }
 
@@ -164,9 +187,10 @@ extension Term {
     /// softmax.
     func hasClassParts(_ activation: Activation, always: Bool) -> Bool {
         switch self {
-        case .region: true
+        case .region, .lovaszSoftmax, .lovaszHinge: true
         case .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1: false
-        case .crossEntropy, .binaryCrossEntropy, .focal, .focalStar, .absoluteError, .smoothL1, .squaredError, .linear:
+        case .crossEntropy, .binaryCrossEntropy, .focal, .focalStar, .absoluteError, .smoothL1, .squaredError, .linear,
+            .boundary, .hausdorff:
             activation != .softmax || always
         }
     }

@@ -255,11 +255,21 @@ static void draw_focal_options(problem *p, random_numbers *r, closs_focal *of) {
                 of->log_offset > 0, (int)of->divisor);
 }
 
+/* Terms that rank the errors of whole samples or of the whole batch. */
+static int is_lovasz(closs_term_kind kind) { return kind == CLOSS_LOVASZ_SOFTMAX || kind == CLOSS_LOVASZ_HINGE; }
+
+static int ranks_whole_batch(const problem *p) {
+    for (size_t i = 0; i < p->spec.term_count; i++)
+        if (is_lovasz(p->terms[i].kind) && p->terms[i].of.lovasz.scope % 2 == CLOSS_PER_BATCH) return 1;
+    return 0;
+}
+
 static void draw_term(problem *p, random_numbers *r, closs_term *t, closs_term_kind kind) {
     static const double GAMMAS[] = {0, 0.5, 1, 1.5, 2, 3, 3.75, 5};
     double eighths = (double)below(r, 9) * 0.125;
     memset(t, 0, sizeof *t);
     if (kind == CLOSS_FOCAL_STAR && p->spec.activation != CLOSS_SIGMOID) kind = CLOSS_FOCAL;
+    if (kind == CLOSS_LOVASZ_HINGE && p->spec.activation != CLOSS_SIGMOID) kind = CLOSS_LOVASZ_SOFTMAX;
     t->kind = kind;
     t->weight = (double)(1 + below(r, 16)) * 0.125 * (one_in(r, 8) ? -1 : 1);
     switch (kind) {
@@ -317,6 +327,8 @@ static void draw_term(problem *p, random_numbers *r, closs_term *t, closs_term_k
         of->alpha = eighths;
         of->beta = 1;
         of->smooth_counts = 0x1p-10;
+        of->smooth_product = kind == CLOSS_MATTHEWS && of->value == CLOSS_MINUS_SCORE ? 0x1p-5 : 0;
+        of->perfect_is_one = of->smooth_product > 0;
         if (kind == CLOSS_GENERALIZED_DICE) of->volume_weighting = (closs_volume_weighting)below(r, 3);
         if (of->value == CLOSS_ONE_MINUS_SCORE && one_in(r, 2)) of->exponent = 0.75;
         add_to_name(p, " region-%d-%d", (int)kind, (int)of->value);
@@ -377,6 +389,27 @@ static void draw_term(problem *p, random_numbers *r, closs_term *t, closs_term_k
         add_to_name(p, " top-%g-%s", of->percent, of->scope ? "batch" : "sample");
         break;
     }
+    case CLOSS_BOUNDARY:
+    case CLOSS_HAUSDORFF: {
+        static const double ALPHAS[] = {2, 2, 1, 0.5, 1.5, 3};
+        closs_distance_term *of = &t->of.distance;
+        of->class_weights = draw_class_weights(p, r, &of->class_weights_count);
+        of->exclude_background = one_in(r, 3);
+        of->far = (closs_distance_far)below(r, 2);
+        of->divisor = draw_channel_divisor(r, &of->divisor_value);
+        of->spacing[1] = one_in(r, 2) ? 0 : (double)(1 + below(r, 8)) * 0.25;
+        of->spacing[2] = of->spacing[1] == 0 || one_in(r, 2) ? of->spacing[1] : 1.5;
+        if (kind == CLOSS_BOUNDARY) {
+            of->inner_boundary = (closs_inner_boundary)below(r, 4);
+        } else {
+            of->alpha = ALPHAS[below(r, 6)];
+            of->prediction = p->spec.shape.classes > 1 ? (closs_prediction)below(r, 2) : CLOSS_PREDICTION_THRESHOLD;
+            of->sides = (closs_sides)below(r, 2);
+            of->logarithm = one_in(r, 3);
+        }
+        add_to_name(p, kind == CLOSS_BOUNDARY ? " boundary-%g" : " hausdorff-%g", of->alpha);
+        break;
+    }
     case CLOSS_OHEM: {
         closs_ohem *of = &t->of.ohem;
         of->threshold = eighths;
@@ -384,6 +417,16 @@ static void draw_term(problem *p, random_numbers *r, closs_term *t, closs_term_k
         of->divisor = draw_divisor(r, &of->divisor_value);
         of->scope = (closs_scope)below(r, 2);
         add_to_name(p, " ohem-%g-%s", of->threshold, of->scope ? "batch" : "sample");
+        break;
+    }
+    case CLOSS_LOVASZ_SOFTMAX:
+    case CLOSS_LOVASZ_HINGE: {
+        closs_lovasz *of = &t->of.lovasz;
+        of->scope = (closs_scope)below(r, 4);
+        of->present_only = one_in(r, 2);
+        of->exclude_background = p->spec.shape.classes > 1 && one_in(r, 3);
+        if (of->scope <= CLOSS_PER_BATCH) of->class_weights = draw_class_weights(p, r, &of->class_weights_count);
+        add_to_name(p, " lovasz-%d-%d", (int)kind, (int)of->scope);
         break;
     }
     }
@@ -402,6 +445,9 @@ static const closs_term_kind SOFTMAX_SETS[][MOST_TERMS] = {
     {CLOSS_SQUARED_ERROR, CLOSS_SMOOTH_L1, CLOSS_ABSOLUTE_ERROR, CLOSS_LINEAR_MAP},
     {CLOSS_DICE, CLOSS_TOP_K},
     {CLOSS_OHEM, CLOSS_FOCAL},
+    {CLOSS_LOVASZ_SOFTMAX},
+    {CLOSS_LOVASZ_SOFTMAX, CLOSS_CROSS_ENTROPY, CLOSS_DICE, CLOSS_TOP_K},
+    {CLOSS_SQUARED_ERROR, CLOSS_LOVASZ_SOFTMAX},
     {CLOSS_BINARY_CROSS_ENTROPY, CLOSS_DICE, CLOSS_FOCAL},
 };
 static const closs_term_kind CHANNEL_SETS[][MOST_TERMS] = {
@@ -419,10 +465,32 @@ static const closs_term_kind CHANNEL_SETS[][MOST_TERMS] = {
     {CLOSS_TOP_K},
     {CLOSS_OHEM, CLOSS_DICE},
     {CLOSS_BALANCED_L1, CLOSS_FOCAL},
+    {CLOSS_LOVASZ_SOFTMAX},
+    {CLOSS_DICE, CLOSS_LOVASZ_SOFTMAX, CLOSS_BINARY_CROSS_ENTROPY},
+    {CLOSS_LOVASZ_HINGE},
+    {CLOSS_LOVASZ_HINGE, CLOSS_BALANCED_L1, CLOSS_SQUARED_ERROR},
     {CLOSS_FOCAL_STAR},
     {CLOSS_SQUARED_ERROR},
     {CLOSS_FOCAL_STAR, CLOSS_BINARY_CROSS_ENTROPY, CLOSS_ABSOLUTE_ERROR, CLOSS_FOCAL},
 };
+
+/* Those that measure distances. */
+static const closs_term_kind DISTANCE_SETS[][MOST_TERMS] = {
+    {CLOSS_BOUNDARY},
+    {CLOSS_HAUSDORFF},
+    {CLOSS_BOUNDARY, CLOSS_GENERALIZED_DICE},
+    {CLOSS_HAUSDORFF, CLOSS_LINEAR_MAP, CLOSS_BOUNDARY, CLOSS_FOCAL},
+};
+
+/* Extents with the product of the voxels, in two or three dimensions. */
+static closs_extents draw_extents(random_numbers *r, int64_t voxels) {
+    closs_extents e = {1, 1, voxels};
+    for (int64_t n = 2; n < 128; n++) {
+        if (e.columns % n == 0 && one_in(r, 2)) e.rows *= n, e.columns /= n;
+        if (e.rows % n == 0 && one_in(r, 6)) e.planes *= n, e.rows /= n;
+    }
+    return e;
+}
 
 static problem *make_problem(uint64_t seed, closs_activation activation, const closs_term_kind *kinds, int64_t samples,
                              int64_t classes, int64_t voxels) {
@@ -435,6 +503,8 @@ static problem *make_problem(uint64_t seed, closs_activation activation, const c
     p->spec.threads = threads;
     p->spec.isa = isa;
     p->spec.terms = p->terms;
+    random_numbers of_extents = {seed};
+    p->spec.extents = draw_extents(&of_extents, voxels);
     p->spec.per_sample = seed % 3 == 1;
     p->spec.per_class = seed % 4 == 2;
     p->voxels = (size_t)(samples * voxels);
@@ -445,7 +515,8 @@ static problem *make_problem(uint64_t seed, closs_activation activation, const c
     for (int64_t c = 0; c < classes; c++) p->class_alphas[c] = (float)below(&r, 9) * 0.125f;
     for (; p->spec.term_count < MOST_TERMS && kinds[p->spec.term_count]; p->spec.term_count++) {
         has_balanced |= kinds[p->spec.term_count] == CLOSS_BALANCED_BINARY_CROSS_ENTROPY ||
-                        kinds[p->spec.term_count] == CLOSS_OHEM || kinds[p->spec.term_count] == CLOSS_BALANCED_L1;
+                        kinds[p->spec.term_count] == CLOSS_OHEM || kinds[p->spec.term_count] == CLOSS_BALANCED_L1 ||
+                        is_lovasz(kinds[p->spec.term_count]);
         draw_term(p, &r, &p->terms[p->spec.term_count], kinds[p->spec.term_count]);
     }
     draw_targets(p, &r, has_balanced);
@@ -528,7 +599,7 @@ static size_t map_count(const problem *p) {
     for (size_t i = 0; i < p->spec.term_count; i++) {
         closs_term_kind kind = p->terms[i].kind;
         int pointwise = kind == CLOSS_CROSS_ENTROPY || kind == CLOSS_BINARY_CROSS_ENTROPY || kind == CLOSS_FOCAL ||
-                        (kind >= CLOSS_ABSOLUTE_ERROR && kind <= CLOSS_FOCAL_STAR);
+                        (kind >= CLOSS_ABSOLUTE_ERROR && kind <= CLOSS_HAUSDORFF);
         if (pointwise) return p->spec.activation == CLOSS_SOFTMAX ? p->voxels : p->values;
     }
     return 0;
@@ -616,7 +687,11 @@ static int make_cuts(const problem *p, cut *cuts) {
     for (size_t i = 0; i < p->spec.term_count; i++) {
         closs_term_kind kind = p->terms[i].kind;
         selects |= kind == CLOSS_BALANCED_BINARY_CROSS_ENTROPY || kind == CLOSS_TOP_K || kind == CLOSS_OHEM ||
-                   kind == CLOSS_BALANCED_L1;
+                   kind == CLOSS_BALANCED_L1 || kind == CLOSS_BOUNDARY || kind == CLOSS_HAUSDORFF || is_lovasz(kind);
+    }
+    if (ranks_whole_batch(p)) {
+        cuts[0] = make_cut(p, 0, p->spec.shape.samples, 0, p->spec.shape.voxels);
+        return 1;
     }
     int64_t voxels = p->spec.shape.voxels, step = selects || voxels <= 64 ? voxels : (voxels / 3 + 63) / 64 * 64;
     int64_t starts = (voxels + step - 1) / step;
@@ -719,6 +794,317 @@ static void run(problem *p) {
     free_problem(p);
 }
 
+/* ---------------------------------------------------------------------------------------------------- metrics ---- */
+
+static void fail(const char *name, const closs_error *error) {
+    printf("%s REFUSED: %s\n", name, error->message);
+    failures++;
+}
+
+/* Labels in stretches, some of them ignored, and some masked. */
+static void make_truth(random_numbers *r, size_t voxels, int64_t classes, uint8_t *labels, uint8_t *mask) {
+    for (size_t i = 0; i < voxels;) {
+        uint8_t label = one_in(r, 9) ? 255 : (uint8_t)below(r, classes);
+        for (int64_t length = 1 + below(r, 40); length > 0 && i < voxels; length--, i++) {
+            labels[i] = label;
+            mask[i] = !one_in(r, 11);
+        }
+    }
+}
+
+static uint64_t confusion_hash(const closs_confusion_spec *spec, const closs_metric_batch *batch, const char *name) {
+    const size_t classes = (size_t)spec->shape.classes, cells = (size_t)spec->shape.samples * classes * classes;
+    const size_t bytes = closs_confusion_scratch_bytes(spec);
+    int64_t *matrix = allocate(cells, sizeof *matrix);
+    void *scratch = allocate(bytes, 1);
+    closs_error error;
+    uint64_t hash = 0;
+    if (closs_confusion(spec, batch, matrix, cells, scratch, bytes, &error))
+        fail(name, &error);
+    else
+        hash = hash_bytes(1, matrix, cells * sizeof *matrix);
+    free(matrix);
+    free(scratch);
+    return hash;
+}
+
+static uint64_t threshold_hash(const closs_threshold_spec *spec, const closs_metric_batch *batch, const char *name) {
+    const size_t count = (size_t)spec->shape.samples * (size_t)spec->shape.classes * (size_t)spec->threshold_count;
+    const size_t bytes = closs_threshold_scratch_bytes(spec);
+    closs_counts *counts = allocate(count, sizeof *counts);
+    void *scratch = allocate(bytes, 1);
+    closs_error error;
+    uint64_t hash = 0;
+    if (closs_threshold_counts(spec, batch, counts, count, scratch, bytes, &error)) {
+        fail(name, &error);
+    } else {
+        closs_score_spec of = {.samples = spec->shape.samples,
+                               .classes = spec->shape.classes,
+                               .thresholds = spec->threshold_count,
+                               .kind = CLOSS_SCORE_IOU,
+                               .empty = CLOSS_EMPTY_ONE};
+        double *values = allocate((size_t)spec->threshold_count, sizeof *values), mean = 0;
+        if (closs_scores(&of, counts, count, values, (size_t)spec->threshold_count, &mean, &error)) fail(name, &error);
+        hash = hash_bytes(hash_bytes(1, counts, count * sizeof *counts), &mean, sizeof mean);
+        free(values);
+    }
+    free(counts);
+    free(scratch);
+    return hash;
+}
+
+static uint64_t surface_hash(const closs_surface_spec *spec, const closs_metric_batch *batch, const char *name) {
+    const size_t count = (size_t)spec->samples * (size_t)spec->class_count, bytes = closs_surface_scratch_bytes(spec);
+    closs_surface_distances *distances = allocate(count, sizeof *distances);
+    void *scratch = allocate(bytes, 1);
+    closs_error error;
+    uint64_t hash = 0;
+    if (closs_surface(spec, batch, distances, count, scratch, bytes, &error))
+        fail(name, &error);
+    else
+        hash = hash_bytes(1, distances, count * sizeof *distances);
+    free(distances);
+    free(scratch);
+    return hash;
+}
+
+static void run_metrics(uint64_t seed, int64_t classes, closs_extents extents) {
+    random_numbers r = {seed};
+    const int64_t voxels = extents.planes * extents.rows * extents.columns, samples = 2;
+    const size_t all = (size_t)(samples * voxels), values = all * (size_t)classes;
+    uint8_t *labels = allocate(all, 1), *predicted = allocate(all, 1), *mask = allocate(all, 1);
+    float *logits = allocate(values, sizeof *logits);
+    const float thresholds[11] = {0.03125f, 0.125f,  0.25f, 0.375f, 0.5f,    0.5625f,
+                                  0.625f,   0.6875f, 0.75f, 0.875f, 0.96875f};
+    char name[160];
+    snprintf(name, sizeof name, "metrics %" PRIu64 " classes %" PRId64 " voxels %" PRId64, seed, classes, voxels);
+    make_truth(&r, all, classes, labels, mask);
+    for (size_t i = 0; i < all; i++)
+        predicted[i] = one_in(&r, 6) || labels[i] == 255 ? (uint8_t)below(&r, classes) : labels[i];
+    for (size_t i = 0; i < values; i++) logits[i] = (float)(below(&r, 4096) - 2048) * 0x1p-8f;
+    closs_metric_batch of_labels = {.predictions = predicted,
+                                    .predicted = CLOSS_LABELS_U8,
+                                    .target = CLOSS_LABELS_U8,
+                                    .predictions_count = all,
+                                    .targets = labels,
+                                    .targets_count = all,
+                                    .mask = mask,
+                                    .mask_count = all};
+    closs_metric_batch of_logits = of_labels;
+    of_logits.predictions = logits;
+    of_logits.predictions_count = values;
+    closs_confusion_spec confusion = {.shape = {samples, classes, voxels},
+                                      .has_ignore_index = 1,
+                                      .ignore_index = 255,
+                                      .threads = threads,
+                                      .isa = isa};
+    closs_threshold_spec threshold = {.shape = {samples, classes, voxels},
+                                      .activation = CLOSS_SIGMOID,
+                                      .thresholds = thresholds,
+                                      .threshold_count = 11,
+                                      .has_ignore_index = 1,
+                                      .ignore_index = 255,
+                                      .threads = threads,
+                                      .isa = isa};
+    closs_surface_spec surface = {.samples = samples,
+                                  .extents = extents,
+                                  .spacing = {2.5, 0, seed % 2 ? 0.75 : 0},
+                                  .class_count = (int)classes,
+                                  .percentile = 95,
+                                  .absent = CLOSS_SURFACE_DIAGONAL,
+                                  .has_ignore_index = 1,
+                                  .ignore_index = 255,
+                                  .threads = threads,
+                                  .isa = isa};
+    uint64_t counts = confusion_hash(&confusion, &of_labels, name);
+    confusion.prediction = CLOSS_PREDICTED_LOGITS;
+    counts ^= 3 * confusion_hash(&confusion, &of_logits, name);
+    printf("%s: %016" PRIx64 " %016" PRIx64 " %016" PRIx64 "\n", name, counts,
+           threshold_hash(&threshold, &of_logits, name), surface_hash(&surface, &of_labels, name));
+    free(labels);
+    free(predicted);
+    free(mask);
+    free(logits);
+}
+
+static void run_all_metrics(void) {
+    static const closs_extents EXTENTS[] = {{1, 1, 1}, {1, 1, 17},  {1, 5, 13},   {1, 8, 8},    {1, 63, 65},
+                                            {3, 5, 7}, {4, 16, 16}, {1, 129, 40}, {11, 23, 31}, {1, 200, 211}};
+    static const int64_t CLASSES[] = {2, 3, 4, 5, 19, 41};
+    uint64_t seed = 0;
+    for (size_t e = 0; e < sizeof EXTENTS / sizeof *EXTENTS; e++)
+        for (size_t c = 0; c < sizeof CLASSES / sizeof *CLASSES; c++, seed++) run_metrics(seed, CLASSES[c], EXTENTS[e]);
+}
+
+/* ---------------------------------------------------------------------------------------------- distance maps ---- */
+
+/* One map of each form, of labels in areas. */
+static void run_distances(uint64_t seed, closs_extents e, const double *spacing) {
+    random_numbers r = {seed * UINT64_C(0x2545f4914f6cdd1d)};
+    const size_t voxels = (size_t)(e.planes * e.rows * e.columns), samples = 2, classes = 3;
+    const closs_target target = (closs_target)(CLOSS_LABELS_U8 + below(&r, 4));
+    void *labels = allocate(samples * voxels, target_bytes(target));
+    for (size_t i = 0, left = 0, label = 0; i < samples * voxels; i++, left--) {
+        if (left == 0) left = (size_t)(1 + below(&r, 40)), label = (size_t)below(&r, 4);
+        set_label(labels, target, i, (int64_t)label);
+    }
+    for (int form = CLOSS_DISTANCE_UNSIGNED; form <= CLOSS_DISTANCE_SIGNED; form++)
+        for (int type = CLOSS_DISTANCE_FLOAT32; type <= CLOSS_DISTANCE_INT16; type++) {
+            closs_distance_spec spec = {.samples = (int64_t)samples,
+                                        .extents = e,
+                                        .spacing = {spacing[0], spacing[1], spacing[2]},
+                                        .class_count = (int)classes,
+                                        .form = (closs_distance_form)form,
+                                        .far = (closs_distance_far)below(&r, 3),
+                                        .type = (closs_distance_type)type,
+                                        .threads = threads,
+                                        .isa = isa};
+            if (form == CLOSS_DISTANCE_SIGNED) spec.boundary = (closs_inner_boundary)below(&r, 4);
+            if (type == CLOSS_DISTANCE_INT16) spec.scale = 0.125;
+            const size_t values = samples * classes * voxels, size = type == CLOSS_DISTANCE_FLOAT32 ? 4 : 2;
+            size_t bytes = closs_distance_scratch_bytes(&spec);
+            void *map = allocate(values, size), *scratch = allocate(bytes, 1);
+            if (closs_distance_map(&spec, target, labels, samples * voxels, map, values, scratch, bytes, &error)) {
+                printf("distances %" PRIu64 " REFUSED: %s\n", seed, error.message);
+                failures++;
+            }
+            printf("distances %" PRIu64 " %" PRId64 "x%" PRId64 "x%" PRId64 " form %d type %d: %016" PRIx64 "\n", seed,
+                   e.planes, e.rows, e.columns, form, type,
+                   hash_bytes(UINT64_C(0xcbf29ce484222325), map, values * size));
+            free(scratch);
+            free(map);
+        }
+    free(labels);
+}
+
+static void run_all_distances(void) {
+    static const closs_extents EXTENTS[] = {{1, 1, 1},   {1, 1, 77},  {1, 65, 1},  {1, 33, 47},
+                                            {1, 64, 64}, {5, 17, 31}, {19, 1, 23}, {1, 200, 301}};
+    static const double SPACINGS[][3] = {{0, 0, 0}, {2, 2, 2}, {2.5, 0.75, 1}};
+    uint64_t seed = 0;
+    for (size_t s = 0; s < sizeof SPACINGS / sizeof *SPACINGS; s++)
+        for (size_t i = 0; i < sizeof EXTENTS / sizeof *EXTENTS; i++) run_distances(++seed, EXTENTS[i], SPACINGS[s]);
+}
+
+/* ------------------------------------------------------------------------------------------------ weight maps ---- */
+
+/* Patches of a few labels. */
+static void draw_patches(random_numbers *r, uint16_t *labels, int64_t lines, int64_t columns, int64_t most) {
+    for (int64_t k = below(r, 12); k > 0; k--) {
+        int64_t label = below(r, most), first = below(r, lines), left = below(r, columns);
+        for (int64_t y = first; y < lines && y < first + 9; y++)
+            for (int64_t x = left; x < columns && x < left + 40; x++) labels[y * columns + x] = (uint16_t)label;
+    }
+}
+
+static void print_map(const char *name, uint64_t seed, closs_status status, const float *map, size_t count) {
+    if (status != CLOSS_OK) {
+        printf("%s %d REFUSED: %s\n", name, (int)seed, error.message);
+        failures++;
+        return;
+    }
+    printf("%s %d: %016" PRIx64 "\n", name, (int)seed,
+           hash_bytes(UINT64_C(0xcbf29ce484222325), map, count * sizeof *map));
+}
+
+static void run_box_weights(uint64_t seed, random_numbers *r, closs_extents extents, const uint16_t *labels, float *map,
+                            size_t count) {
+    static const int64_t CLASSES[] = {2, 1};
+    int64_t draws[7];
+    static const int64_t MOST[] = {4, 12, 60, 2, 2, 2, 3};
+    for (int i = 0; i < 7; i++) draws[i] = below(r, MOST[i]);
+    closs_box_weights_spec spec = {.samples = 2,
+                                   .extents = extents,
+                                   .window = {1 + draws[0], 1 + draws[1], 1 + draws[2]},
+                                   .classes = CLASSES,
+                                   .class_count = 1 + (int)draws[3],
+                                   .form = (closs_box_form)draws[4],
+                                   .padding = (closs_box_padding)draws[5],
+                                   .mean = (closs_weights_mean)draws[6],
+                                   .amplitude = 2,
+                                   .threads = threads,
+                                   .isa = isa};
+    if (spec.form == CLOSS_BOX_BOUNDARY) spec.steepness = 5;
+    if (spec.form == CLOSS_BOX_BORDER) {
+        spec.lower = 0.005;
+        spec.upper = 0.995;
+    }
+    size_t bytes = closs_box_weights_scratch_bytes(&spec);
+    void *scratch = allocate(bytes, 1);
+    closs_status status = closs_box_weights(&spec, CLOSS_LABELS_U16, labels, count, map, count, scratch, bytes, &error);
+    print_map("box-weights", seed, status, map, count);
+    free(scratch);
+}
+
+static void run_cell_weights(uint64_t seed, random_numbers *r, closs_extents extents, const uint16_t *labels,
+                             float *map, size_t count) {
+    static const double SIGMAS[] = {0.5, 3, 5, 60};
+    int64_t draws[4];
+    for (int i = 0; i < 4; i++) draws[i] = below(r, i == 2 ? 4 : 2);
+    closs_cell_weights_spec spec = {.samples = 2,
+                                    .extents = extents,
+                                    .spacing = {draws[0] ? 2.5 : 1, 1, 1},
+                                    .has_ignore_index = (int)draws[1],
+                                    .ignore_index = 3,
+                                    .amplitude = 10,
+                                    .sigma = SIGMAS[draws[2]],
+                                    .background_weight = 1,
+                                    .cell_weight = 2,
+                                    .balanced = (int)draws[3],
+                                    .threads = threads,
+                                    .isa = isa};
+    size_t bytes = closs_cell_weights_scratch_bytes(&spec);
+    void *scratch = allocate(bytes, 1);
+    closs_status status =
+        closs_cell_weights(&spec, CLOSS_LABELS_U16, labels, count, map, count, scratch, bytes, &error);
+    print_map("cell-weights", seed, status, map, count);
+    free(scratch);
+}
+
+static void run_class_weights(uint64_t seed, random_numbers *r, const uint16_t *labels, float *map, size_t count) {
+    enum { CLASSES = 9 };
+    int64_t counts[2 * CLASSES] = {0};
+    float weights[CLASSES];
+    int64_t draws[4];
+    for (int i = 0; i < 4; i++) draws[i] = below(r, i == 0 ? 2 : i == 1 ? 6 : 3);
+    closs_class_counts_spec spec = {.samples = 2,
+                                    .voxels = (int64_t)count / 2,
+                                    .class_count = CLASSES,
+                                    .has_ignore_index = (int)draws[0],
+                                    .ignore_index = 4,
+                                    .threads = threads,
+                                    .isa = isa};
+    closs_class_weights_spec frequencies = {.class_count = CLASSES,
+                                            .weighting = (closs_class_weighting)draws[1],
+                                            .absent = (closs_absent_weight)draws[2],
+                                            .norm = (closs_weights_norm)draws[3]};
+    if (frequencies.weighting == CLOSS_WEIGHTING_LOGARITHMIC) frequencies.parameter = 1.02;
+    if (frequencies.weighting == CLOSS_WEIGHTING_EFFECTIVE) frequencies.parameter = 0.99;
+    closs_status status = closs_class_counts(&spec, CLOSS_LABELS_U16, labels, count, counts, 2 * CLASSES, &error);
+    if (status == CLOSS_OK) status = closs_class_weights(&frequencies, counts, 2 * CLASSES, weights, CLASSES, &error);
+    if (status == CLOSS_OK)
+        status = closs_class_weight_map(&spec, CLOSS_LABELS_U16, labels, count, weights, CLASSES, map, count, &error);
+    print_map("class-weights", seed, status, map, count);
+}
+
+static void run_weight_maps(void) {
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        random_numbers r = {seed + 1000};
+        int64_t planes = one_in(&r, 3) ? 1 + below(&r, 6) : 1, rows = 1 + below(&r, 40), columns = 1 + below(&r, 200);
+        closs_extents extents = {planes, rows, columns};
+        int64_t lines = 2 * extents.planes * extents.rows;
+        size_t count = (size_t)(lines * extents.columns);
+        uint16_t *labels = allocate(count, sizeof *labels);
+        float *map = allocate(count, sizeof *map);
+        draw_patches(&r, labels, lines, extents.columns, 9);
+        run_box_weights(seed, &r, extents, labels, map, count);
+        run_cell_weights(seed, &r, extents, labels, map, count);
+        run_class_weights(seed, &r, labels, map, count);
+        free(labels);
+        free(map);
+    }
+}
+
 /* ----------------------------------------------------------------------------------------------------- corpus ---- */
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -749,6 +1135,15 @@ static void run_corpus(void) {
         run(make_problem(seed, CLOSS_SOFTMAX, SOFTMAX_SETS[s], 2, 4, 40013));
     for (size_t s = 0; s < COUNT(CHANNEL_SETS); s++, seed++)
         run(make_problem(seed, CLOSS_SIGMOID, CHANNEL_SETS[s], 2, 1, 90001));
+    for (size_t round = 0; round < 2 * ROUNDS; round++)
+        for (size_t v = 0; v < COUNT(VOXELS); v++)
+            for (int activation = CLOSS_SOFTMAX; activation <= CLOSS_PROBABILITIES; activation++)
+                for (size_t s = 0; s < COUNT(DISTANCE_SETS); s++, seed++)
+                    run(make_problem(seed, (closs_activation)activation, DISTANCE_SETS[s], 1 + (int64_t)(seed % 3),
+                                     activation == CLOSS_SOFTMAX ? CLASSES[(v + s + round) % 5]
+                                                                 : CHANNELS[(v + s + round) % COUNT(CHANNELS)],
+                                     VOXELS[v]));
+    run_weight_maps();
 }
 
 static int usage(void) {
@@ -773,6 +1168,8 @@ int main(int count, char **arguments) {
     }
     if (!closs_isa_available(isa)) return NOT_AVAILABLE;
     run_corpus();
+    run_all_metrics();
+    run_all_distances();
     fprintf(stderr, "corpus: %d failures\n", failures);
     return failures > 0;
 }

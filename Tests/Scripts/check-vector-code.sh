@@ -77,6 +77,18 @@ expect() {
     done
 }
 
+# No other family's kernels may call a function of a mathematics library either.
+expect_own_calls() {
+    for object in "$1"/objects/kernels/*_generic.o "$1"/objects/kernels/*_avx2.o "$1"/objects/kernels/*_avx512.o; do
+        foreign=$(nm -u "$object" | awk '$2 !~ /^(memcpy|memset|memmove|memcmp|closs_inner_.*)$/ { print $2 }' |
+            sort -u | tr '\n' ' ')
+        if [ -n "$foreign" ]; then
+            echo "$object calls $foreign" >&2
+            failed=1
+        fi
+    done
+}
+
 # The check must be able to fail: it must find fault with each of these.
 expect_fault() {
     if check "$2" softmax "$3" > /dev/null; then
@@ -100,6 +112,7 @@ fi
 expect "$1" avx512 "$avx512"
 expect "$1" avx2 "$avx2"
 expect "$1" generic "$sse"
+expect_own_calls "$1"
 
 cat > "$work/scalar.c" << 'END'
 float expf(float);

@@ -2,9 +2,9 @@
 
 /// One sample's distance map of one class.
 public struct DistanceProblem {
-    public enum Form { case unsigned, squared, signed }
-    public enum Boundary { case minusOne, half, zero, zeroUnit }
-    public enum Far { case zero, diagonal, infinity }
+    public enum Form: Sendable { case unsigned, squared, signed }
+    public enum Boundary: Sendable, CaseIterable { case minusOne, half, zero, zeroUnit }
+    public enum Far: Sendable { case zero, diagonal, infinity }
 
     /// Planes, rows, columns.
     public var extents: [Int]

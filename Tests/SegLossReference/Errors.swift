@@ -7,6 +7,9 @@ struct ProbabilityError {
         case smooth(Float)
         /// The probability times the map.
         case linear
+        /// The same with a map of distances, and the squared error times one (13.6).
+        case boundary
+        case hausdorff
     }
 
     let formula: Formula
@@ -32,7 +35,8 @@ struct ProbabilityError {
                 return a
             }
             return a < beta ? (0.5 * (a * a)) / beta : a - beta * 0.5
-        case .linear: return p * map
+        case .linear, .boundary: return p * map
+        case .hausdorff: return (d * d) * map
         }
     }
 
@@ -43,7 +47,8 @@ struct ProbabilityError {
         case .absolute: return sign(d)
         case .squared: return 2 * d
         case .smooth(let beta): return d.magnitude < beta ? d / beta : sign(d)
-        case .linear: return map
+        case .linear, .boundary: return map
+        case .hausdorff: return (2 * d) * map
         }
     }
 

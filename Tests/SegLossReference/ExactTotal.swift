@@ -9,6 +9,9 @@ struct ExactTotal {
 
     private let unitsInOne: Double
 
+    /// What rounding to the quantum left, in steps of 2^-80; `nil`: that is not kept.
+    private var rest: Int128?
+
     /// Voxels in a block, and lanes that it is folded into.
     static let blockSize = 64
     static let laneCount = 16
@@ -18,6 +21,13 @@ struct ExactTotal {
 
     /// A total of losses or weights.
     static var ofLosses: ExactTotal { ExactTotal(fractionBits: 32) }
+
+    /// A total of losses or weights that keeps what rounding leaves.
+    static var ofLossesWithRest: ExactTotal {
+        var total = ofLosses
+        total.rest = 0
+        return total
+    }
 
     private init(fractionBits: Int) {
         self.fractionBits = fractionBits
@@ -44,6 +54,7 @@ struct ExactTotal {
     mutating func add(_ other: ExactTotal) {
         precondition(other.fractionBits == fractionBits)
         units += other.units
+        if let rest, let more = other.rest { self.rest = rest + more }
     }
 
     /// Adds the values of one sample, `values[0]` being its first voxel's: each block of 64 is folded into 16 lanes,
@@ -60,7 +71,9 @@ struct ExactTotal {
                 let v16 = first + 16 < values.count ? values[first + 16] : 0
                 let v32 = first + 32 < values.count ? values[first + 32] : 0
                 let v48 = first + 48 < values.count ? values[first + 48] : 0
-                sum += quanta(of: (v0 + v16) + (v32 + v48))
+                let t = (v0 + v16) + (v32 + v48)
+                sum += quanta(of: t)
+                if let rest { self.rest = rest + Int128(restUnits(of: t)) }
                 lane += 1
             }
             units += Int128(sum)
@@ -68,9 +81,16 @@ struct ExactTotal {
         }
     }
 
-    /// The nearest Double, ties to even.
+    /// What rounding to the quantum leaves, exact in Double, rounded to 2^-80.
+    private func restUnits(of value: Float) -> Int64 {
+        let left = Double(value) - Double(quanta(of: value)) / unitsInOne
+        return Int64((left * 0x1p80).rounded(.toNearestOrEven))
+    }
+
+    /// The nearest Double, ties to even; with a rest the sum of two.
     var value: Double {
-        ExactTotal.nearestDouble(units) / unitsInOne
+        let value = ExactTotal.nearestDouble(units) / unitsInOne
+        return rest.map { value + ExactTotal.nearestDouble($0) / 0x1p80 } ?? value
     }
 
     /// The Double nearest to an integer, ties to even, written out rather than left to a library.

@@ -28,10 +28,10 @@ extension Reference {
                 let y = voxels.isDense ? 0 : voxels.label(n, i)
                 for term in terms.softmaxTerms {
                     let loss = term.loss(softmax, label: y, targets: g, isDense: voxels.isDense) { c in
-                        (problem.logits[voxels.index(n, c, i)], voxels.map(voxels.index(n, c, i)))
+                        (problem.logits[voxels.index(n, c, i)], term.map(voxels, voxels.index(n, c, i)))
                     }
                     join(
-                        problem, only, term.index, own: term.scale, loss: loss * voxels.weight(n, i),
+                        problem, only, term.index, own: (term.distances?.scale ?? 1) * term.scale, loss: loss * voxels.weight(n, i),
                         to: &map[n * problem.voxels + i])
                 }
             }
@@ -51,10 +51,10 @@ extension Reference {
                     for term in terms.channelPointwise {
                         let v = voxels.weight(n, i)
                         let loss = term.part(
-                            value, target: voxels.target(n, c, i), channel: c, map: voxels.map(at), v: v
+                            value, target: voxels.target(n, c, i), channel: c, map: term.map(voxels, at), v: v
                         ).loss
                         join(
-                            problem, only, term.index, own: Double(term.classWeights?[c] ?? 1),
+                            problem, only, term.index, own: (term.distances?.scale ?? 1) * Double(term.classWeights?[c] ?? 1),
                             loss: term.weighsPositives ? loss : loss * v, to: &map[at])
                     }
                 }

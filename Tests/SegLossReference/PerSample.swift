@@ -17,6 +17,8 @@ extension Term.Kind {
         case .balancedBinaryCrossEntropy(_, _, _, _, .batch), .topK(_, _, _, _, .batch),
             .onlineHardExampleMining(_, _, _, .batch), .balancedL1(_, _, .batch):
             true
+        case .lovaszSoftmax(let options), .lovaszHinge(let options):
+            options.scope == .batch || options.scope == .batchPooled
         default: false
         }
     }

@@ -1,4 +1,5 @@
-// The terms of channels that are sums over values (docs/arithmetic.md, 5). Their losses are without the voxel's weight v.
+// The terms of channels that are sums over values (docs/arithmetic.md, 5). Their losses are without the voxel's weight
+// v.
 
 /// What a term makes of a value: its loss, the derivative of that by the logit or the probability, and a focal term's
 /// modulating factor with its derivative.
@@ -194,15 +195,17 @@ struct PointwiseTotals {
     /// Values, invalid ones too.
     let all: Int
 
-    init(channels: Int, all: Int) {
-        losses = [ExactTotal](repeating: .ofLosses, count: channels)
+    /// `keepsRest`: of a term that is divided by its factors.
+    init(channels: Int, all: Int, keepsRest: Bool = false) {
+        losses = [ExactTotal](repeating: keepsRest ? .ofLossesWithRest : .ofLosses, count: channels)
         weights = losses
         self.all = all
     }
 
     /// `classWeights` are factors of the channels, which wait until here.
     func finish(
-        weight factor: Double, divisor: Term.Divisor, scale: Double = 1, classWeights: [Float]? = nil
+        weight factor: Double, divisor: Term.Divisor, scale: Double = 1, classWeights: [Float]? = nil,
+        mapScale: Double = 1, isLogarithm: Bool = false
     ) -> (term: Double, perChannel: [Double], coefficients: [Float], factorCoefficients: [Float]) {
         let D: Double
         var moves = false
@@ -223,15 +226,20 @@ struct PointwiseTotals {
         var perChannel: [Double] = []
         var coefficients: [Float] = []
         var factorCoefficients: [Float] = []
-        let term = sum(losses, classWeights) / D
+        var term = mapScale * sum(losses, classWeights) / D
+        var bend = 1.0
+        if isLogarithm {
+            bend = 1 + term
+            term = term < 0.25 ? Real.logOfRatio(term / (2 + term)) : Real.log(1 + term)
+        }
         for (c, loss) in losses.enumerated() {
             let w = Double(classWeights?[c] ?? 1)
-            perChannel.append(w * loss.value / D)
-            coefficients.append(Float(factor * w / D))
+            perChannel.append(mapScale * (w * loss.value) / D)
+            coefficients.append(Float(mapScale * (factor * w / D) / bend))
             factorCoefficients.append(moves ? Float(-(factor * w * term / D)) : 0)
         }
         if !parts.isEmpty {
-            perChannel = parts.map { $0.value / D }
+            perChannel = parts.map { mapScale * $0.value / D }
         }
         return (term, perChannel, coefficients, factorCoefficients)
     }
@@ -245,8 +253,8 @@ struct PointwiseTotals {
             }
             return sum
         }
-        var sum = ExactTotal.ofLosses
-        for total in totals {
+        var sum = totals[0]
+        for total in totals.dropFirst() {
             sum.add(total)
         }
         return sum.value

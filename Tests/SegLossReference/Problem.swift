@@ -28,11 +28,13 @@ public struct Problem: Sendable {
     /// What a linear term multiplies, in the logits' layout.
     public var maps: [Float]?
     public var ignoreIndex: Int?
+    /// Planes, rows, columns of a sample: their product is `voxels`.
+    public var extents: [Int]
 
     public init(
         samples: Int, classes: Int, voxels: Int, activation: Activation, terms: [Term], logits: [Float],
         target: Target, mask: [UInt8]? = nil, weights: [Float]? = nil, maps: [Float]? = nil,
-        ignoreIndex: Int? = nil
+        ignoreIndex: Int? = nil, extents: [Int]? = nil
     ) {
         self.samples = samples
         self.classes = classes
@@ -45,6 +47,7 @@ public struct Problem: Sendable {
         self.weights = weights
         self.maps = maps
         self.ignoreIndex = ignoreIndex
+        self.extents = extents ?? [1, 1, voxels]
     }
 }
 
@@ -72,10 +75,14 @@ public struct Term: Sendable {
         case onlineHardExampleMining(threshold: Double, minimumKept: Int, divisor: Divisor = .weight, scope: Scope)
         /// The problem's maps say which values are positive.
         case balancedL1(negativeRatio: Double, minimumNegatives: Int, scope: Scope)
+        case lovaszSoftmax(Lovasz)
+        case lovaszHinge(Lovasz)
         case absoluteError(classWeights: [Float]?, divisor: Divisor)
         case smoothL1(beta: Double, classWeights: [Float]?, divisor: Divisor)
         case squaredError(classWeights: [Float]?, divisor: Divisor)
         case linear(classWeights: [Float]?, divisor: Divisor)
+        case boundary(DistanceLoss)
+        case hausdorff(DistanceLoss)
     }
 
     /// What binary cross entropy has beyond its positive weights (docs/arithmetic.md, 5.6).
@@ -113,6 +120,25 @@ public struct Term: Sendable {
     }
 }
 
+/// The options of a Lovász term (docs/arithmetic.md, 8.8), as those of `closs_lovasz`.
+public struct Lovasz: Sendable, Hashable {
+    public var scope: Term.Scope
+    /// A class without foreground does not count.
+    public var presentOnly: Bool
+    /// Which classes take part; `nil`: all.
+    public var classes: [Bool]?
+    public var classWeights: [Float]?
+
+    public init(
+        _ scope: Term.Scope = .sample, presentOnly: Bool = false, classes: [Bool]? = nil, classWeights: [Float]? = nil
+    ) {
+        self.scope = scope
+        self.presentOnly = presentOnly
+        self.classes = classes
+        self.classWeights = classWeights
+    }
+}
+
 /// A region term (docs/arithmetic.md, 7.2), with the options of `closs_region`.
 public struct Region: Sendable {
     public enum Formula: Sendable, CaseIterable { case dice, jaccard, tversky, generalizedDice, matthews, leakyDice }
@@ -145,6 +171,10 @@ public struct Region: Sendable {
     public var alpha = 0.0
     public var beta = 0.0
     public var smoothCounts = 0.0
+    /// Under Matthews' root.
+    public var smoothProduct = 0.0
+    /// Matthews' score is 1 where P = I = G.
+    public var perfectIsOne = false
     public var volumeWeighting = VolumeWeighting.uniform
     public var volumeOffset = 0.0
     public var mostVolumeWeight = 0.0

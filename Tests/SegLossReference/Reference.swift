@@ -41,6 +41,7 @@ public enum Reference {
         var sums = [RegionSums](repeating: RegionSums(weighted: terms.regions.isWeighted), count: problem.samples * classes)
         var countOfLabel = [Int](repeating: 0, count: classes)
         var rankedLosses = [Float?](repeating: nil, count: terms.ranked == nil ? 0 : all)
+        var errors = [LovaszRanking.Error?](repeating: nil, count: terms.lovasz == nil ? 0 : problem.logits.count)
         for sample in 0..<problem.samples {
             // What each voxel adds to the sums; +0 where it is invalid.
             let zeros = [Float](repeating: 0, count: problem.voxels)
@@ -58,14 +59,15 @@ public enum Reference {
                 for (i, term) in pointwise.enumerated() {
                     let loss = term.loss(softmax, label: y, targets: g, isDense: voxels.isDense) { c in
                         let index = voxels.index(sample, c, voxel)
-                        return (problem.logits[index], voxels.map(index))
+                        return (problem.logits[index], term.map(voxels, index))
                     }
                     losses[i][voxel] = loss * v
                     if classParts && term.isPerChannel {
                         for c in 0..<classes {
                             let index = voxels.index(sample, c, voxel)
                             let own = term.loss(
-                                softmax, class: c, target: g[c], logit: problem.logits[index], map: voxels.map(index))
+                                softmax, class: c, target: g[c], logit: problem.logits[index],
+                                map: term.map(voxels, index))
                             parts[i * classes + c][voxel] = (term.w[c] * own) * v
                         }
                     } else if classParts && !voxels.isDense {
@@ -76,6 +78,12 @@ public enum Reference {
                 if let ranked = terms.ranked {
                     let loss = ranked.formula.crossEntropy.loss(softmax, label: y, dense: voxels.isDense ? g : nil)
                     rankedLosses[sample * problem.voxels + voxel] = loss * v
+                }
+                if terms.lovasz != nil {
+                    for c in 0..<classes {
+                        errors[voxels.index(sample, c, voxel)] = LovaszRanking.Error(
+                            e: g[c] == 1 ? softmax.miss(c) : softmax.p[c], isForeground: g[c] == 1)
+                    }
                 }
                 if terms.hasRegion {
                     for c in 0..<classes {
@@ -116,12 +124,14 @@ public enum Reference {
         var K: [Float] = []
         for (i, term) in pointwise.enumerated() {
             let coefficient = finish.pointwise(
-                totals[i], at: term.index, divisor: term.divisor, weightScale: term.scale
+                totals[i], at: term.index, divisor: term.divisor, weightScale: term.scale,
+                mapScale: term.distances?.scale ?? 1, isLogarithm: term.isLogarithm
             ).coefficients
             K.append(coefficient[0] * scale)
         }
         finish.regions(terms.regions, sums: sums)
         let taken = finish.ranked(terms.ranked, losses: rankedLosses)
+        let lovasz = finish.lovasz(terms.lovasz, errors: errors)
         var outcome = finish.outcome()
         guard wantsGradient else {
             return outcome
@@ -132,7 +142,7 @@ public enum Reference {
             $0.scaled(by: scale, for: terms.regions, hardTargets: voxels.hasHardTargets)
         }
         let isClasswise = pointwise.contains { !$0.isPerChannel } || taken != nil
-        let hasErrors = pointwise.contains { $0.error != nil }
+        let hasErrors = pointwise.contains { $0.error != nil } || lovasz != nil
         let isByProbability = terms.hasRegion || hasErrors
         let smoothing = Smoothing(pointwise, coefficients: K, classes: classes)
         var gradient = [Float](repeating: 0, count: problem.logits.count)
@@ -150,9 +160,14 @@ public enum Reference {
                         q[c] = terms.hasRegion ? region.derivative(p: softmax.p[c], g: g[c]) : 0
                         for (i, term) in pointwise.enumerated() {
                             guard let error = term.error else { continue }
-                            let map = voxels.map(voxels.index(sample, c, voxel))
+                            let map = term.map(voxels, voxels.index(sample, c, voxel))
                             let t = error.derivative(p: softmax.p[c], q: softmax.miss(c), target: g[c], map: map)
                             q[c] = fma(terms.regions.isWeighted ? K[i] : K[i] * v, term.w[c] * t, q[c])
+                        }
+                        if let lovasz {
+                            let k = lovasz.coefficients[sample * classes + c] * scale
+                            let t = lovasz.slopes[voxels.index(sample, c, voxel)]
+                            q[c] = k == 0 ? q[c] : fma(k, t, q[c])
                         }
                         if hasErrors {
                             q[c] = held(q[c])
@@ -239,11 +254,13 @@ public enum Reference {
         let pointwise = terms.channelPointwise
 
         // Totals.
-        var totals = [PointwiseTotals](
-            repeating: PointwiseTotals(channels: channels, all: problem.logits.count), count: pointwise.count)
+        var totals = pointwise.map {
+            PointwiseTotals(channels: channels, all: problem.logits.count, keepsRest: $0.dividesByFactors)
+        }
         var sums = [RegionSums](repeating: RegionSums(weighted: terms.regions.isWeighted), count: problem.samples * channels)
         var balancedLosses = [Float](repeating: 0, count: terms.balanced == nil ? 0 : problem.logits.count)
         var rankedLosses = [Float?](repeating: nil, count: terms.ranked == nil ? 0 : problem.logits.count)
+        var errors = [LovaszRanking.Error?](repeating: nil, count: terms.lovasz == nil ? 0 : problem.logits.count)
         for sample in 0..<problem.samples {
             for channel in 0..<channels {
                 // What each value adds to the sums; +0 where it is invalid.
@@ -265,7 +282,8 @@ public enum Reference {
                     weights[voxel] = v
                     regionWeights[voxel] = terms.regions.isWeighted ? v : 1
                     for (i, term) in pointwise.enumerated() {
-                        let part = term.part(value, target: target, channel: channel, map: voxels.map(index), v: v)
+                        let part = term.part(
+                            value, target: target, channel: channel, map: term.map(voxels, index), v: v)
                         losses[i][voxel] = term.weighsPositives ? part.loss : part.loss * v
                         parts[i][voxel] = (term.divisor == .target ? target : part.factor) * v
                     }
@@ -274,6 +292,9 @@ public enum Reference {
                     }
                     if let ranked = terms.ranked {
                         rankedLosses[index] = ranked.formula.loss(value, target: target, channel: channel, weight: v)
+                    }
+                    if let lovasz = terms.lovasz {
+                        errors[index] = lovasz.formula.error(value, x: problem.logits[index], target: target)
                     }
                 }
                 for i in pointwise.indices {
@@ -299,7 +320,8 @@ public enum Reference {
         var factorCoefficients: [[Float]] = []
         for (i, term) in pointwise.enumerated() {
             let coefficients = finish.pointwise(
-                totals[i], at: term.index, divisor: term.divisor, classWeights: term.classWeights)
+                totals[i], at: term.index, divisor: term.divisor, classWeights: term.classWeights,
+                mapScale: term.distances?.scale ?? 1, isLogarithm: term.isLogarithm)
             pointwiseCoefficients.append(coefficients.coefficients.map { $0 * scale })
             factorCoefficients.append(coefficients.factors.map { $0 * scale })
         }
@@ -312,6 +334,7 @@ public enum Reference {
             finish.terms[balanced.index] = selected!.term
         }
         let taken = finish.ranked(terms.ranked, losses: rankedLosses)
+        let lovasz = finish.lovasz(terms.lovasz, errors: errors)
         var outcome = finish.outcome()
         guard wantsGradient else {
             return outcome
@@ -322,8 +345,9 @@ public enum Reference {
             $0.scaled(by: scale, for: terms.regions, hardTargets: voxels.hasHardTargets)
         }
         let ranksErrors = terms.ranked?.formula.isOfErrors ?? false
+        let isHinge = terms.lovasz?.formula.isHinge ?? false
         let hasPointwise = pointwise.contains { !$0.isByProbability } || selected != nil || (taken != nil && !ranksErrors)
-        let hasErrors = pointwise.contains { $0.isByProbability } || ranksErrors
+        let hasErrors = pointwise.contains { $0.isByProbability } || ranksErrors || (lovasz != nil && !isHinge)
         var gradient = [Float](repeating: 0, count: problem.logits.count)
         for sample in 0..<problem.samples {
             for channel in 0..<channels {
@@ -338,7 +362,7 @@ public enum Reference {
                     /// Adds a term's derivative, by the logit or by p, to a sum of those.
                     func add(_ i: Int, to sum: Float) -> Float {
                         let term = pointwise[i]
-                        let part = term.part(value, target: g, channel: channel, map: voxels.map(index), v: v)
+                        let part = term.part(value, target: g, channel: channel, map: term.map(voxels, index), v: v)
                         let weight = term.weighsPositives ? 1 : v
                         let added = fma(pointwiseCoefficients[i][channel] * weight, part.t, sum)
                         guard case .factors = term.divisor else { return added }
@@ -357,6 +381,14 @@ public enum Reference {
                         G = fma(k, ranked.formula.derivative(value, target: g, channel: channel), G)
                     }
 
+                    /// Adds the Lovász term's derivative to a sum of those by the logit, or by p.
+                    func addLovasz(to sum: Float) -> Float {
+                        guard let lovasz else { return sum }
+                        let k = lovasz.coefficients[sample * channels + channel] * scale
+                        return k == 0 ? sum : fma(k, lovasz.slopes[index], sum)
+                    }
+                    if isHinge { G = addLovasz(to: G) }
+
                     // By p.
                     var Z = terms.hasRegion ? region.derivative(p: p, g: g) * (terms.regions.isWeighted ? v : 1) : 0
                     for (i, term) in pointwise.enumerated() where term.isByProbability { Z = add(i, to: Z) }
@@ -365,6 +397,7 @@ public enum Reference {
                         let coefficient = isSure ? taken.coefficients[sample] : taken.rankedCoefficients[sample]
                         Z = fma(coefficient * scale, ranked.formula.derivative(value, target: g, channel: channel), Z)
                     }
+                    if !isHinge { Z = addLovasz(to: Z) }
 
                     let result: Float
                     if problem.activation == .sigmoid {
@@ -402,6 +435,14 @@ struct Terms {
         let divisor: Term.Divisor
         let formula: Formula
         var classWeights: [Float]?
+        /// Of a term that measures distances.
+        var distances: DistanceMaps?
+        var isLogarithm = false
+
+        /// The map's value, of the problem's maps or its own.
+        func map(_ voxels: Voxels, _ index: Int) -> Float {
+            distances?.values[index] ?? voxels.map(index)
+        }
 
         /// Whether its derivative is by the probability.
         var isByProbability: Bool {
@@ -416,6 +457,11 @@ struct Terms {
         /// Whether the voxel weight is one of its positives alone.
         var weighsPositives: Bool {
             if case .binary(let binary) = formula { binary.options.weighsPositives } else { false }
+        }
+
+        /// Whether it is divided by a sum of factors.
+        var dividesByFactors: Bool {
+            if case .factors = divisor { true } else { false }
         }
 
         /// Whether it is divided by a sum of targets or factors.
@@ -449,11 +495,17 @@ struct Terms {
         let formula: Ranking
     }
 
+    struct LovaszTerm {
+        let index: Int
+        let formula: LovaszRanking
+    }
+
     var softmaxTerms: [SoftmaxTerm] = []
     var channelPointwise: [ChannelTerm] = []
     var regions = RegionTerms()
     var balanced: BalancedTerm?
     var ranked: RankedTerm?
+    var lovasz: LovaszTerm?
 
     var hasRegion: Bool { !regions.isEmpty }
 
@@ -466,16 +518,32 @@ struct Terms {
                 classWeights: classWeights))
     }
 
+    /// The maps of a term that measures distances.
+    private static func distances(_ problem: Problem, _ kind: Term.Kind) -> DistanceMaps? {
+        switch kind {
+        case .boundary(let options): DistanceMaps(problem, options, isHausdorff: false)
+        case .hausdorff(let options): DistanceMaps(problem, options, isHausdorff: true)
+        default: nil
+        }
+    }
+
     init(_ problem: Problem) {
         let isSoftmax = problem.activation == .softmax
         for (index, term) in problem.terms.enumerated() {
-            if isSoftmax, let softmaxTerm = SoftmaxTerm(term.kind, index: index, classes: problem.classes) {
+            let distances = Self.distances(problem, term.kind)
+            if isSoftmax, var softmaxTerm = SoftmaxTerm(term.kind, index: index, classes: problem.classes) {
+                softmaxTerm.distances = distances
                 softmaxTerms.append(softmaxTerm)
                 continue
             }
             if let ranking = Ranking(term.kind, index: index, classes: problem.classes) {
                 precondition(ranked == nil && balanced == nil)
                 ranked = RankedTerm(index: index, formula: ranking)
+                continue
+            }
+            if let ranking = LovaszRanking(term.kind) {
+                precondition(lovasz == nil && (!ranking.isHinge || problem.activation == .sigmoid))
+                lovasz = LovaszTerm(index: index, formula: ranking)
                 continue
             }
             switch term.kind {
@@ -503,7 +571,8 @@ struct Terms {
                     negativeRatio: negativeRatio, minimumNegatives: minimumNegatives,
                     fallbackNegatives: fallbackNegatives, epsilon: epsilon, scope: scope)
                 balanced = BalancedTerm(index: index, formula: formula)
-            case .topK, .onlineHardExampleMining, .balancedL1: preconditionFailure("these are ranked")
+            case .topK, .onlineHardExampleMining, .balancedL1, .lovaszSoftmax, .lovaszHinge:
+                preconditionFailure("these are ranked")
             case .absoluteError(let classWeights, let divisor):
                 addError(index, .absolute, classWeights, divisor)
             case .smoothL1(let beta, let classWeights, let divisor):
@@ -513,6 +582,13 @@ struct Terms {
             case .linear(let classWeights, let divisor):
                 precondition(problem.maps != nil)
                 addError(index, .linear, classWeights, divisor)
+            case .boundary(let options):
+                addError(index, .boundary, options.weights(problem.classes), options.divisor)
+                channelPointwise[channelPointwise.count - 1].distances = distances
+            case .hausdorff(let options):
+                addError(index, .hausdorff, options.weights(problem.classes), options.divisor)
+                channelPointwise[channelPointwise.count - 1].distances = distances
+                channelPointwise[channelPointwise.count - 1].isLogarithm = options.logarithm
             }
         }
     }
@@ -536,10 +612,11 @@ private struct Finish {
     /// Finishes a pointwise term and gives its coefficients, one for each channel.
     mutating func pointwise(
         _ totals: PointwiseTotals, at index: Int, divisor: Term.Divisor, weightScale: Double = 1,
-        classWeights: [Float]? = nil
+        classWeights: [Float]? = nil, mapScale: Double = 1, isLogarithm: Bool = false
     ) -> (coefficients: [Float], factors: [Float]) {
         let (term, perChannel, coefficients, factors) = totals.finish(
-            weight: problem.terms[index].weight, divisor: divisor, scale: weightScale, classWeights: classWeights)
+            weight: problem.terms[index].weight, divisor: divisor, scale: weightScale, classWeights: classWeights,
+            mapScale: mapScale, isLogarithm: isLogarithm)
         terms[index] = term
         if problem.activation != .softmax || !totals.parts.isEmpty {
             for c in 0..<problem.classes {
@@ -568,6 +645,17 @@ private struct Finish {
         let finished = ranked.formula.finish(
             weight: problem.terms[ranked.index].weight, losses: losses, maps: problem.maps, samples: problem.samples)
         terms[ranked.index] = finished.term
+        return finished
+    }
+
+    /// Finishes the Lovász term, if there is one.
+    mutating func lovasz(_ lovasz: Terms.LovaszTerm?, errors: [LovaszRanking.Error?]) -> LovaszRanking.Finished? {
+        guard let lovasz else { return nil }
+        let finished = lovasz.formula.finish(
+            weight: problem.terms[lovasz.index].weight, errors: errors, samples: problem.samples,
+            classes: problem.classes, voxels: problem.voxels)
+        terms[lovasz.index] = finished.term
+        for c in 0..<problem.classes { perClass[lovasz.index * problem.classes + c] = finished.perClass[c] }
         return finished
     }
 

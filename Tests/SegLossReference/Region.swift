@@ -171,19 +171,22 @@ extension Region {
     }
 
     private func matthews(_ s: Sums) -> Derived {
+        if perfectIsOne && s.P == s.I && s.G == s.I { return Derived(value: 1) }
         let e = smoothCounts
         let TP = s.I + e
         let FP = (s.P - s.I) + e
         let FN = (s.G - s.I) + e
         let TN = ((s.V - s.P) - (s.G - s.I)) + e
         let predicted = TP + FP
+        let positive = TP + FN
+        let negative = TN + FP
         let rejected = TN + FN
-        let square = (predicted * (TP + FN)) * ((TN + FP) * rejected)
-        let root = square > 0 ? square.squareRoot() : 0
+        let square = (predicted * positive) * (negative * rejected)
+        let root = ((square > 0 ? square : 0) + smoothProduct).squareRoot()
         let den = root + smoothDenominator
         guard den > 0 else { return Derived() }
         let D = ((TP * TN - FP * FN) + smoothNumerator) / den
-        let rootByP = root > 0 ? (root / 2) * (1 / predicted - 1 / rejected) : 0
+        let rootByP = root > 0 ? ((positive * negative) * (rejected - predicted)) / (2 * root) : 0
         return Derived(value: D, byI: ((TP + TN) + (FP + FN)) / den, byP: (-(TP + FN) - D * rootByP) / den)
     }
 

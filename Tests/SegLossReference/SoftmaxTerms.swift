@@ -36,6 +36,9 @@ struct SoftmaxTerm {
     let a: [Float]
     let E: Float
     let W: Float
+    /// Of a term that measures distances.
+    var distances: DistanceMaps?
+    var isLogarithm = false
 
     init?(_ kind: Term.Kind, index: Int, classes: Int) {
         self.index = index
@@ -77,7 +80,16 @@ struct SoftmaxTerm {
             (given, self.divisor, curve) = (weights, divisor, .error(ProbabilityError(formula: .squared)))
         case .linear(let weights, let divisor):
             (given, self.divisor, curve) = (weights, divisor, .error(ProbabilityError(formula: .linear)))
-        case .region, .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1, .focalStar: return nil
+        case .boundary(let options):
+            given = options.weights(classes)
+            (divisor, curve) = (options.divisor, .error(ProbabilityError(formula: .boundary)))
+        case .hausdorff(let options):
+            given = options.weights(classes)
+            (divisor, curve) = (options.divisor, .error(ProbabilityError(formula: .hausdorff)))
+            isLogarithm = options.logarithm
+        case .region, .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1, .lovaszSoftmax,
+            .lovaszHinge, .focalStar:
+            return nil
         }
 
         let weights = given ?? [Float](repeating: 1, count: classes)
@@ -96,6 +108,11 @@ struct SoftmaxTerm {
         a = factors
         E = Float(smoothing / Double(classes))
         W = Float(sum)
+    }
+
+    /// The map's value, of the problem's maps or its own.
+    func map(_ voxels: Voxels, _ index: Int) -> Float {
+        distances?.values[index] ?? voxels.map(index)
     }
 
     /// Whether it is a sum over the classes, each a value of its own.

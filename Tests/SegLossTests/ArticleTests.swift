@@ -65,6 +65,8 @@ final class ArticleTests: XCTestCase {
             .init(golden: "seeds/s001_boundary_toy_literal", loss: .linear(classWeights: [0, 1])),
             .init(golden: "seeds/s001_boundary_toy_corrected", loss: .linear(classWeights: [0, 1])),
             .init(golden: "seeds/s001_boundary_corrected", loss: .linear(classWeights: [0, 1, 1, 1])),
+            .init(golden: "seeds/s001_boundary_corrected/inside", loss: .boundary(classes: .foreground)),
+            .init(golden: "seeds/s001_boundary_toy_corrected/inside", loss: .boundary(classes: .foreground)),
             .init(
                 golden: "seeds/s001_rebalance",
                 loss: 0.99 * .dice(smooth: .both(1), scope: .batch) + 0.01 * .linear(classWeights: [0, 1, 1, 1])),

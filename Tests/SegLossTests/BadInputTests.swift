@@ -930,7 +930,9 @@ final class BadInputTests: XCTestCase {
     ) {
         let isOneSweep = problem.terms.allSatisfy { term in
             switch term.kind {
-            case .region, .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1: false
+            case .region, .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1, .lovaszSoftmax,
+                .lovaszHinge:
+                false
             default: true
             }
         }

@@ -45,6 +45,7 @@ final class BinarizationBadInputTests: XCTestCase {
             refused(CLOSS_BAD_OPTION, "smooth_l1_beta") { $0.beta = bad }
         }
         refused(CLOSS_BAD_OPTION, "minimum_negatives") { $0.minimum = -1 }
+        refused(CLOSS_BAD_OPTION, "fallback_negatives") { $0.fallback = -1 }
         refused(CLOSS_BAD_OPTION, "map_weight") { $0.weights.map = .nan }
         refused(CLOSS_BAD_OPTION, "threshold_weight") { $0.weights.threshold = .infinity }
         refused(CLOSS_BAD_OPTION, "binary_weight") { $0.weights.binary = .nan }
@@ -286,6 +287,7 @@ final class BinarizationBadInputTests: XCTestCase {
             refused(.badOption, "steepness") { $0.steepness = bad }
         }
         refused(.badOption, "minimum_negatives is -1") { $0.main = .balanced(minimumNegatives: -1) }
+        refused(.badOption, "fallback_negatives is -1") { $0.main = .balanced(fallbackNegatives: -1) }
         refused(.badOption, "activation", activation: .softmax)
         refused(.badOption, "ignoreIndex", options: Options(ignoreIndex: 255))
         refused(.badThreads, "threads", options: Options(threads: -1))

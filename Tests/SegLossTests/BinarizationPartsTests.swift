@@ -2,8 +2,8 @@ import Foundation
 import SegLoss
 import XCTest
 
-/// What docs/losses/dbnet.md says of the parts of a batch: each map's own loss comes of totals, whatever the batch is cut
-/// into, and the three are the whole.
+/// What docs/losses/dbnet.md says of the parts of a batch: each map's own loss comes of totals, whatever the batch is
+/// cut into, and the three are the whole.
 final class BinarizationPartsTests: XCTestCase {
     /// One of the maps, or the binary map, with what it should be.
     private struct Map {

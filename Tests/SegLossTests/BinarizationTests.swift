@@ -45,6 +45,8 @@ final class BinarizationTests: XCTestCase {
                 head.dice = Bool.random(using: &g)
                 head.beta = Bool.random(using: &g) ? 0.25 : 0
                 head.minimum = Int.random(in: 0...5, using: &g)
+                head.fallback = Int.random(in: 0...9, using: &g)
+                if Int.random(in: 0..<3, using: &g) == 0 { head.targets = head.targets.map { _ in 0 } }
                 head.bytes = Bool.random(using: &g)
                 let expected = head.problem.evaluate(scale: 0.75)
                 for isa in [CLOSS_ISA_GENERIC, CLOSS_ISA_AVX2, CLOSS_ISA_AVX512] where closs_isa_available(isa) != 0 {
@@ -303,10 +305,36 @@ final class BinarizationTests: XCTestCase {
         }
     }
 
+    /// Without text so many of the hardest negatives are taken, by the formula; with text they are not.
+    func testFallbackNegatives() throws {
+        var g = SplitMix64(seed: 719)
+        var head = Head.random(samples: 2, voxels: 300, logits: false, using: &g)
+        head.P = head.P.map { 0.05 + 0.9 * $0 }
+        (head.ratio, head.fallback) = (0.5, 7)
+        var without = head
+        without.fallback = 0
+        XCTAssertEqual(try head.outcome(), try without.outcome(), "with text")
+
+        head.targets = head.targets.map { _ in 0 }
+        without.targets = head.targets
+        XCTAssertEqual(try without.outcome().evaluation.main, 0)
+        let valid = head.P.indices.filter { head.mask[$0] != 0 }
+        let hardest = valid.map { Double(head.P[$0]) }.sorted(by: >).prefix(7)
+        let expected = hardest.reduce(0) { $0 - log(1 - $1) } / (7 + 1e-6)
+        let main = try head.outcome().evaluation.main
+        XCTAssertTrue(abs(main - expected) <= 1e-6 * expected, "\(main), not \(expected)")
+        head.fallback = .max
+        let all = valid.reduce(0) { $0 - log(1 - Double(head.P[$1])) } / (Double(valid.count) + 1e-6)
+        let most = try head.outcome().evaluation.main
+        XCTAssertTrue(abs(most - all) <= 1e-6 * all, "\(most), not \(all)")
+    }
+
     func testPresets() {
         XCTAssertEqual(BinarizationLoss.db, BinarizationLoss())
         XCTAssertEqual(BinarizationLoss.db.weights, .init(map: 5, threshold: 10, binary: 1))
-        XCTAssertEqual(BinarizationLoss.db.main, .balanced(negativeRatio: 3, minimumNegatives: 0, epsilon: 1e-6))
+        XCTAssertEqual(
+            BinarizationLoss.db.main,
+            .balanced(negativeRatio: 3, minimumNegatives: 0, fallbackNegatives: 0, epsilon: 1e-6))
         XCTAssertEqual(BinarizationLoss.db.steepness, 50)
         XCTAssertEqual(BinarizationLoss.db.diceEpsilon, 1e-6)
         XCTAssertEqual(BinarizationLoss.db.smoothL1Beta, 0)

@@ -3,8 +3,8 @@ import SegLoss
 import SegLossReference
 import XCTest
 
-/// Options of the losses of single channels, one by one: what their formulas say, and the oracle's gradient of each against
-/// differences of its value. Random problems have all of them together (ParityTests, OracleTests).
+/// Options of the losses of single channels, one by one: what their formulas say, and the oracle's gradient of each
+/// against differences of its value. Random problems have all of them together (ParityTests, OracleTests).
 final class ChannelOptionTests: XCTestCase {
     private typealias Kind = SegLossReference.Term.Kind
     private typealias Options = SegLossReference.Term.FocalOptions
@@ -187,6 +187,39 @@ final class ChannelOptionTests: XCTestCase {
             weights: [Float](repeating: 3, count: 200))
         let all = try value(.binaryCrossEntropy(divisor: .constant(1)), .probabilities)
         XCTAssertEqual(weighted, all + 2 * positives, accuracy: 1e-5 * all)
+    }
+
+    /// Losses and factors of a confident network are far below the steps of other sums; their quotient is not.
+    func testNormalizedOfAConfidentNetwork() throws {
+        for margin in [6, 8, 9, 10, 12] as [Float] {
+            let logits = (0..<6400).map { i in margin + Float(i % 64) / 64 - 0.5 }.enumerated().map { i, x in
+                i % 3 == 0 ? x : -x
+            }
+            let labels = (0..<6400).map { UInt8($0 % 3 == 0 ? 1 : 0) }
+            var losses = 0.0
+            var factors = 0.0
+            for logit in logits {
+                let x = Double(abs(logit))
+                let q = 1 / (1 + exp(x))
+                losses += q * q * log1p(exp(-x))
+                factors += q * q
+            }
+            var evaluator = try Evaluator(
+                .focal(gamma: 2, alpha: nil, divisor: .factors(least: 0)),
+                shape: .flat(samples: 1, classes: 1, voxels: 6400), activation: .sigmoid)
+            var gradient = [Float](repeating: .nan, count: 6400)
+            let value = try evaluator.evaluate(logits: logits, labels: labels, gradient: &gradient).value
+            XCTAssertLessThanOrEqual(abs(value - losses / factors), 1e-6 * losses / factors, "margin \(margin)")
+            let slopes = logits.map { logit in
+                let x = Double(abs(logit))
+                let (p, q, n) = (1 / (1 + exp(-x)), 1 / (1 + exp(x)), log1p(exp(-x)))
+                return (-q * q * (2 * p * n + q) + 2 * q * q * p * losses / factors) / factors * (logit > 0 ? 1 : -1)
+            }
+            let largest = slopes.map(abs).max()!
+            for (found, expected) in zip(gradient, slopes) {
+                XCTAssertLessThanOrEqual(abs(Double(found) - expected), 5e-6 * largest, "margin \(margin)")
+            }
+        }
     }
 
     /// A confident network's factors all but vanish: what is divided by is held, and nothing is NaN.

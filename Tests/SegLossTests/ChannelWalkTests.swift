@@ -2,8 +2,8 @@ import SegLoss
 import SegLossReference
 import XCTest
 
-/// The walks that common losses have over targets of 0 or 1: each with every type of label, with and without what a call
-/// may bring along, has the reference's bits, and refuses what the general walk refuses.
+/// The walks that common losses have over targets of 0 or 1: each with every type of label, with and without what a
+/// call may bring along, has the reference's bits, and refuses what the general walk refuses.
 final class ChannelWalkTests: XCTestCase {
     private typealias Kind = SegLossReference.Term.Kind
     private typealias ReferenceTerm = SegLossReference.Term

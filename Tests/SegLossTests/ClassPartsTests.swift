@@ -2,8 +2,8 @@ import SegLoss
 import SegLossReference
 import XCTest
 
-/// What the classes add to the pointwise terms of a softmax. (ParityTests compares the bits with the reference, in parts
-/// and in one call.)
+/// What the classes add to the pointwise terms of a softmax. (ParityTests compares the bits with the reference, in
+/// parts and in one call.)
 final class ClassPartsTests: XCTestCase {
     typealias Term = SegLossReference.Term
 

@@ -54,7 +54,7 @@ final class CompletenessTests: XCTestCase {
             arithmetic: "7.2.6 Pooled", bench: ".generalizedDice("),
         Row(
             kind: "CLOSS_MATTHEWS", reference: "region", file: "Region.swift", computes: "matthews(",
-            golden: "matthews", goldenCases: 2, documentation: "Matthews", arithmetic: "    Matthews  TP",
+            golden: "matthews", goldenCases: 2, documentation: "Matthews", arithmetic: "    Matthews  perfect_is_one",
             bench: ".matthews("),
         Row(
             kind: "CLOSS_LEAKY_DICE", reference: "region", file: "Region.swift", computes: "case .leakyDice",
@@ -81,6 +81,15 @@ final class CompletenessTests: XCTestCase {
             golden: "balanced_l1", goldenCases: 1, documentation: "Balanced L1", arithmetic: "8.7 Balanced L1",
             bench: ".balancedL1("),
         Row(
+            kind: "CLOSS_LOVASZ_SOFTMAX", reference: "lovaszSoftmax", file: "Lovasz.swift",
+            computes: "case .lovaszSoftmax",
+            golden: "lovasz_softmax", goldenCases: 12, documentation: "Lovász softmax",
+            arithmetic: "8.8 Lovász", bench: ".lovaszSoftmax("),
+        Row(
+            kind: "CLOSS_LOVASZ_HINGE", reference: "lovaszHinge", file: "Lovasz.swift", computes: "isHinge",
+            golden: "lovasz_hinge", goldenCases: 7, documentation: "Lovász hinge",
+            arithmetic: "hinge:", bench: ".lovaszHinge("),
+        Row(
             kind: "CLOSS_ABSOLUTE_ERROR", reference: "absoluteError", file: "Errors.swift", computes: "absolute",
             golden: "absolute_error", goldenCases: 2, documentation: "Absolute error", arithmetic: "absolute:",
             bench: ".absoluteError("),
@@ -96,6 +105,14 @@ final class CompletenessTests: XCTestCase {
         Row(
             kind: "CLOSS_LINEAR_MAP", reference: "linear", file: "Errors.swift", computes: "linear",
             golden: "linear", goldenCases: 8, documentation: "Linear", arithmetic: "linear:", bench: ".linear("),
+        Row(
+            kind: "CLOSS_BOUNDARY", reference: "boundary", file: "DistanceTerms.swift", computes: "func signed(",
+            golden: "boundary", goldenCases: 5, documentation: "Boundary", arithmetic: "13.3 Boundary loss",
+            bench: ".boundary("),
+        Row(
+            kind: "CLOSS_HAUSDORFF", reference: "hausdorff", file: "DistanceTerms.swift", computes: "func power(",
+            golden: "hausdorff", goldenCases: 5, documentation: "Hausdorff", arithmetic: "13.4 Hausdorff loss",
+            bench: ".hausdorff("),
         // It is none of the originals' either.
         Row(
             kind: "CLOSS_FOCAL_STAR", reference: "focalStar", file: "Pointwise.swift", computes: "struct FocalStar",
@@ -165,7 +182,8 @@ final class CompletenessTests: XCTestCase {
     func testFacade() throws {
         let kernels = try text("Sources/SegLoss/Kernels.swift") + text("Sources/SegLoss/Kernels+Region.swift")
         let loss = try text("Sources/SegLoss/Loss.swift") + text("Sources/SegLoss/Loss+Region.swift")
-            + text("Sources/SegLoss/Loss+Selection.swift")
+            + text("Sources/SegLoss/Loss+Selection.swift") + text("Sources/SegLoss/Loss+Distance.swift")
+            + text("Sources/SegLoss/Loss+Lovasz.swift")
         for row in Self.rows {
             XCTAssertTrue(
                 kernels.contains("kind = \(row.kind)\n") || kernels.contains(": \(row.kind)\n"),
@@ -216,10 +234,14 @@ final class CompletenessTests: XCTestCase {
         case .topK: "top_k"
         case .onlineHardExampleMining: "hard_examples"
         case .balancedL1: "balanced_l1"
+        case .lovaszSoftmax: "lovasz_softmax"
+        case .lovaszHinge: "lovasz_hinge"
         case .absoluteError: "absolute_error"
         case .smoothL1: "smooth_l1"
         case .squaredError: "squared_error"
         case .linear: "linear"
+        case .boundary: "boundary"
+        case .hausdorff: "hausdorff"
         case .focalStar: "focal_star"
         }
     }

@@ -100,6 +100,40 @@ final class EnvironmentTests: XCTestCase {
         }
     }
 
+    /// What stands beside the losses too: maps and metrics.
+    func testTools() throws {
+        let shape = Shape.planar(samples: 1, classes: 3, height: 40, width: 50)
+        func stripes(_ width: Int, _ height: Int) -> [UInt8] {
+            (0..<2000).map { i -> UInt8 in
+                let stripe: Int = i / width + i / height
+                return UInt8(stripe % 3)
+            }
+        }
+        let labels = stripes(5, 400)
+        let predicted = stripes(6, 300)
+        let probabilities = (0..<6000).map { i -> Float in Float(i * 37 % 1009) / 1009 }
+        func everything() throws -> (maps: [[Float]], scores: [Double]) {
+            var distances = try DistanceTransform(of: shape, form: .signed(.half), spacing: [0.7, 1.3])
+            var weights = try BoxWeights(of: shape, window: [9, 6], classes: [1])
+            var surfaces = try SurfaceMetric(of: shape, spacing: [0.7, 1.3])
+            var thresholds = try ThresholdCounter(of: shape, activation: .sigmoid)
+            let apart = try surfaces.distances(predictions: predicted, labels: labels)
+            let counts = try thresholds.count(probabilities, labels: labels)
+            return (
+                [try distances(labels), try weights(labels)],
+                apart.values.flatMap { [$0.average, $0.hausdorffPercentile] } + counts.scores(.iou, empty: .one)
+            )
+        }
+        let expected = try everything()
+        for environment in Environment.all {
+            let found = try environment.during(environment.name) { try everything() }
+            for (map, same) in zip(found.maps, expected.maps) {
+                XCTAssertEqual(map.map(\.bitPattern), same.map(\.bitPattern), environment.name)
+            }
+            XCTAssertEqual(found.scores.map(\.bitPattern), expected.scores.map(\.bitPattern), environment.name)
+        }
+    }
+
     // MARK: Help
 
     /// Everything that a call gives.
@@ -120,7 +154,9 @@ final class EnvironmentTests: XCTestCase {
         try batch.gradient(&evaluator, finished.coefficients)
         let isPointwise = problem.terms.contains {
             switch $0.kind {
-            case .region, .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1: false
+            case .region, .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1, .lovaszSoftmax,
+                .lovaszHinge:
+                false
             default: true
             }
         }

@@ -335,6 +335,7 @@ final class FacadeTests: XCTestCase {
             for (activation, terms) in [
                 (Problem.Activation.softmax, generator.terms(.softmax, classes: 3)), (.sigmoid, allTerms),
                 (.sigmoid, [allTerms[1]]), (.probabilities, [allTerms[0]]),
+                (.softmax, [.init(.boundary(DistanceLoss())), .init(.hausdorff(DistanceLoss()))]),
             ] {
                 let problem = generator.problem(activation, samples: 2, classes: 3, voxels: 20_000, terms: terms)
                 for checks in [Checks.beforeWriting, .whileWriting] {

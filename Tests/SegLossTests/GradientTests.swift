@@ -157,6 +157,10 @@ final class GradientTests: XCTestCase {
         }
         if formula == .dice || formula == .jaccard { regions.append(changed { $0.squared = true }) }
         if formula == .dice { regions.append(changed { $0.leastIntersection = 3 }) }
+        if formula == .matthews {
+            regions.append(changed { ($0.smoothCounts, $0.smoothProduct, $0.perfectIsOne) = (0, 5, true) })
+            regions.append(changed { $0.smoothProduct = 100 })
+        }
         if formula != .matthews { regions.append(changed { $0.leastDenominator = 8 }) }
         return regions
     }
@@ -231,6 +235,20 @@ final class GradientTests: XCTestCase {
         }
     }
 
+    func testLovasz() {
+        for scope in [Term.Scope.sample, .batch, .samplePooled, .batchPooled] {
+            for present in [true, false] {
+                for classes in [nil, [true, false, true]] as [[Bool]?] {
+                    let isPooled = scope == .samplePooled || scope == .batchPooled
+                    let weights: [Float]? = classes == nil || isPooled ? nil : [0.5, 1, 2]
+                    let options = Lovasz(scope, presentOnly: present, classes: classes, classWeights: weights)
+                    for activation in Problem.Activation.allCases { check(activation, [.lovaszSoftmax(options)]) }
+                    check(.sigmoid, [.lovaszHinge(options)])
+                }
+            }
+        }
+    }
+
     func testErrorsOfTheProbability() {
         for activation in Problem.Activation.allCases {
             for weights in [nil, [0.5, 0, 2]] as [[Float]?] {
@@ -240,6 +258,27 @@ final class GradientTests: XCTestCase {
                     check(activation, [.linear(classWeights: weights, divisor: divisor)])
                     for beta in [0, 0.3, 1] {
                         check(activation, [.smoothL1(beta: beta, classWeights: weights, divisor: divisor)])
+                    }
+                }
+            }
+        }
+    }
+
+    /// Distances are constants: they are those of the input before it is moved.
+    func testDistances() {
+        for activation in Problem.Activation.allCases {
+            for divisor in divisors {
+                var options = DistanceLoss()
+                options.classWeights = [0.5, 0, 2]
+                options.divisor = divisor
+                check(activation, [.boundary(options)])
+                for alpha in [2, 1, 1.7] {
+                    for isLogarithm in [false, true] {
+                        options.alpha = alpha
+                        options.logarithm = isLogarithm
+                        options.insideAlone = alpha == 1
+                        options.predictsLargest = alpha != 1
+                        check(activation, [.hausdorff(options)])
                     }
                 }
             }
@@ -283,7 +322,9 @@ final class GradientTests: XCTestCase {
         var generator = Generator(seed: seed)
         // A correlation of few voxels bends much over a step.
         let hasMatthews = terms.contains { if case .region(let r) = $0.kind { r.formula == .matthews } else { false } }
-        let isBalanced = terms.contains { if case .balancedBinaryCrossEntropy = $0.kind { true } else { false } }
+        let isBalanced = terms.contains {
+            if case .balancedBinaryCrossEntropy = $0.kind { true } else { $0.isLovasz }
+        }
         let isMining = terms.contains {
             switch $0.kind {
             case .onlineHardExampleMining, .balancedL1: true

@@ -19,6 +19,7 @@ final class LayoutTests: XCTestCase {
         let seed = testSeed(standard)
         var generator = Generator(seed: seed)
         generator.takesRankings = true
+        generator.takesDistances = true
         for round in 0..<Self.rounds {
             var problem = generator.anything()
             problem.logits = problem.logits.map { Z.rounded($0).float }
@@ -193,7 +194,8 @@ private final class LayoutCall<Z: TestLogit, G: TestLogit> {
 
     init(_ problem: Problem, _ set: InstructionSet, _ random: inout SplitMix64) {
         self.problem = problem
-        let extents = Self.extents(problem.voxels, &random)
+        let measures = problem.terms.contains(where: \.measures)
+        let extents = measures ? problem.extents : Self.extents(problem.voxels, &random)
         shape = Shape(samples: problem.samples, classes: problem.classes, extents: extents)
         options.instructionSet = set
         options.ignoreIndex = problem.ignoreIndex
@@ -212,7 +214,7 @@ private final class LayoutCall<Z: TestLogit, G: TestLogit> {
         let scale = random.element(of: [Float(1), 1, 0.25, -3])
         write = inPlace || random.chance(0.6) ? .overwrite(scale: scale) : .add(scale: scale)
         old = problem.logits.map { _ in G.rounded(random.normal()).float }
-        let wholeSamples = problem.terms.contains(where: \.selects)
+        let wholeSamples = measures || problem.terms.contains(where: \.selects)
         // In views a part's buffers are those of its whole samples: cut between voxels, never between samples.
         if random.chance(0.3) && !wholeSamples && problem.voxels > 64 {
             let cut = 64 * (1 + random.below((problem.voxels - 1) / 64))
@@ -228,7 +230,7 @@ private final class LayoutCall<Z: TestLogit, G: TestLogit> {
 
     init(_ problem: Problem, _ set: InstructionSet, classesLast threads: Int) {
         self.problem = problem
-        shape = Shape(samples: problem.samples, classes: problem.classes, extents: [problem.voxels])
+        shape = Shape(samples: problem.samples, classes: problem.classes, extents: problem.terms.contains(where: \.measures) ? problem.extents : [problem.voxels])
         options.instructionSet = set
         options.ignoreIndex = problem.ignoreIndex
         options.threads = threads

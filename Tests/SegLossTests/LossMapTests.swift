@@ -15,7 +15,9 @@ final class LossMapTests: XCTestCase {
 
     private func isPointwise(_ term: Term) -> Bool {
         switch term.kind {
-        case .region, .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1: false
+        case .region, .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1, .lovaszSoftmax,
+            .lovaszHinge:
+            false
         default: true
         }
     }
@@ -400,7 +402,10 @@ extension SegLossReference.Term.Kind {
         case .smoothL1(let beta, let w, _): .smoothL1(beta: beta, classWeights: w, divisor: .constant(1))
         case .squaredError(let w, _): .squaredError(classWeights: w, divisor: .constant(1))
         case .linear(let w, _): .linear(classWeights: w, divisor: .constant(1))
-        case .region, .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1: self
+        case .boundary, .hausdorff: preconditionFailure("has maps of its own: DistanceTermTests")
+        case .region, .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1, .lovaszSoftmax,
+            .lovaszHinge:
+            self
         }
     }
 }

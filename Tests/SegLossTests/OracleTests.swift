@@ -279,7 +279,9 @@ extension SegLossReference.Term {
     var isCrossEntropy: Bool {
         switch kind {
         case .crossEntropy, .binaryCrossEntropy, .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining: true
-        case .focal, .focalStar, .region, .balancedL1, .absoluteError, .smoothL1, .squaredError, .linear: false
+        case .focal, .focalStar, .region, .balancedL1, .lovaszSoftmax, .lovaszHinge, .absoluteError, .smoothL1,
+            .squaredError, .linear, .boundary, .hausdorff:
+            false
         }
     }
 

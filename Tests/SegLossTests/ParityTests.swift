@@ -110,6 +110,7 @@ final class ParityTests: XCTestCase {
         var generator = Generator(seed: seed)
         generator.takesAnyRegion = true
         generator.takesRankings = true
+        generator.takesDistances = true
         for round in 0..<Self.rounds {
             let problem = generator.anything()
             var configuration = Configuration()
@@ -168,9 +169,10 @@ final class ParityTests: XCTestCase {
         var generator = Generator(seed: seed)
         generator.takesAnyRegion = true
         generator.takesRankings = true
+        generator.takesDistances = true
         for round in 0..<Self.rounds {
             let problem = generator.anything()
-            let wholeSamples = problem.terms.contains(where: \.selects)
+            let wholeSamples = problem.terms.contains { $0.selects || $0.measures }
             var configuration = Configuration()
             configuration.perSample = generator.random.chance(0.3)
             configuration.perClass = generator.random.chance(0.3)
@@ -190,6 +192,7 @@ final class ParityTests: XCTestCase {
         var generator = Generator(seed: seed)
         generator.takesAnyRegion = true
         generator.takesRankings = true
+        generator.takesDistances = true
         for round in 0..<Self.rounds {
             let problem = generator.anything()
             let expected = Reference.evaluate(problem)
@@ -217,8 +220,8 @@ final class ParityTests: XCTestCase {
         }
     }
 
-    /// Mining in so many values that a sample tells where to look: ordinary ones, many ties, a threshold around 0, samples
-    /// that mislead, and the extremes of what can be wanted.
+    /// Mining in so many values that a sample tells where to look: ordinary ones, many ties, a threshold around 0,
+    /// samples that mislead, and the extremes of what can be wanted.
     func testSampledSelection() {
         let seed = testSeed(108)
         var generator = Generator(seed: seed)

@@ -6,7 +6,7 @@ import XCTest
 final class PicturesTests: XCTestCase {
     func testPagesShowTheirPictures() throws {
         let pages = CompletenessTests.root.appending(path: "docs/losses")
-        let families = ["cross-entropy", "binary-cross-entropy", "focal", "region", "error", "dbnet"]
+        let families = ["cross-entropy", "binary-cross-entropy", "focal", "region", "selection", "error", "dbnet"]
         for family in families {
             let page = try String(contentsOf: pages.appending(path: family + ".md"), encoding: .utf8)
             XCTAssertTrue(page.contains("](../pictures/\(family).svg)"), "\(family).md does not show its picture")
@@ -15,17 +15,34 @@ final class PicturesTests: XCTestCase {
         for page in try FileManager.default.contentsOfDirectory(at: pages, includingPropertiesForKeys: nil) {
             let text = try String(contentsOf: page, encoding: .utf8)
             for link in text.matches(of: /!\[[^\]]+\]\(([^)]+)\)/) {
-                let picture = try Data(contentsOf: pages.appending(path: String(link.output.1)))
-                XCTAssertTrue(picture.starts(with: Data("<svg ".utf8)), "\(link.output.1)")
-                XCTAssertTrue(picture.count < 60_000, "\(link.output.1) has \(picture.count) bytes")
-                XCTAssertFalse(picture.contains(Data("nan".utf8)), "\(link.output.1)")
+                try checkPicture(pages.appending(path: String(link.output.1)))
                 shown += 1
             }
         }
         XCTAssertTrue(shown >= families.count)
     }
-}
 
-extension Data {
-    fileprivate func contains(_ other: Data) -> Bool { range(of: other) != nil }
+    func testPagesOfMapsShowTheirPictures() throws {
+        let docs = CompletenessTests.root.appending(path: "docs")
+        for (page, name) in [
+            ("distance.md", "maps-distance"), ("weight-maps.md", "maps-weights"),
+            ("losses/focal.md", "maps-gradients"), ("losses/cross-entropy.md", "maps-gradients"),
+            ("losses/region.md", "maps-gradients"),
+            ("losses/boundary.md", "maps-gradients"), ("losses/lovasz.md", "maps-gradients"),
+        ] {
+            let text = try String(contentsOf: docs.appending(path: page), encoding: .utf8)
+            XCTAssertTrue(text.contains("pictures/\(name).svg)"), "\(page) does not show \(name)")
+            try checkPicture(docs.appending(path: "pictures/\(name).svg"))
+        }
+    }
+
+    private func checkPicture(_ url: URL) throws {
+        let picture = try String(contentsOf: url, encoding: .utf8)
+        XCTAssertTrue(picture.hasPrefix("<svg "), "\(url.path)")
+        // Drawings are small; what holds pixels may be larger, and any letters may follow each other in it.
+        let drawing = picture.replacing(/base64,[^"]*/, with: "")
+        XCTAssertTrue(drawing.utf8.count < 60_000, "\(url.path) has \(drawing.utf8.count) bytes")
+        XCTAssertTrue(picture.utf8.count < 150_000, "\(url.path) has \(picture.utf8.count) bytes")
+        XCTAssertFalse(drawing.contains("nan"), "\(url.path)")
+    }
 }

@@ -3,39 +3,93 @@ import SegLoss
 import SegLossReference
 import XCTest
 
-/// Presets without golden numbers: the frameworks' formulas, written out in Double as plainly as can be.
+/// Presets without golden numbers: the frameworks' formulas, written out in Double as plainly as can be, and their
+/// slopes, which are differences of the formulas' values.
 final class PresetFormulaTests: XCTestCase {
+    /// What a batch's targets are.
+    private enum Subject {
+        case labels
+        /// Some of the labels are to be ignored.
+        case ignoring
+        /// Distributions.
+        case soft
+    }
+
     /// Probabilities and targets of a small batch, [samples][classes][voxels], and which voxels count.
     private struct Values {
-        let samples = 2, classes = 3, voxels = 70
+        let samples = 2, classes: Int, voxels = 70
         let problem: Problem
-        let p: [Double], g: [Double]
+        /// What goes in, and the probabilities.
+        private(set) var x: [Double] = [], p: [Double] = []
+        let g: [Double]
         let counts: [Bool]
 
-        init(_ activation: Problem.Activation, ignoring: Bool, seed: UInt64) {
+        init(
+            _ activation: Problem.Activation, classes: Int = 3, _ subject: Subject, maps: Bool = false, seed: UInt64
+        ) {
             var random = SplitMix64(seed: seed)
-            let logits = (0..<samples * classes * voxels).map { _ in 2 * random.normal() }
+            let (samples, voxels) = (samples, voxels)
+            self.classes = classes
+            var input = (0..<samples * classes * voxels).map { _ in 2 * random.normal() }
+            if activation == .probabilities { input = input.map { 1 / (1 + exp(-$0)) } }
             let labels = (0..<samples * voxels).map { _ in
-                ignoring && random.chance(0.2) ? 255 : Int64(random.below(3))
+                subject == .ignoring && random.chance(0.2) ? 255 : Int64(random.below(classes))
             }
-            problem = Problem(
-                samples: samples, classes: classes, voxels: voxels, activation: activation, terms: [],
-                logits: logits, target: .labels(labels), ignoreIndex: ignoring ? 255 : nil)
-            let (samples, classes, voxels) = (samples, classes, voxels)
-            func at(_ s: Int, _ c: Int, _ v: Int) -> Int { (s * classes + c) * voxels + v }
-            var p = [Double](repeating: 0, count: logits.count), g = p
+            var shares = [Float](repeating: 0, count: input.count)
             for s in 0..<samples {
                 for v in 0..<voxels {
-                    let e = (0..<classes).map { exp(Double(logits[at(s, $0, v)])) }
+                    let label = labels[s * voxels + v]
                     for c in 0..<classes {
-                        p[at(s, c, v)] = activation == .softmax ? e[c] / e.reduce(0, +) : e[c] / (1 + e[c])
-                        g[at(s, c, v)] = labels[s * voxels + v] == c ? 1 : 0
+                        let others = 0.5 / Float(classes - 1)
+                        shares[(s * classes + c) * voxels + v] =
+                            subject == .soft ? (label == c ? 0.5 : others) : (label == c ? 1 : 0)
                     }
                 }
             }
-            self.p = p
-            self.g = g
+            problem = Problem(
+                samples: samples, classes: classes, voxels: voxels, activation: activation, terms: [], logits: input,
+                target: subject == .soft ? .dense(shares, byte: false) : .labels(labels),
+                maps: maps ? input.map { _ in 3 * random.normal() } : nil,
+                ignoreIndex: subject == .ignoring ? 255 : nil)
+            g = shares.map(Double.init)
             counts = labels.map { $0 != 255 }
+            let unmoved = moved(by: 0, along: [Double](repeating: 0, count: input.count))
+            (x, p) = (unmoved.x, unmoved.p)
+        }
+
+        /// The same with other input: for the formulas alone.
+        func moved(by step: Double, along direction: [Double]) -> Values {
+            var values = self
+            values.x = zip(problem.logits, direction).map { Double($0) + step * $1 }
+            values.p = values.x
+            for s in 0..<samples where problem.activation != .probabilities {
+                for v in 0..<voxels {
+                    let all = (0..<classes).map { (s * classes + $0) * voxels + v }
+                    let sum = all.reduce(0) { $0 + exp(values.x[$1]) }
+                    for i in all {
+                        let e = exp(values.x[i])
+                        values.p[i] = problem.activation == .softmax ? e / sum : e / (1 + e)
+                    }
+                }
+            }
+            return values
+        }
+
+        /// The sum of f(class, value that went in, target) over all valid values.
+        func sumOfInput(_ f: (_ c: Int, _ x: Double, _ g: Double) -> Double) -> Double {
+            var total = 0.0
+            for i in x.indices where counts[i / voxels / classes * voxels + i % voxels] {
+                total += f(i / voxels % classes, x[i], g[i])
+            }
+            return total
+        }
+
+        /// f(label, probabilities) of all valid voxels.
+        func ofVoxels(_ f: (_ y: Int, _ p: [Double]) -> Double) -> [Double] {
+            (0..<samples * voxels).filter { counts[$0] }.map { i in
+                let all = (0..<classes).map { (i / voxels * classes + $0) * voxels + i % voxels }
+                return f(all.firstIndex { g[$0] == 1 } ?? 0, all.map { p[$0] })
+            }
         }
 
         /// The sum of f(p, g) over the valid values of some samples and classes.
@@ -77,20 +131,74 @@ final class PresetFormulaTests: XCTestCase {
         var everyClass: Range<Int> { 0..<classes }
     }
 
+    /// A preset whose value is right: its gradient has yet to be compared.
+    private struct Checked {
+        let gradient: [Double]
+        let value: Double
+        let line: UInt
+    }
+
+    private var checked: [Checked] = []
+    /// While a body runs on moved values: what it expects, in the order of its checks.
+    private var expected: [Double]?
+
     private func check(
-        _ loss: Loss, _ values: Values, _ expected: Double, line: UInt = #line
+        _ loss: Loss, _ values: Values, _ value: Double, line: UInt = #line
     ) throws {
+        if expected != nil {
+            expected?.append(value)
+            return
+        }
         let outcome = try Library.evaluate(values.problem, Configuration(loss: loss))
         XCTAssertTrue(
-            abs(outcome.value - expected) <= 1e-6 * abs(expected), "\(outcome.value), not \(expected)", line: line)
-        XCTAssertTrue(expected != 0, line: line)
+            abs(outcome.value - value) <= 1e-6 * abs(value), "\(outcome.value), not \(value)", line: line)
+        XCTAssertTrue(value != 0, line: line)
+        checked.append(Checked(gradient: outcome.gradient.map(Double.init), value: value, line: line))
+    }
+
+    /// Runs a body of checks, and again on values a little to both sides: the gradients of the presets must be the
+    /// slopes of the body's formulas.
+    private func every(_ values: Values, _ body: (Values) throws -> Void) throws {
+        checked = []
+        try body(values)
+        XCTAssertFalse(checked.isEmpty)
+        var random = SplitMix64(seed: seed)
+        for _ in 0..<3 {
+            // Probabilities move by less the nearer they are to 0 and 1, as those of moved logits do.
+            let isMovedInside = values.problem.activation == .probabilities
+            let direction = values.x.map { Double(random.normal()) * (isMovedInside ? $0 * (1 - $0) : 1) }
+            let step = 1e-5
+            func expectations(_ step: Double) throws -> [Double] {
+                expected = []
+                defer { expected = nil }
+                try body(values.moved(by: step, along: direction))
+                return try XCTUnwrap(expected)
+            }
+            let (up, down) = (try expectations(step), try expectations(-step))
+            XCTAssertEqual(up.count, checked.count)
+            for (one, (above, below)) in zip(checked, zip(up, down)) {
+                let slope = (above - below) / (2 * step)
+                let products = zip(one.gradient, direction).map { $0 * $1 }
+                let error = abs(products.reduce(0, +) - slope)
+                let bound = 1e-6 * products.reduce(0) { $0 + abs($1) } + 1e-9 * abs(one.value)
+                XCTAssertTrue(error <= bound, "slope off by \(error), seed \(seed)", line: one.line)
+            }
+        }
     }
 
     private lazy var seed = testSeed(0x9E5E7)
 
-    private func both(_ activation: Problem.Activation, _ body: (Values) throws -> Void) throws {
-        for ignoring in [false, true] { try body(Values(activation, ignoring: ignoring, seed: seed)) }
+    private func both(_ activation: Problem.Activation, classes: Int = 3, _ body: (Values) throws -> Void) throws {
+        for subject in [Subject.labels, .ignoring] { try every(values(activation, classes: classes, subject), body) }
     }
+
+    private func values(
+        _ activation: Problem.Activation, classes: Int = 3, _ subject: Subject, maps: Bool = false
+    ) -> Values {
+        Values(activation, classes: classes, subject, maps: maps, seed: seed)
+    }
+
+    private func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
 
     func testPyTorch() throws {
         try both(.sigmoid) { x in
@@ -104,6 +212,16 @@ final class PresetFormulaTests: XCTestCase {
                 abs(p - g) < 0.3 ? (p - g) * (p - g) / 2 : 0.3 * (abs(p - g) - 0.15)
             }
             try check(.pyTorch.huber(delta: 0.3), x, huber / (3 * x.valid))
+            let w = [0.5, 1, 2.0], f = [3, 1, 0.25]
+            let weighted = x.sum { c, p, g in -w[c] * (f[c] * g * log(p) + (1 - g) * log(1 - p)) }
+            try check(
+                .pyTorch.bceWithLogits(weight: [0.5, 1, 2], posWeight: [3, 1, 0.25]), x, weighted / (3 * x.valid))
+        }
+        try both(.probabilities) { x in
+            let w = [0.5, 1, 2.0]
+            let weighted = x.sum { c, p, g in -w[c] * (g * log(p) + (1 - g) * log(1 - p)) }
+            try check(.pyTorch.bce(weight: [0.5, 1, 2]), x, weighted / (3 * x.valid))
+            try check(.pyTorch.bce(weight: [0.5, 1, 2], reduction: .sum), x, weighted)
         }
     }
 
@@ -115,6 +233,8 @@ final class PresetFormulaTests: XCTestCase {
             try check(
                 .mmSegmentation.crossEntropy(classWeight: weights, avgNonIgnore: true), x, nll / x.valid)
             try check(.mmSegmentation.crossEntropy(classWeight: weights, reduction: .sum), x, nll)
+            // That of mmsegmentation 1.2.
+            try check(.pyTorch.crossEntropy(weight: weights), x, nll / x.sumOfLabels { y, _ in w[y] })
             let dice = x.mean { s, c in
                 let size = x.sum(s, c) { p, g in p * p + g * g }
                 return w[c.lowerBound] * (1 - (2 * x.sum(s, c, *) + 1) / (size + 1))
@@ -196,10 +316,8 @@ final class PresetFormulaTests: XCTestCase {
 
     func testFVCore() throws {
         try both(.sigmoid) { x in
-            // Of the logit log(p / (1 - p)).
-            func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
-            let star = x.sum { _, p, g in
-                -(0.25 * g + 0.75 * (1 - g)) * log(sigmoid(3 * log(p / (1 - p)) * (2 * g - 1))) / 3
+            let star = x.sumOfInput { _, x, g in
+                -(0.25 * g + 0.75 * (1 - g)) * log(sigmoid(3 * x * (2 * g - 1))) / 3
             }
             try check(.fvcore.sigmoidFocalStar(alpha: 0.25, gamma: 3, reduction: .sum), x, star)
             try check(.fvcore.sigmoidFocalStar(alpha: 0.25, gamma: 3), x, star / (3 * x.valid))
@@ -263,25 +381,295 @@ final class PresetFormulaTests: XCTestCase {
         }
     }
 
-    /// Three classes, with and without the background, as MONAI writes it.
+    private func matthews(
+        _ x: Values, _ s: Range<Int>, _ c: Range<Int>, _ nr: Double, _ dr: Double
+    ) -> Double {
+        let tp = x.sum(s, c, *), fp = x.sum(s, c) { $0 * (1 - $1) }
+        let fn = x.sum(s, c) { (1 - $0) * $1 }, tn = x.sum(s, c) { (1 - $0) * (1 - $1) }
+        return 1 - (tp * tn - fp * fn + nr) / ((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn) + dr).squareRoot()
+    }
+
+    /// The smoothing of MONAI's correlation is under the root.
+    func testMatthews() throws {
+        for activation in Problem.Activation.allCases {
+            try both(activation) { x in
+                try check(.monai.mcc(), x, x.mean { s, c in matthews(x, s, c, 0, 1e-5) })
+                try check(.monai.mcc(smoothNr: 20, smoothDr: 1), x, x.mean { s, c in matthews(x, s, c, 20, 1) })
+                let great = x.mean { s, c in c.lowerBound == 0 ? 0 : matthews(x, s, c, 0, 1e5) }
+                try check(.monai.mcc(includeBackground: false, smoothDr: 1e5), x, 1.5 * great)
+                let batch = (0..<3).reduce(0) { $0 + matthews(x, x.everySample, $1..<$1 + 1, 1, 1e6) }
+                try check(
+                    .monai.mcc(smoothNr: 1, smoothDr: 1e6, batch: true, reduction: .sum(samples: 2, classes: 3)), x,
+                    batch)
+            }
+        }
+    }
+
+    /// Where nothing is wrong MONAI's loss is 0, whatever the smoothing; a correlation by itself is 0 there.
+    func testPerfectMatthews() throws {
+        // Class 0 is there, class 1 is not, both are predicted as they are; class 2 is wrong in one voxel.
+        let problem = Problem(
+            samples: 1, classes: 3, voxels: 4, activation: .probabilities, terms: [],
+            logits: [1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0.5, 0], target: .labels([0, 0, 0, 0]))
+        func outcome(_ loss: Loss) throws -> Outcome { try Library.evaluate(problem, Configuration(loss: loss)) }
+        let monai = try outcome(.monai.mcc(smoothDr: 1))
+        // Of class 2: fp 1/2, tn 3.5, no margin of positives.
+        XCTAssertEqual(monai.value, 1.0 / 3)
+        XCTAssertTrue(monai.gradient[..<8].allSatisfy { $0 == 0 })
+        XCTAssertTrue(monai.gradient[8...].allSatisfy { $0 == 0 })
+        XCTAssertEqual(try outcome(.matthews(smoothCounts: 0, smoothProduct: 1)).value, 1)
+        XCTAssertEqual(try outcome(.monai.mcc(smoothNr: 0.25, smoothDr: 0.25)).value, (1 - 0.5) / 3)
+    }
+
+    /// MONAI's focal losses of soft targets, also beside a Dice and inside a softmax.
+    func testSoftTargetsOfMONAI() throws {
+        for activation in [Problem.Activation.sigmoid, .softmax] {
+            try every(values(activation, .soft)) { x in
+                let total = x.sumOfInput { _, x, g in
+                    let p = sigmoid(x)
+                    return -pow(sigmoid(x * (1 - 2 * g)), 3) * (g * log(p) + (1 - g) * log(1 - p))
+                }
+                let focal = total / (3 * x.all)
+                let dice = x.mean { s, c in 1 - (2 * x.sum(s, c, *) + 1e-5) / (x.sum(s, c, +) + 1e-5) }
+                try check(.monai.focal(gamma: 3, softTargets: true), x, focal)
+                try check(.monai.diceFocal(gamma: 3, lambdaFocal: 2, softTargets: true), x, dice + 2 * focal)
+                try check(.monai.generalizedDiceFocal(gamma: 3, lambdaGDL: 0, softTargets: true), x, focal)
+            }
+        }
+    }
+
+    func testListsOfAlphasOfMONAI() throws {
+        let alpha = [0.25, 0.5, 0.875], w = [2, 1, 0.5]
+        for activation in [Problem.Activation.sigmoid, .softmax] {
+            try both(activation) { x in
+                let focal = x.sumOfInput { c, x, g in
+                    let p = sigmoid(x)
+                    return -(alpha[c] * g * (1 - p) * (1 - p) * log(p) + (1 - g) * p * p * log(1 - p))
+                }
+                try check(
+                    .monai.diceFocal(alpha: [0.25, 0.5, 0.875], lambdaDice: 0, lambdaFocal: 0.5), x,
+                    focal / (6 * x.valid))
+            }
+        }
+        try both(.softmax) { x in
+            let focal = x.sumOfLabels { y, p in -alpha[y] * w[y] * (1 - p) * (1 - p) * log(p) }
+            try check(
+                .monai.softmaxFocal(classes: 3, alpha: [0.25, 0.5, 0.875], weight: [2, 1, 0.5], ignoring: true), x,
+                focal / x.valid)
+            try check(
+                .monai.softmaxFocal(
+                    classes: 3, alpha: [0.25, 0.5, 0.875], weight: [2, 1, 0.5],
+                    reduction: .sum(samples: 2, classes: 3)),
+                x, focal / x.valid * 2)
+            // The classes of this plan are the foreground's, and its ignored voxels the background.
+            let plain = x.sumOfLabels { _, p in -(1 - p) * (1 - p) * log(p) }
+            try check(.monai.softmaxFocal(classes: 4, includeBackground: false, alpha: 0.3), x, plain / (3 * x.all))
+            try check(
+                .monai.softmaxFocal(
+                    classes: 4, includeBackground: false, alpha: [0.25, 0.5, 0.875], weight: [2, 1, 0.5],
+                    reduction: .sum(samples: 2, classes: 4)),
+                x, focal / x.all * 2)
+        }
+    }
+
+    func testBoundaryOfMONAI() throws {
+        try every(values(.softmax, .labels, maps: true)) { x in
+            let maps = x.problem.maps!.map(Double.init)
+            func total(_ classes: Range<Int>) -> Double {
+                x.p.indices.filter { classes.contains($0 / x.voxels % 3) }.reduce(0) { $0 + x.p[$1] * maps[$1] }
+            }
+            let v = Double(x.voxels)
+            try check(.monai.boundary(), x, total(0..<3) / (6 * v))
+            try check(.monai.boundary(reduction: .sum(samples: 2, classes: 3)), x, total(0..<3) / v)
+            try check(
+                .monai.boundary(
+                    background: .excluded(classes: 3), batch: true, reduction: .sum(samples: 2, classes: 3)),
+                x, total(1..<3) / (2 * v))
+        }
+    }
+
+    private func tversky(_ x: Values, _ delta: Double, _ s: Range<Int>, _ c: Range<Int>) -> Double {
+        let i = x.sum(s, c, *), fp = x.sum(s, c) { $0 * (1 - $1) }, fn = x.sum(s, c) { (1 - $0) * $1 }
+        return (i + 1e-7) / (i + delta * fn + (1 - delta) * fp + 1e-7)
+    }
+
+    /// Two classes, as MONAI has them: from logits, and from the probabilities that the original takes.
     func testUnifiedFocal() throws {
+        func expected(_ x: Values) -> Double {
+            let focal = x.sumOfLabels { y, p in y == 0 ? -0.3 * (1 - p).squareRoot() * log(p) : -0.7 * log(p) }
+            let overlap = x.mean { s, c in
+                let loss = 1 - tversky(x, 0.7, s, c)
+                return c.lowerBound == 0 ? loss : loss.squareRoot()
+            }
+            return 0.5 * focal / (2 * x.valid) + 0.5 * overlap
+        }
+        try both(.softmax, classes: 2) { x in try check(.monai.asymmetricUnifiedFocal(), x, expected(x)) }
+        let background: Loss = .focal(
+            gamma: 0.5, alpha: nil, classWeights: [0.3, 0], positivesOnly: true, divisor: .valid)
+        let foreground: Loss = .focal(
+            gamma: 0, alpha: nil, classWeights: [0, 0.7], positivesOnly: true, divisor: .valid)
+        let overlap: Loss = .region(
+            SegLoss.Region(
+                .tversky(falsePositives: 0.3, falseNegatives: 0.7), smooth: .both(1e-7), exponent: .each([1, 0.5])))
+        try both(.probabilities, classes: 2) { x in
+            try check(0.5 * background + 0.5 * foreground + 0.5 * overlap, x, expected(x))
+        }
+    }
+
+    /// Three classes, with and without the background: the same formula, but no longer MONAI's.
+    func testUnifiedFocalOfMoreClasses() throws {
         try both(.softmax) { x in
             let delta = 0.6, gamma = 0.3
-            func score(_ s: Range<Int>, _ c: Range<Int>) -> Double {
-                let i = x.sum(s, c, *), fp = x.sum(s, c) { $0 * (1 - $1) }, fn = x.sum(s, c) { (1 - $0) * $1 }
-                return (i + 1e-7) / (i + delta * fn + (1 - delta) * fp + 1e-7)
-            }
             let back = x.sumOfLabels { y, p in y == 0 ? -(1 - delta) * pow(1 - p, gamma) * log(p) : 0 } / x.valid
             let fore = x.sumOfLabels { y, p in y == 0 ? 0 : -delta * log(p) } / x.valid
-            let backTversky = (1 - score(0..<1, 0..<1) + 1 - score(1..<2, 0..<1)) / 2
-            let foreTversky = 3 * x.mean { s, c in c.lowerBound == 0 ? 0 : pow(1 - score(s, c), 1 - gamma) }
+            let backTversky = 1 - (tversky(x, delta, 0..<1, 0..<1) + tversky(x, delta, 1..<2, 0..<1)) / 2
+            let foreTversky = 3
+                * x.mean { s, c in c.lowerBound == 0 ? 0 : pow(1 - tversky(x, delta, s, c), 1 - gamma) }
             try check(
-                .monai.asymmetricUnifiedFocal(classes: 3, weight: 0.4, delta: delta, gamma: gamma), x,
+                .monai.asymmetricUnifiedFocal(classes: 3, weight: 0.4, gamma: gamma, delta: delta), x,
                 0.4 * (back + fore) / 3 + 0.6 * (backTversky + foreTversky) / 3)
             try check(
                 .monai.asymmetricUnifiedFocal(
-                    classes: 3, weight: 0.4, delta: delta, gamma: gamma, includeBackground: false),
+                    classes: 3, weight: 0.4, gamma: gamma, delta: delta, includeBackground: false),
                 x, 0.4 * fore / 2 + 0.6 * foreTversky / 2)
+        }
+    }
+
+    func testNNUNet() throws {
+        let w = [0.5, 1, 2.0]
+        func dice(_ x: Values, _ clip: Double) -> Double {
+            -x.mean { s, c in
+                let tp = max(x.sum(s, c, *), clip)
+                let wrong = x.sum(s, c) { $0 * (1 - $1) } + x.sum(s, c) { (1 - $0) * $1 }
+                return (2 * tp + 1e-5) / (2 * tp + wrong + 1e-5)
+            }
+        }
+        try both(.softmax) { x in
+            let smoothed = x.ofVoxels { y, p in
+                -0.9 * w[y] * log(p[y]) - 0.1 / 3 * (0..<3).reduce(0) { $0 + w[$1] * log(p[$1]) }
+            }
+            let top = smoothed.sorted(by: >).prefix(14).reduce(0, +) / 14
+            try check(.nnUNet.topK(weight: [0.5, 1, 2], labelSmoothing: 0.1), x, top)
+            try check(
+                .nnUNet.diceTopK(
+                    doBackground: true, clipTP: 10, weightCE: 2, weightDice: 0.5, weight: [0.5, 1, 2],
+                    labelSmoothing: 0.1),
+                x, 2 * top + 0.5 * dice(x, 10))
+            let mean = smoothed.reduce(0, +) / x.sumOfLabels { y, _ in w[y] }
+            try check(
+                .nnUNet.diceCE(doBackground: true, clipTP: 10, weight: [0.5, 1, 2], labelSmoothing: 0.1), x,
+                mean + dice(x, 10))
+        }
+        try both(.sigmoid) { x in
+            let f = [3, 1, 0.25]
+            let bce = x.sum { c, p, g in -w[c] * (f[c] * g * log(p) + (1 - g) * log(1 - p)) } / (3 * x.valid)
+            try check(
+                .nnUNet.diceBCE(clipTP: 10, weight: [0.5, 1, 2], posWeight: [3, 1, 0.25]), x, bce + dice(x, 10))
+        }
+    }
+
+    /// smp's focal loss in its multiclass mode is the mean of the classes, whatever the reduction within each.
+    func testFocalOfSMP() throws {
+        let w = [0.5, 1, 2.0]
+        func loss(_ x: Double, _ g: Double, _ factor: (_ pt: Double) -> Double) -> Double {
+            let pt = g == 1 ? sigmoid(x) : sigmoid(-x)
+            return -factor(pt) * log(pt)
+        }
+        for activation in [Problem.Activation.sigmoid, .softmax] {
+            try both(activation) { x in
+                let each = (0..<3).map { k in
+                    x.sumOfInput { c, x, g in c == k ? loss(x, g) { (1 - $0) * (1 - $0) } : 0 }
+                }
+                try check(.smp.focal(), x, each.reduce(0, +) / (3 * x.valid))
+                try check(.smp.focal(reduction: .sum), x, each.reduce(0, +))
+                try check(.smp.focal(reduction: .sum, classes: 3), x, each.reduce(0, +) / 3)
+                let weighted = zip(w, each).reduce(0) { $0 + $1.0 * $1.1 } / 3.5
+                try check(.smp.focal(classWeights: [0.5, 1, 2], reduction: .sum, classes: 3), x, weighted)
+                try check(.smp.focal(classWeights: [0.5, 1, 2], classes: 3), x, weighted / x.valid)
+                let reduced = x.sumOfInput { _, x, g in loss(x, g) { $0 < 0.5 ? 1 : (1 - $0) / 0.5 } }
+                try check(.smp.focal(gamma: 1, reducedThreshold: 0.5), x, reduced / (3 * x.valid))
+                guard activation == .sigmoid else { return }
+                let factors = (0..<3).map { k in
+                    x.sumOfInput { c, x, g in c == k ? pow(sigmoid(x * (1 - 2 * g)), 2) : 0 }
+                }
+                let normalized = zip(each, factors).map { $0 / $1 }
+                try check(.smp.focal(normalized: true, classes: 3), x, normalized.reduce(0, +) / 3)
+                try check(
+                    .smp.focal(normalized: true, classWeights: [0.5, 1, 2], reduction: .sum, classes: 3), x,
+                    zip(w, normalized).reduce(0) { $0 + $1.0 * $1.1 } / 3.5)
+                try check(.smp.focal(normalized: true), x, each.reduce(0, +) / factors.reduce(0, +))
+            }
+        }
+    }
+
+    /// What the page says of other means, as far as other tests have not been there.
+    func testByOtherMeans() throws {
+        // MONAI's DiceCELoss(sigmoid=True) of several channels: two plans and one gradient.
+        let x = values(.softmax, .labels), channels = values(.sigmoid, .labels)
+        let crossEntropy = x.sumOfLabels { _, p in -log(p) } / x.all
+        let dice = channels.mean { s, c in
+            1 - (2 * channels.sum(s, c, *) + 1e-5) / (channels.sum(s, c, +) + 1e-5)
+        }
+        let first = try Library.evaluate(channels.problem, Configuration(loss: .monai.dice()))
+        var second = Configuration(loss: .pyTorch.crossEntropy())
+        (second.write, second.oldGradient) = (.add, first.gradient)
+        let both = try Library.evaluate(x.problem, second)
+        XCTAssertTrue(abs(first.value + both.value - dice - crossEntropy) <= 1e-6 * (dice + crossEntropy))
+        let alone = try Library.evaluate(x.problem, Configuration(loss: .pyTorch.crossEntropy()))
+        for (sum, (a, b)) in zip(both.gradient, zip(first.gradient, alone.gradient)) { XCTAssertEqual(sum, a + b) }
+
+        // A weight of each value of BCEWithLogitsLoss: channels are samples of one channel.
+        var random = SplitMix64(seed: seed)
+        let weights = channels.x.map { _ in Float(random.below(9)) / 4 }
+        let flat = Problem(
+            samples: 6, classes: 1, voxels: 70, activation: .sigmoid, terms: [], logits: channels.problem.logits,
+            target: .labels(channels.g.map { Int64($0) }), weights: weights)
+        var weighted = 0.0
+        for (weight, (p, g)) in zip(weights, zip(channels.p, channels.g)) {
+            weighted -= Double(weight) * (g == 1 ? log(p) : log(1 - p))
+        }
+        let bce = try Library.evaluate(flat, Configuration(loss: .pyTorch.bceWithLogits())).value
+        XCTAssertTrue(abs(bce - weighted / 420) <= 1e-6 * weighted / 420, "\(bce), not \(weighted / 420)")
+
+        // Keras's focal losses of smoothed labels: dense targets.
+        try every(values(.softmax, .soft)) { x in
+            let focal = x.sum { _, p, g in -0.25 * g * (1 - p) * (1 - p) * log(p) }
+            try check(.keras.categoricalFocalCrossentropy(), x, focal / x.all)
+        }
+        try every(values(.sigmoid, .soft)) { x in
+            let focal = x.sum { _, p, g in
+                let pt = p * g + (1 - p) * (1 - g)
+                return -(1 - pt) * (1 - pt) * (g * log(p) + (1 - g) * log(1 - p))
+            }
+            try check(.keras.binaryFocalCrossentropy(), x, focal / (3 * x.all))
+        }
+    }
+
+    /// Numbers of samples and classes that no batch has are refused in planning, if anything; nothing overflows.
+    func testNumbersThatNoBatchHas() {
+        func plan(_ loss: Loss, _ activation: Activation = .softmax) throws {
+            _ = try Evaluator(loss, shape: .flat(samples: 2, classes: 3, voxels: 9), activation: activation)
+        }
+        for n in [Int.max, .min, 1 << 62, 4, 0, -1] {
+            XCTAssertThrowsError(try plan(.monai.asymmetricUnifiedFocal(classes: n)), "\(n)")
+            XCTAssertThrowsError(try plan(.monai.asymmetricUnifiedFocal(classes: n, includeBackground: false)), "\(n)")
+            XCTAssertThrowsError(try plan(.monai.focal(background: .excluded(classes: n))), "\(n)")
+            XCTAssertThrowsError(try plan(.monai.boundary(background: .excluded(classes: n))), "\(n)")
+            XCTAssertThrowsError(try plan(.smp.focal(normalized: true, classes: n), .sigmoid), "\(n)")
+            XCTAssertThrowsError(try plan(.smp.focal(normalized: true, classWeights: [1, 1], classes: n), .sigmoid))
+            // These are factors and counts alone: any number is one, if it is above 0.
+            let reduction = Loss.MONAI.Reduction.sum(samples: n, classes: n)
+            for loss in [
+                Loss.monai.dice(includeBackground: false, reduction: reduction), .monai.focal(reduction: reduction),
+                .monai.generalizedDice(reduction: reduction), .monai.softmaxFocal(classes: 3, reduction: reduction),
+            ] {
+                XCTAssertNoThrow(try plan(loss), "\(n)")
+            }
+            XCTAssertEqual((try? plan(.smp.focal(reduction: .sum, classes: n))) != nil, n > 0, "\(n)")
+        }
+        for (kept, images) in [(Int.max, 2), (Int.max, Int.max), (1 << 62, 4), (100_000, 1 << 62)] {
+            XCTAssertNoThrow(try plan(.mmSegmentation.ohemPixelSampler(images: images, minKept: kept)))
+            XCTAssertThrowsError(try plan(.mmSegmentation.ohemPixelSampler(images: images, minKept: -kept)))
         }
     }
 

@@ -12,7 +12,7 @@ final class PresetTests: XCTestCase {
     func testOriginalsNumbers() throws {
         let golden = try Fixtures.goldenByName()
         let rows = Self.pyTorchRows + Self.torchvisionRows + Self.monaiRows + Self.nnUNetRows + Self.smpRows
-            + Self.korniaRows + Self.maskRows + Self.boundaryRows + Self.textRows
+            + Self.korniaRows + Self.maskRows + Self.boundaryRows + Self.textRows + Self.lovaszRows
         XCTAssertTrue(rows.count >= 120, "\(rows.count) rows")
         for row in rows { try row.check(golden) }
     }
@@ -28,6 +28,42 @@ final class PresetTests: XCTestCase {
         let slopes = zip(focal.gradient, dice.gradient).map { 20 * $0 + $1 }
         let error = gradientError(both.gradient.map(Double.init), slopes)
         XCTAssertTrue(error <= 1e-6, "gradient off by \(error) of the largest")
+    }
+
+    /// MONAI's softmax without the background, as the page shows it: a view of all logits that passes over channel 0.
+    func testSoftmaxWithoutBackground() throws {
+        let golden = try Fixtures.goldenByName()
+        let all = try XCTUnwrap(golden["monai/focal_softmax"]).problem
+        let original = try XCTUnwrap(golden["monai/focal_softmax_nobg"])
+        guard case .labels(let labels) = all.target else { return XCTFail("no labels") }
+        let foreground = labels.map { $0 == 0 ? 255 : UInt8($0 - 1) }
+        let view = View.planar(.flat(samples: 2, classes: 4, voxels: 221)), start = view.place(channel: 1)
+        var evaluator = try Evaluator(
+            .monai.softmaxFocal(classes: 4, includeBackground: false),
+            shape: .flat(samples: 2, classes: 3, voxels: 221), activation: .softmax, options: Options(ignoreIndex: 255))
+        var gradient = [Float](repeating: -7, count: all.logits.count)
+        let value = try evaluate(&evaluator, all.logits, foreground, view, start, &gradient)
+        let expected = try XCTUnwrap(original.value)
+        XCTAssertTrue(abs(value - expected) <= 1e-6 * expected, "\(value), not \(expected)")
+        let background = gradient.indices.filter { $0 / 221 % 4 == 0 }
+        XCTAssertTrue(background.allSatisfy { gradient[$0] == -7 }, "channel 0 is neither read nor written")
+        let rest = gradient.indices.filter { $0 / 221 % 4 > 0 }.map { Double(gradient[$0]) }
+        let error = gradientError(rest, original.gradient)
+        XCTAssertTrue(error <= 1e-6, "gradient off by \(error) of the largest")
+    }
+
+    // Not inlined: Swift 6.3.1's optimizer stops where a mutable span is made beside a loop.
+    @inline(never)
+    private func evaluate(
+        _ evaluator: inout Evaluator, _ logits: [Float], _ labels: [UInt8], _ view: View, _ start: Int,
+        _ gradient: inout [Float]
+    ) throws(LossError) -> Double {
+        var span = gradient.mutableSpan
+        var rest = span.extracting(start...)
+        return try evaluator.evaluate(
+            logits: logits.span.extracting(start...), labels: labels.span,
+            layout: Layout(logits: view, gradient: view), gradient: &rest
+        ).value
     }
 
     /// The losses of both maps: the parts have their cases here, the sum in BinarizationTests.
@@ -143,7 +179,9 @@ final class PresetTests: XCTestCase {
         Row(golden: "monai/focal_softmax", loss: .monai.softmaxFocal(classes: 4, alpha: 0.25)),
         Row(golden: "monai/focal_softmax_gamma05", loss: .monai.softmaxFocal(classes: 4, gamma: 0.5)),
         Row(golden: "monai/focal_softmax_none_ignore", loss: .monai.softmaxFocal(classes: 4, ignoring: true)),
-        Row(golden: "monai/asymmetric_unified_focal", loss: .monai.asymmetricUnifiedFocal(classes: 2, delta: 0.7)),
+        Row(
+            golden: "monai/focal_softmax_nobg", loss: .monai.softmaxFocal(classes: 4, includeBackground: false)),
+        Row(golden: "monai/asymmetric_unified_focal", loss: .monai.asymmetricUnifiedFocal()),
         Row(golden: "monai/boundary", loss: .monai.boundary(background: .excluded(classes: 4))),
         Row(golden: "monai/dice_ce_default", loss: .monai.diceCE()),
         Row(
@@ -270,6 +308,15 @@ final class PresetTests: XCTestCase {
         Row(golden: "liviaets/boundary", loss: .monai.boundary()),
         Row(golden: "liviaets/boundary_spacing", loss: .liviaets.boundary(classes: 4, idc: [1, 2])),
         Row(golden: "liviaets/boundary_truncated", loss: .liviaets.boundary(classes: 4, idc: [1, 2, 3])),
+        Row(golden: "liviaets/boundary/inside", loss: .liviaets.boundary(idc: [0, 1, 2, 3])),
+        Row(golden: "liviaets/boundary_spacing/inside", loss: .liviaets.boundary(idc: [1, 2], resolution: [1, 1, 2.5])),
+        Row(golden: "liviaets/hausdorff", loss: .liviaets.hausdorff(idc: [1, 2, 3])),
+        Row(golden: "monai/boundary/inside", loss: .monai.boundary(includeBackground: false)),
+        Row(golden: "liviaets/boundary/inside", loss: .monai.boundary(includeBackground: true)),
+        Row(golden: "monai/hausdorff_dt_softmax", loss: .monai.hausdorffDT()),
+        Row(golden: "monai/hausdorff_dt_sigmoid_batch", loss: .monai.hausdorffDT(includeBackground: true)),
+        Row(golden: "monai/hausdorff_dt_volume", loss: 2 * .monai.hausdorffDT()),
+        Row(golden: "monai/log_hausdorff_dt", loss: .monai.logHausdorffDT()),
         Row(golden: "liviaets/cross_entropy", loss: .liviaets.crossEntropy(classes: 4)),
         Row(golden: "liviaets/cross_entropy_subset", loss: .liviaets.crossEntropy(classes: 4, idc: [1, 2, 3])),
         Row(golden: "liviaets/focal", loss: .liviaets.focal(classes: 4, gamma: 2)),
@@ -277,6 +324,37 @@ final class PresetTests: XCTestCase {
         Row(golden: "liviaets/generalized_dice", loss: .liviaets.generalizedDice(idc: [0, 1, 2])),
     ]
 
+    private static let lovaszRows = [
+        Row(golden: "berman/softmax_present", loss: .berman.lovaszSoftmax()),
+        Row(golden: "berman/softmax_all_per_image", loss: .berman.lovaszSoftmax(classes: .all, perImage: true)),
+        Row(golden: "berman/softmax_present_per_image_ignore", loss: .berman.lovaszSoftmax(perImage: true)),
+        Row(golden: "berman/softmax_class_list", loss: .berman.lovaszSoftmax(classes: .only([1, 3]))),
+        Row(golden: "berman/softmax_logits_present", loss: .berman.lovaszSoftmax()),
+        Row(golden: "berman/softmax_logits_all_ignore", loss: .berman.lovaszSoftmax(classes: .all)),
+        Row(golden: "berman/hinge_per_image", loss: .berman.lovaszHinge()),
+        Row(golden: "berman/hinge_batch", loss: .berman.lovaszHinge(perImage: false)),
+        Row(golden: "berman/hinge_ignore", loss: .berman.lovaszHinge()),
+        Row(golden: "smp/lovasz_binary_per_image", loss: .smp.lovasz(mode: .binary, perImage: true)),
+        Row(golden: "smp/lovasz_binary_batch_ignore", loss: .smp.lovasz(mode: .binary)),
+        Row(golden: "smp/lovasz_multiclass", loss: .smp.lovasz(mode: .multiclass)),
+        Row(golden: "smp/lovasz_multiclass_per_image_ignore", loss: .smp.lovasz(mode: .multiclass, perImage: true)),
+        Row(golden: "smp/lovasz_multiclass_many", loss: .smp.lovasz(mode: .multiclass)),
+        Row(golden: "smp/lovasz_multilabel", loss: .smp.lovasz(mode: .multilabel)),
+        Row(golden: "kornia/lovasz_hinge", loss: .kornia.lovaszHinge()),
+        Row(golden: "kornia/lovasz_softmax", loss: .kornia.lovaszSoftmax()),
+        Row(
+            golden: "kornia/lovasz_softmax_many",
+            loss: .kornia.lovaszSoftmax(weight: [1, 0.5, 2, 1, 1, 1, 0.25, 1, 1, 3, 1])),
+        // mmsegmentation's are Berman's, with kornia's weights.
+        Row(golden: "berman/softmax_logits_present", loss: .mmSegmentation.lovasz()),
+        Row(golden: "berman/softmax_all_per_image", loss: .mmSegmentation.lovasz(classes: .all, perImage: true)),
+        Row(
+            golden: "kornia/lovasz_softmax_many",
+            loss: .mmSegmentation.lovasz(
+                classes: .all, perImage: true, classWeight: [1, 0.5, 2, 1, 1, 1, 0.25, 1, 1, 3, 1])),
+        Row(golden: "berman/hinge_batch", loss: .mmSegmentation.lovaszBinary()),
+        Row(golden: "berman/hinge_per_image", loss: .mmSegmentation.lovaszBinary(perImage: true)),
+    ]
     private static let textRows = [
         Row(golden: "db/balanced_bce", loss: .db.balancedCrossEntropy()),
         Row(golden: "db/balanced_bce_other_ratio", loss: .db.balancedCrossEntropy(negativeRatio: 1.5)),
@@ -301,7 +379,7 @@ final class PresetTests: XCTestCase {
 /// Every preset is tested, and every preset is documented.
 final class PresetCompletenessTests: XCTestCase {
     func testEveryPresetIsTestedAndInTheTable() throws {
-        let presets = try declared()
+        let presets = Set(try Preset.declared().map(\.name))
         XCTAssertTrue(presets.count >= 50, "\(presets.count) presets")
         let table = try text("docs/losses/presets.md").split(separator: "\n").filter { $0.hasPrefix("| `") }.joined()
         let tests = try text("Tests/SegLossTests/PresetTests.swift")
@@ -314,31 +392,6 @@ final class PresetCompletenessTests: XCTestCase {
         for match in table.matches(of: /\| `(\.\w+\.\w+)\(/) {
             XCTAssertTrue(presets.contains(String(match.output.1)), "\(match.output.1) is no preset")
         }
-    }
-
-    /// The presets as they are written: `.monai.dice` and so on.
-    private func declared() throws -> Set<String> {
-        let folder = CompletenessTests.root.appending(path: "Sources/SegLoss/Presets")
-        var names: [String: String] = [:]
-        var presets: Set<String> = []
-        let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
-            .map { try String(contentsOf: folder.appending(path: $0), encoding: .utf8) }
-        for file in files {
-            for match in file.matches(of: /public static var (\w+): (\w+) \{/) {
-                names[String(match.output.2)] = String(match.output.1)
-            }
-        }
-        for file in files {
-            var framework: String?
-            for line in file.split(separator: "\n") {
-                if let match = line.firstMatch(of: /^ *(?:public struct (\w+): Sendable|extension Loss\.(\w+) \{)/) {
-                    framework = names[String(match.output.1 ?? match.output.2!)]
-                }
-                guard let match = line.firstMatch(of: /^ +public func (\w+)\(/) else { continue }
-                presets.insert(".\(try XCTUnwrap(framework, String(line))).\(match.output.1)")
-            }
-        }
-        return presets
     }
 
     private func text(_ path: String) throws -> String {

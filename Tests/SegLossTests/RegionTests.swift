@@ -196,11 +196,14 @@ final class RegionTests: XCTestCase {
             refused(.init(.leakyDice(falsePositives: bad, falseNegatives: 1)), "alpha")
             refused(.init(.leakyDice(falsePositives: 1, falseNegatives: bad)), "beta")
             refused(.init(.matthews(smoothCounts: bad)), "smooth_counts")
+            refused(.init(.matthews(smoothCounts: 0, smoothProduct: bad)), "smooth_product")
             refused(.init(.generalizedDice(.square(offset: bad)), scope: .batchPooled), "volume_offset")
             refused(.init(.generalizedDice(.square(most: bad)), scope: .batchPooled), "most_volume_weight")
             refused(.init(.dice, classWeights: .normalized([1, 1, Float(bad)])), "class_weights[2]")
         }
         refused(.init(.dice, value: .minusLogScore(least: 1.5)), "least_score", "1.5")
+        refused(.init(.matthews(smoothCounts: 1e31)), "smooth_counts", "1e+31")
+        refused(.init(.matthews(smoothCounts: 0, smoothProduct: 1e31)), "smooth_product", "1e+31")
     }
 
     func testRefusedCombinations() {

@@ -1,4 +1,5 @@
-"""Times what people compute today for one case of the bench: PyTorch eager, torch.compile, MONAI, torchvision.
+"""Times what people compute today for one case of the bench: PyTorch eager, torch.compile, MONAI, torchvision, and for
+distance maps SciPy, edt and OpenCV.
 
     python peers.py request.json answer.json
 
@@ -71,9 +72,119 @@ def balanced_cross_entropy(logits, targets, ratio=3.0, epsilon=1e-6):
     return ((loss * positive).sum() + hardest.sum()) / (positive_count + negative_count + epsilon)
 
 
+def signed_distances(mask):
+    """Positive outside, negative inside; 0 where there is nothing to be far from."""
+    from scipy.ndimage import distance_transform_edt as distances
+
+    if not mask.any() or mask.all():
+        return numpy.zeros(mask.shape)
+    return distances(~mask) - distances(mask)
+
+
+def boundary_loss(logits, labels):
+    """The boundary loss (Kervadec et al. 2019), its maps made as its code makes them: SciPy's transforms per class, the
+    inner boundary 0."""
+    maps = numpy.empty(logits.shape, dtype=numpy.float32)
+    for sample, image in enumerate(labels.numpy()):
+        for c in range(logits.shape[1]):
+            mask = image == c
+            signed = signed_distances(mask)
+            maps[sample, c] = signed + mask if mask.any() and not mask.all() else signed
+    return (logits.softmax(1) * torch.from_numpy(maps)).mean()
+
+
+def hausdorff_loss(logits, labels):
+    """MONAI's HausdorffDTLoss without its overhead: foreground classes, squared distances of both sides."""
+    p = logits.softmax(1)
+    onehot = F.one_hot(labels, logits.shape[1]).movedim(-1, 1).to(p.dtype)
+
+    def squares(masks):
+        maps = [[signed_distances(mask) ** 2 for mask in sample] for sample in masks]
+        return torch.from_numpy(numpy.array(maps)).float()
+
+    distances = squares(p.detach().numpy()[:, 1:] > 0.5) + squares(onehot.numpy()[:, 1:] > 0.5)
+    return ((p[:, 1:] - onehot[:, 1:]) ** 2 * distances).mean()
+
+
+def monai_hausdorff():
+    import monai.losses
+
+    loss = monai.losses.HausdorffDTLoss(softmax=True, to_onehot_y=True)
+    return lambda logits, labels: loss(logits, labels.unsqueeze(1))
+
+
+# Distance maps: of labels alone, without a gradient.
+
+def mask_distances(transform, is_volume=False):
+    def distances(labels):
+        image = labels[0]
+        if is_volume:
+            image = image.reshape(-1, image.shape[1], image.shape[1])
+        return transform(image != 1)
+
+    return distances
+
+
+def class_distances(transform):
+    def distances(labels):
+        return [transform(labels[0] != c) - transform(labels[0] == c) for c in range(4)]
+
+    return distances
+
+
+def scipy_distances(outside):
+    from scipy.ndimage import distance_transform_edt
+
+    return distance_transform_edt(outside)
+
+
+def edt_distances(threads):
+    import edt
+
+    return lambda outside: edt.edt(outside, parallel=threads)
+
+
+def opencv_distances(threads):
+    import cv2
+
+    cv2.setNumThreads(threads)
+    return lambda outside: cv2.distanceTransform(outside.astype(numpy.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+
+
 def masked_dice(p, text, mask, epsilon=1e-6):
     p, text = p * mask, text * mask
     return 1 - 2 * (p * text).sum() / (p.sum() + text.sum() + epsilon)
+
+
+def lovasz_of(errors, foreground):
+    """The Lovasz extension of the Jaccard loss, the way Berman's code and segmentation_models' compute it."""
+    errors, order = torch.sort(errors, descending=True)
+    foreground = foreground[order]
+    right = foreground.sum() - foreground.cumsum(0)
+    union = foreground.sum() + (1 - foreground).cumsum(0)
+    jaccard = 1 - right / union
+    return torch.dot(errors, torch.diff(jaccard, prepend=jaccard.new_zeros(1)))
+
+
+def lovasz_softmax(logits, labels):
+    p, losses = logits.softmax(1), []
+    for c in range(logits.shape[1]):
+        foreground = (labels == c).float().flatten()
+        if foreground.sum() > 0:
+            losses.append(lovasz_of((foreground - p[:, c].flatten()).abs(), foreground))
+    return torch.stack(losses).mean()
+
+
+def lovasz_hinge(logits, targets):
+    return torch.stack([lovasz_of(F.relu(1 - x * (2 * g - 1)), g)
+                        for x, g in zip(logits.flatten(1), targets.flatten(1))]).mean()
+
+
+def smp_lovasz(mode, **options):
+    """Where segmentation_models_pytorch is installed; setup.sh does not."""
+    from segmentation_models_pytorch.losses import LovaszLoss
+
+    return LovaszLoss(mode, **options)
 
 
 def binarization_loss(head, known, weights=(5, 10, 1), ratio=3.0, k=50.0, epsilon=1e-6):
@@ -99,6 +210,24 @@ def monai_loss(name, **options):
 
     loss = getattr(monai.losses, name)(softmax=True, to_onehot_y=True, smooth_nr=1e-5, smooth_dr=1e-5, **options)
     return lambda logits, labels: loss(logits, labels.unsqueeze(1))
+
+
+def boundary_weights(window=50):
+    """5 exp(-5 |a - 1/2|) rescaled to a mean of 1, a the average without padding, of the labels that are 1."""
+    before, after = (window - 1) // 2, window // 2
+    divisors = {}
+
+    def pooled(image):
+        return F.avg_pool2d(F.pad(image, (before, after, before, after)), window, stride=1)
+
+    def weights(labels):
+        inside = (labels == 1).unsqueeze(1).float()
+        if inside.shape not in divisors:
+            divisors[inside.shape] = pooled(torch.ones_like(inside))
+        weight = 5 * torch.exp(-5 * (pooled(inside) / divisors[inside.shape] - 0.5).abs())
+        return weight * (weight.numel() / weight.sum())
+
+    return weights
 
 
 def torchvision_focal():
@@ -145,11 +274,43 @@ CASES = {
         "torchvision eager": torchvision_focal,
         "torch.compile": lambda: torch.compile(sigmoid_focal),
     }),
+    "Lovasz softmax": ("indices", {
+        "torch eager, sort": lambda: lovasz_softmax,
+        "smp LovaszLoss": lambda: smp_lovasz("multiclass"),
+    }),
+    "Lovasz hinge": ("mask", {
+        "torch eager, sort": lambda: lovasz_hinge,
+        "smp LovaszLoss": lambda: smp_lovasz("binary", per_image=True),
+    }),
     "hard-negative mining": ("mask", {
         "torch eager, topk": lambda: balanced_cross_entropy,
     }),
     "DBNet": ("text", {
         "torch eager, topk": lambda: binarization_loss,
+    }),
+    "boundary": ("indices", {
+        "SciPy + torch": lambda: boundary_loss,
+    }),
+    "Hausdorff": ("indices", {
+        "MONAI HausdorffDTLoss": monai_hausdorff,
+        "SciPy + torch": lambda: hausdorff_loss,
+    }),
+    "distance map of a mask": ("labels", {
+        "SciPy": lambda: mask_distances(scipy_distances),
+        "edt": lambda: mask_distances(edt_distances(torch.get_num_threads())),
+        "OpenCV": lambda: mask_distances(opencv_distances(torch.get_num_threads())),
+    }),
+    "signed distance maps": ("labels", {
+        "SciPy": lambda: class_distances(scipy_distances),
+        "edt": lambda: class_distances(edt_distances(torch.get_num_threads())),
+        "OpenCV": lambda: class_distances(opencv_distances(torch.get_num_threads())),
+    }),
+    "distance map of a volume": ("labels", {
+        "SciPy": lambda: mask_distances(scipy_distances, is_volume=True),
+        "edt": lambda: mask_distances(edt_distances(torch.get_num_threads()), is_volume=True),
+    }),
+    "boundary weights": ("map", {
+        "torch avg_pool2d": boundary_weights,
     }),
     "sigmoid Dice": ("mask", {
         "torch eager": lambda: sigmoid_dice,
@@ -173,9 +334,20 @@ def read_batch(request, labels_enter_as):
 
         known = [labels.float(), read("mask", "u1"), read("threshold_map", "<f4"), read("threshold_mask", "u1")]
         return logits.requires_grad_(True), known
+    if labels_enter_as == "labels":
+        return None, labels.numpy()
     if labels_enter_as == "mask":
         return logits.requires_grad_(True), labels.unsqueeze(1).float()
     return logits.requires_grad_(True), labels.long()
+
+
+def time_map(make, labels, request):
+    """A map has no gradient; its value is its mean square."""
+    function = make()
+    with torch.no_grad():
+        measured = median_seconds(lambda: (function(labels), 0)[1], request["secondsPerPeer"], request["minimumRuns"])
+        measured["value"] = float(numpy.square(numpy.asarray(function(labels), numpy.float64)).mean())
+    return measured
 
 
 def median_seconds(step, budget, minimum_runs):
@@ -209,7 +381,10 @@ def answer(request):
     peers, failed = {}, {}
     for name, make in makers.items():
         try:
-            peers[name] = time_peer(make, logits, targets, request)
+            if labels_enter_as in ("map", "labels"):
+                peers[name] = time_map(make, targets, request)
+            else:
+                peers[name] = time_peer(make, logits, targets, request)
         except Exception as error:  # one peer that does not run here must not cost the others
             failed[name] = f"{type(error).__name__}: {error}"[:400]
     return {"peers": peers, "failed": failed, "versions": versions()}
@@ -218,7 +393,8 @@ def answer(request):
 def versions():
     from importlib.metadata import version
 
-    return {name: version(name) for name in ("torch", "torchvision", "monai", "numpy")}
+    names = ("torch", "torchvision", "monai", "numpy", "scipy", "edt", "opencv-python-headless")
+    return {name: version(name) for name in names}
 
 
 if __name__ == "__main__":

@@ -38,6 +38,9 @@ static closs_status check_options(const closs_binarization_spec *spec, closs_err
     if (spec->minimum_negatives < 0)
         return refuse(error, CLOSS_BAD_OPTION, -1, "minimum_negatives is %lld: expected at least 0",
                       (long long)spec->minimum_negatives);
+    if (spec->fallback_negatives < 0)
+        return refuse(error, CLOSS_BAD_OPTION, -1, "fallback_negatives is %lld: expected at least 0",
+                      (long long)spec->fallback_negatives);
     if (spec->activation != CLOSS_SIGMOID && spec->activation != CLOSS_PROBABILITIES)
         return refuse(error, CLOSS_BAD_OPTION, -1, "activation is %d: expected CLOSS_SIGMOID or CLOSS_PROBABILITIES",
                       (int)spec->activation);
@@ -58,7 +61,8 @@ static closs_term main_term(const closs_binarization_spec *spec) {
                         .of.balanced_binary_cross_entropy = {.negative_ratio = spec->negative_ratio,
                                                              .minimum_negatives = spec->minimum_negatives,
                                                              .epsilon = spec->balance_epsilon,
-                                                             .scope = CLOSS_PER_BATCH}};
+                                                             .scope = CLOSS_PER_BATCH,
+                                                             .fallback_negatives = spec->fallback_negatives}};
 }
 
 static closs_term threshold_term(const closs_binarization_spec *spec) {

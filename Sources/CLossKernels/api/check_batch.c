@@ -5,6 +5,7 @@
 
 #include "api/check_views.h"
 #include "api/scratch.h"
+#include "terms/lovasz.h"
 #include "terms/selection.h"
 
 static const char *target_name(closs_target target) {
@@ -47,6 +48,14 @@ static closs_status resolve_part(const closs_plan *plan, const closs_batch *batc
     if (plan->selection && resolved->voxels != plan->shape.voxels)
         return refuse(error, CLOSS_BAD_PART, -1, "a %s needs parts of whole samples",
                       selection_name(plan->selection->kind));
+    if (plan->distance_count && resolved->voxels != plan->shape.voxels)
+        return refuse(error, CLOSS_BAD_PART, -1, "a term that measures distances needs parts of whole samples");
+    if (plan->lovasz && resolved->voxels != plan->shape.voxels)
+        return refuse(error, CLOSS_BAD_PART, -1, "a Lovasz term needs parts of whole samples");
+    if (plan->lovasz && lovasz_per_batch(&plan->lovasz->of.lovasz) && resolved->samples != plan->shape.samples)
+        return refuse(error, CLOSS_BAD_PART, -1,
+                      "a Lovasz term over the batch ranks all its errors together: expected the whole batch in one "
+                      "part, or a scope of samples");
     return CLOSS_OK;
 }
 

@@ -3,6 +3,9 @@
 #include "api/check_spec.h"
 #include "terms/overlap.h"
 
+// Their product of four is far from overflow.
+#define MOST_MATTHEWS_SMOOTHING 1e30
+
 static int is_pooled(const closs_region *t) {
     return t->scope == CLOSS_PER_SAMPLE_POOLED || t->scope == CLOSS_PER_BATCH_POOLED;
 }
@@ -20,7 +23,8 @@ static closs_status check_numbers(const closs_region *t, int64_t i, closs_error 
         {t->exponent, INFINITY, "exponent"},
         {t->alpha, INFINITY, "alpha"},
         {t->beta, INFINITY, "beta"},
-        {t->smooth_counts, INFINITY, "smooth_counts"},
+        {t->smooth_counts, MOST_MATTHEWS_SMOOTHING, "smooth_counts"},
+        {t->smooth_product, MOST_MATTHEWS_SMOOTHING, "smooth_product"},
         {t->volume_offset, INFINITY, "volume_offset"},
         {t->most_volume_weight, INFINITY, "most_volume_weight"},
     };

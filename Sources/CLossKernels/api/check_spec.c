@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "api/check_channel.h"
+#include "api/check_distance.h"
 #include "kernels/formula.h"
 #include "terms/overlap.h"
 
@@ -196,11 +197,15 @@ static closs_status check_term(const closs_spec *spec, int64_t i, closs_error *e
     case CLOSS_TOP_K:
     case CLOSS_OHEM:
     case CLOSS_BALANCED_L1: return check_selection(spec, i, error);
+    case CLOSS_LOVASZ_SOFTMAX:
+    case CLOSS_LOVASZ_HINGE: return check_lovasz(spec, i, error);
     case CLOSS_ABSOLUTE_ERROR:
     case CLOSS_SMOOTH_L1:
     case CLOSS_SQUARED_ERROR: return check_error(spec, i, error);
     case CLOSS_LINEAR_MAP: return check_linear_map(spec, i, error);
     case CLOSS_FOCAL_STAR: return check_star(spec, i, error);
+    case CLOSS_BOUNDARY:
+    case CLOSS_HAUSDORFF: return check_distance(spec, i, error);
     default: break;
     }
     return refuse(error, CLOSS_BAD_TERM, i, "terms[%lld].kind is %d: expected a closs_term_kind", (long long)i,
@@ -215,6 +220,7 @@ closs_status check_spec(const closs_spec *spec, closs_error *error) {
     if ((unsigned)spec->checks > CLOSS_CHECK_WHILE_WRITING)
         return refuse(error, CLOSS_BAD_OPTION, -1, "checks is %d: expected a closs_checks", (int)spec->checks);
     closs_status status = check_shape(spec, error);
+    if (status == CLOSS_OK) status = check_extents(spec, error);
     if (status != CLOSS_OK) return status;
     if (spec->term_count < 1 || spec->term_count > CLOSS_MAX_TERMS)
         return refuse(error, CLOSS_BAD_OPTION, -1, "term_count is %zu: expected 1 to %d", spec->term_count,

@@ -16,6 +16,7 @@ closs_status check_weights(const float *weights, size_t count, int64_t classes, 
 closs_status check_region(const closs_spec *spec, int64_t i, closs_error *error);
 
 // A term that selects: balanced, top-k, OHEM or balanced L1.
+closs_status check_lovasz(const closs_spec *spec, int64_t i, closs_error *error);
 closs_status check_selection(const closs_spec *spec, int64_t i, closs_error *error);
 
 closs_status check_divisor(closs_divisor divisor, double value, closs_divisor last, int64_t term, closs_error *error);

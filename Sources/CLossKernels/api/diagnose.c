@@ -53,6 +53,9 @@ static closs_status diagnose_soft_target(const part *p, int64_t i, closs_error *
     if (p->plan->formula.balanced && g != 0 && g != 1)
         return refuse(error, CLOSS_BAD_TARGET, i, "targets[%lld] is %g: a balanced binary cross entropy needs 0 or 1",
                       (long long)i, (double)g);
+    if (p->plan->formula.lovasz && g != 0 && g != 1)
+        return refuse(error, CLOSS_BAD_TARGET, i, "targets[%lld] is %g: a Lovasz term needs 0 or 1", (long long)i,
+                      (double)g);
     if (!(g >= 0 && g <= 1))
         return refuse(error, CLOSS_BAD_TARGET, i, "targets[%lld] is %g: expected a number in [0, 1]", (long long)i,
                       (double)g);

@@ -1,26 +1,24 @@
 // Distance maps: checks, the metric of a spec, and the two passes.
 #include <math.h>
 
+#include "api/distance_plan.h"
 #include "api/refuse.h"
 #include "driver/distance_passes.h"
+#include "driver/environment.h"
 #include "driver/parallel.h"
+#include "driver/sweep.h"
 #include "kernels/formula.h"
 
 enum { PLANES, ROWS, COLUMNS, AXES };
 
-static const char *const axis_names[AXES] = {"planes", "rows", "columns"};
+// Each has a room of its own in scratch.
+enum { MOST_THREADS = 1024 };
 
-// What a spec stands for.
-typedef struct distance_plan {
-    distance_job job;
-    const distance_kernels *kernels;
-    int threads;
-    int64_t values; // of the map
-} distance_plan;
+static const char *const axis_names[AXES] = {"planes", "rows", "columns"};
 
 // ----------------------------------------------------------------------------------------------------- checks ----
 
-static closs_status check_extents(const closs_distance_spec *spec, distance_plan *plan, closs_error *error) {
+static closs_status check_map_extents(const closs_distance_spec *spec, distance_plan *plan, closs_error *error) {
     const int64_t extents[AXES] = {spec->extents.planes, spec->extents.rows, spec->extents.columns};
     int64_t *resolved[AXES] = {&plan->job.planes, &plan->job.rows, &plan->job.columns};
     if (spec->samples < 1)
@@ -111,6 +109,8 @@ static closs_status resolve_metric(const closs_distance_spec *spec, distance_pla
                           a, axis_names[a], spec->spacing[a]);
     }
     metric->wide = least != most || steps >= 0x1p30;
+    metric->diagonal = diagonal;
+    metric->least = least;
     float spacing = (float)sqrt(least);
     metric->outer_shift = spec->boundary == CLOSS_INNER_HALF ? spacing / 2 : 0;
     metric->inner_shift = spec->boundary == CLOSS_INNER_HALF        ? spacing / 2
@@ -126,9 +126,9 @@ static closs_status resolve_metric(const closs_distance_spec *spec, distance_pla
 
 // ------------------------------------------------------------------------------------------------------ plans ----
 
-static closs_status resolve(const closs_distance_spec *spec, distance_plan *plan, closs_error *error) {
+closs_status distance_resolve(const closs_distance_spec *spec, distance_plan *plan, closs_error *error) {
     if (!spec) return refuse(error, CLOSS_NULL_POINTER, -1, "spec is NULL");
-    closs_status status = check_extents(spec, plan, error);
+    closs_status status = check_map_extents(spec, plan, error);
     if (status == CLOSS_OK) status = check_options(spec, error);
     if (status == CLOSS_OK) status = resolve_metric(spec, plan, error);
     if (status != CLOSS_OK) return status;
@@ -137,46 +137,35 @@ static closs_status resolve(const closs_distance_spec *spec, distance_plan *plan
         return refuse(error, CLOSS_UNSUPPORTED_ISA, -1, "isa is %d: this machine or build does not have it",
                       (int)spec->isa);
     plan->kernels = of_isa->distance;
-    plan->threads = parallel_threads(spec->threads);
+    plan->threads = threads_for(parallel_threads(spec->threads), plan->values);
+    if (plan->threads > MOST_THREADS) plan->threads = MOST_THREADS;
     plan->job.form = spec->form;
+    plan->job.keeps_squares = 0;
     plan->job.type = spec->type;
     plan->job.scale = spec->scale == 0 ? 1 : (float)(1 / spec->scale);
     return CLOSS_OK;
-}
-
-static int64_t longest_line(const distance_job *job) { return job->planes > job->rows ? job->planes : job->rows; }
-
-// The squares of steps across rows and planes, rooms for blocks, and, where the map cannot hold them, steps.
-static size_t squares_bytes(const distance_job *job) {
-    size_t bytes = 2 * 2 * (size_t)longest_line(job) * distance_element(&job->metric);
-    return (bytes + 127) / 128 * 128;
 }
 
 static size_t steps_bytes(const distance_plan *plan) {
     return plan->job.type == CLOSS_DISTANCE_FLOAT32 ? 0 : (size_t)plan->values * sizeof(int32_t);
 }
 
-enum { ALIGNMENT = 128 };
-
+// The squares of steps across rows and planes, rooms for blocks, and, where the map cannot hold them, steps.
 static size_t bytes_of(const distance_plan *plan) {
-    return ALIGNMENT + squares_bytes(&plan->job) + (size_t)plan->threads * distance_block_bytes(&plan->job) +
-           steps_bytes(plan);
+    return DISTANCE_ALIGNMENT + distance_squares_bytes(&plan->job) +
+           (size_t)plan->threads * distance_block_bytes(&plan->job) + steps_bytes(plan);
+}
+
+NOT_INLINED static size_t distance_scratch_bytes(const closs_distance_spec *spec) {
+    distance_plan plan;
+    return distance_resolve(spec, &plan, 0) == CLOSS_OK ? bytes_of(&plan) : 0;
 }
 
 size_t closs_distance_scratch_bytes(const closs_distance_spec *spec) {
-    distance_plan plan;
-    return resolve(spec, &plan, 0) == CLOSS_OK ? bytes_of(&plan) : 0;
-}
-
-static void fill_squares(const distance_job *job, int axis, void *middle) {
-    int64_t longest = longest_line(job);
-    for (int64_t d = 1 - longest; d < longest; d++) {
-        double squared = (double)(d * d) * job->metric.step[axis];
-        if (job->metric.wide)
-            ((double *)middle)[d] = squared;
-        else
-            ((int32_t *)middle)[d] = (int32_t)squared;
-    }
+    float_environment callers = environment_enter();
+    size_t bytes = distance_scratch_bytes(spec);
+    environment_leave(callers);
+    return bytes;
 }
 
 // ------------------------------------------------------------------------------------------------------- maps ----
@@ -213,22 +202,17 @@ static closs_status check_buffers(const closs_distance_spec *spec, const distanc
     return CLOSS_OK;
 }
 
-closs_status closs_distance_map(const closs_distance_spec *spec, closs_target target, const void *labels,
-                                size_t labels_count, void *map, size_t map_count, void *scratch, size_t scratch_bytes,
-                                closs_error *error) {
+NOT_INLINED static closs_status distance_map(const closs_distance_spec *spec, closs_target target, const void *labels,
+                                             size_t labels_count, void *map, size_t map_count, void *scratch,
+                                             size_t scratch_bytes, closs_error *error) {
     distance_plan plan;
-    closs_status status = resolve(spec, &plan, error);
+    closs_status status = distance_resolve(spec, &plan, error);
     if (status == CLOSS_OK)
         status =
             check_buffers(spec, &plan, target, labels, labels_count, map, map_count, scratch, scratch_bytes, error);
     if (status != CLOSS_OK) return status;
-    char *room = (char *)(((uintptr_t)scratch + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
-    const int64_t longest = longest_line(&plan.job);
-    for (int axis = PLANES; axis <= ROWS; axis++) {
-        char *middle = room + (size_t)((2 * axis + 1) * longest) * distance_element(&plan.job.metric);
-        fill_squares(&plan.job, axis, middle);
-        plan.job.squares[axis] = middle;
-    }
+    char *room = distance_aligned(scratch);
+    distance_fill_squares(&plan.job, room);
     distance_maps maps = {.job = &plan.job,
                           .kernels = plan.kernels,
                           .target = target,
@@ -238,11 +222,21 @@ closs_status closs_distance_map(const closs_distance_spec *spec, closs_target ta
                           .threads = plan.threads,
                           .samples = spec->samples,
                           .map = map,
-                          .blocks = room + squares_bytes(&plan.job)};
+                          .blocks = room + distance_squares_bytes(&plan.job)};
     maps.steps = plan.job.type == CLOSS_DISTANCE_FLOAT32
                      ? map
                      : (int32_t *)(maps.blocks + (size_t)plan.threads * distance_block_bytes(&plan.job));
     distance_rows_pass(&maps);
     distance_blocks_pass(&maps);
     return accepted(error);
+}
+
+closs_status closs_distance_map(const closs_distance_spec *spec, closs_target target, const void *labels,
+                                size_t labels_count, void *map, size_t map_count, void *scratch, size_t scratch_bytes,
+                                closs_error *error) {
+    float_environment callers = environment_enter();
+    closs_status status =
+        distance_map(spec, target, labels, labels_count, map, map_count, scratch, scratch_bytes, error);
+    environment_leave(callers);
+    return status;
 }

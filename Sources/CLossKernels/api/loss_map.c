@@ -5,6 +5,7 @@
 #include "api/check_batch.h"
 #include "api/diagnose.h"
 #include "api/scratch.h"
+#include "driver/distance_terms.h"
 #include "driver/environment.h"
 #include "driver/passes.h"
 #include "terms/pointwise.h"
@@ -15,9 +16,9 @@ static closs_status check_term(const closs_plan *plan, int term, const float *ma
         return refuse(error, CLOSS_BAD_OPTION, -1, "term is %d: expected CLOSS_ALL_TERMS or 0 to %zu", term,
                       plan->term_count - 1);
     if (term != CLOSS_ALL_TERMS && plan->pointwise_index[term] < 0)
-        return refuse(error, CLOSS_BAD_TERM, term,
-                      "terms[%d] has no loss of a single voxel: expected a pointwise term, no region, none that selects",
-                      term);
+        return refuse(
+            error, CLOSS_BAD_TERM, term,
+            "terms[%d] has no loss of a single voxel: expected a pointwise term, no region, none that selects", term);
     if (!plan->formula.pointwise_count)
         return refuse(error, CLOSS_BAD_TERM, -1,
                       "no term of the loss is a pointwise one: the others have no loss of a single voxel");
@@ -49,6 +50,7 @@ NOT_INLINED static closs_status write_map(const closs_plan *plan, const closs_ba
     call_memory call = {.loss_map = map, .loss_map_count = map_count, .scratch = memory, .scratch_bytes = memory_bytes};
     part p;
     if (status == CLOSS_OK) status = check_batch(plan, batch, 0, &call, &p, error);
+    if (status == CLOSS_OK) distance_terms_pass(&p, scratch_in(plan, memory).distances);
     if (status == CLOSS_OK) status = look_through(&p, term, memory, error);
     if (status != CLOSS_OK) return status;
     loss_map_pass(&p, term, map);

@@ -2,10 +2,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/check_distance.h"
 #include "api/check_spec.h"
 #include "api/scratch.h"
 #include "driver/environment.h"
 #include "driver/parallel.h"
+#include "terms/lovasz.h"
 #include "terms/overlap.h"
 #include "terms/plan.h"
 #include "terms/pointwise.h"
@@ -107,6 +109,7 @@ static void describe_binary(closs_binary_cross_entropy *term, size_t classes, fl
 }
 
 static const float **error_weights_of(closs_term *term) {
+    if (measures_distances(term->kind)) return &term->of.distance.class_weights;
     return term->kind == CLOSS_LINEAR_MAP ? &term->of.linear_map.class_weights
                                           : &term->of.probability_error.class_weights;
 }
@@ -114,8 +117,36 @@ static const float **error_weights_of(closs_term *term) {
 static void describe_error(closs_term *term, size_t classes, float **storage, pointwise_formula *f) {
     keep_weights(error_weights_of(term), classes, storage);
     if (term->kind == CLOSS_SMOOTH_L1) f->knee = (float)term->of.probability_error.beta;
-    int maps = term->kind == CLOSS_LINEAR_MAP;
-    note_options(maps ? term->of.linear_map.divisor : term->of.probability_error.divisor, f);
+    closs_divisor divisor = measures_distances(term->kind)   ? term->of.distance.divisor
+                            : term->kind == CLOSS_LINEAR_MAP ? term->of.linear_map.divisor
+                                                             : term->of.probability_error.divisor;
+    note_options(divisor, f);
+}
+
+// The class weights of a term that measures distances are 0 for the classes that take no part.
+static void weigh_classes(closs_distance_term *term, const distance_term *described, size_t classes, float **storage) {
+    float *weights = *storage;
+    int all = 1;
+    for (size_t c = 0; c < classes; c++) {
+        int takes_part = distance_takes_part(described, (int64_t)c);
+        weights[c] = !takes_part ? 0 : term->class_weights ? term->class_weights[c] : 1;
+        all &= takes_part;
+    }
+    *storage += classes;
+    if (!all) term->class_weights = weights;
+}
+
+static void describe_distances(closs_plan *plan, const closs_spec *spec, size_t i, float **storage,
+                               pointwise_formula *f) {
+    closs_distance_term *term = &plan->terms[i].of.distance;
+    distance_term *described = &plan->distances[plan->distance_count++];
+    distance_describe(spec, (int64_t)i, described);
+    described->of = term;
+    weigh_classes(term, described, (size_t)plan->shape.classes, storage);
+    f->distances = plan->distance_count;
+    f->map_scale = described->map_scale;
+    f->logarithm = term->logarithm != 0;
+    plan->formula.curved |= f->logarithm;
 }
 
 // A_c and B_c, where they are not the same for all channels.
@@ -216,8 +247,17 @@ static void describe_selection(closs_plan *plan, size_t i, float **storage) {
     }
 }
 
+static void describe_lovasz(closs_plan *plan, size_t i, float **storage) {
+    closs_term *term = &plan->terms[i];
+    plan->lovasz = term;
+    plan->lovasz_term = (int)i;
+    plan->formula.lovasz = term->kind == CLOSS_LOVASZ_HINGE ? LOVASZ_HINGE : LOVASZ_PROBABILITIES;
+    lovasz_take_classes(&term->of.lovasz, plan->shape.classes, plan->formula.lovasz_classes);
+    keep_weights(&term->of.lovasz.class_weights, (size_t)plan->shape.classes, storage);
+}
+
 // Copies a term into the plan and tells the kernels of it.
-static void add_term(closs_plan *plan, size_t i, float **storage) {
+static void add_term(closs_plan *plan, const closs_spec *spec, size_t i, float **storage) {
     closs_term *term = &plan->terms[i];
     formula *f = &plan->formula;
     size_t classes = (size_t)plan->shape.classes;
@@ -230,11 +270,16 @@ static void add_term(closs_plan *plan, size_t i, float **storage) {
         describe_selection(plan, i, storage);
         return;
     }
+    if (is_lovasz(term->kind)) {
+        describe_lovasz(plan, i, storage);
+        return;
+    }
     plan->pointwise_index[i] = f->pointwise_count;
     pointwise_formula *described = &f->pointwise[f->pointwise_count++];
-    *described = (pointwise_formula){.kind = term->kind, .weight_scale = 1};
+    *described = (pointwise_formula){.kind = term->kind, .weight_scale = 1, .map_scale = 1};
     int softmax = plan->formula.activation == CLOSS_SOFTMAX;
     f->maps |= term->kind == CLOSS_LINEAR_MAP;
+    if (measures_distances(term->kind)) describe_distances(plan, spec, i, storage, described);
     if (is_error(term->kind)) {
         describe_error(term, classes, storage, described);
         described->per_channel = softmax;
@@ -278,12 +323,14 @@ static void lay_out(closs_plan *plan) {
     t->pointwise = t->region + region_totals_words(plan);
     t->valid = t->pointwise + pointwise_totals_words(plan);
     t->parts = t->valid + 2 * (size_t)plan_groups(plan);
-    t->selection = t->parts + pointwise_parts_words(plan);
+    t->lovasz = t->parts + pointwise_parts_words(plan);
+    t->selection = t->lovasz + lovasz_totals_words(plan);
     t->count = t->selection + selection_totals_words(plan);
     word_layout *c = &plan->coefficients;
     c->pointwise = 0;
     c->region = c->pointwise + pointwise_coefficients_words(plan);
-    c->selection = c->region + region_coefficients_words(plan);
+    c->lovasz = c->region + region_coefficients_words(plan);
+    c->selection = c->lovasz + lovasz_coefficients_words(plan);
     c->count = c->selection + selection_coefficients_words(plan);
 }
 
@@ -306,7 +353,7 @@ NOT_INLINED static closs_status create_plan(const closs_spec *spec, closs_plan *
     made->term_count = spec->term_count;
     memcpy(made->terms, spec->terms, spec->term_count * sizeof *spec->terms);
     float *storage = made->storage;
-    for (size_t i = 0; i < made->term_count; i++) add_term(made, i, &storage);
+    for (size_t i = 0; i < made->term_count; i++) add_term(made, spec, i, &storage);
     made->formula.class_parts =
         spec->per_class && spec->activation == CLOSS_SOFTMAX && made->formula.pointwise_count > 0;
     lay_out(made);

@@ -1,5 +1,6 @@
 #include "api/scratch.h"
 
+#include "driver/distance_terms.h"
 #include "terms/selection.h"
 
 enum { SCRATCH_ALIGNMENT = 64 };
@@ -25,8 +26,21 @@ int scratch_selection_threads(const closs_plan *plan) {
     return threads > 1 ? (int)threads : 1;
 }
 
+static size_t in_lines(size_t bytes) { return (bytes + SCRATCH_ALIGNMENT - 1) / SCRATCH_ALIGNMENT * SCRATCH_ALIGNMENT; }
+
+static size_t selection_bytes(const closs_plan *plan) {
+    return plan->selection ? histogram_bytes(plan->selection_threads) : 0;
+}
+
+// Where the memory of terms that measure distances begins, and that of a Lovasz term: each at a cache line.
+static size_t distances_offset(const closs_plan *plan) { return in_lines(word_bytes(plan) + selection_bytes(plan)); }
+
+static size_t lovasz_offset(const closs_plan *plan) {
+    return in_lines(distances_offset(plan) + distance_terms_bytes(plan));
+}
+
 size_t scratch_bytes(const closs_plan *plan) {
-    return SCRATCH_ALIGNMENT + word_bytes(plan) + (plan->selection ? histogram_bytes(plan->selection_threads) : 0);
+    return SCRATCH_ALIGNMENT + lovasz_offset(plan) + lovasz_memory_bytes(plan);
 }
 
 scratch scratch_in(const closs_plan *plan, void *memory) {
@@ -38,5 +52,7 @@ scratch scratch_in(const closs_plan *plan, void *memory) {
     s.balanced_losses = s.tie_ends + sample_words(plan);
     s.group = s.balanced_losses + 2 * sample_words(plan);
     s.histograms = (uint32_t *)(s.group + group_words(plan));
+    s.distances = (char *)aligned + distances_offset(plan);
+    s.lovasz = lovasz_memory_in(plan, (void *)(aligned + lovasz_offset(plan)));
     return s;
 }

@@ -1,8 +1,9 @@
 // What the caller's scratch is used for. At most one per cent of the logits' bytes plus 64 KiB, for batches whose
-// totals are small beside their logits.
+// totals are small beside their logits; and what terms that measure distances and a Lovasz term need, which is more.
 #ifndef CLOSS_API_SCRATCH_H
 #define CLOSS_API_SCRATCH_H
 
+#include "driver/lovasz_passes.h"
 #include "terms/plan.h"
 
 typedef struct scratch {
@@ -12,6 +13,8 @@ typedef struct scratch {
     int64_t *balanced_losses; // [samples][2]
     int64_t *group;           // of one sample that is a selection group of its own
     uint32_t *histograms;     // [selection threads][WINDOW_BINS]
+    void *distances;          // of terms that measure distances
+    lovasz_memory lovasz;
 } scratch;
 
 size_t scratch_bytes(const closs_plan *plan);

@@ -6,9 +6,12 @@
 #include "api/diagnose.h"
 #include "api/evaluation.h"
 #include "api/scratch.h"
+#include "driver/distance_terms.h"
 #include "driver/environment.h"
+#include "driver/lovasz_passes.h"
 #include "driver/passes.h"
 #include "driver/selection_passes.h"
+#include "terms/lovasz.h"
 #include "terms/overlap.h"
 #include "terms/pointwise.h"
 #include "terms/region.h"
@@ -17,30 +20,45 @@
 static int has_sums(const closs_plan *plan) { return plan->formula.region || plan->formula.pointwise_count; }
 
 static int only_pointwise(const closs_plan *plan) {
-    return !plan->formula.region && !plan->selection && !plan->formula.factors;
+    return !plan->formula.region && !plan->selection && !plan->lovasz && !plan->formula.factors &&
+           !plan->formula.curved;
 }
 
 static void clear(int64_t *words, size_t count) { memset(words, 0, count * sizeof *words); }
 
 // ------------------------------------------------------------------------------------------------- accumulate ----
 
-// One stage of a part's totals. `losses` 0: those of a balanced term will be added up with the gradient.
-static sweep_fault accumulate_stage(const part *p, int stage, int losses, int64_t *totals, const scratch *s) {
+// What a gradient that follows in the same call needs or spares.
+typedef struct gradient_to_come {
+    int losses; // 0: those of a balanced term will be added up with it
+    int slopes; // of a Lovasz term
+} gradient_to_come;
+
+// What one look at a part tells: sums, and what a Lovasz term ranks.
+static sweep_fault accumulate_at_once(const part *p, gradient_to_come to_come, int64_t *totals, const scratch *s) {
+    sweep_fault found = {0};
+    if (has_sums(p->plan)) found = totals_pass(p, totals);
+    if (found.found || !p->plan->lovasz) return found;
+    return lovasz_pass(p, to_come.slopes, totals, &s->lovasz);
+}
+
+// One stage of a part's totals.
+static sweep_fault accumulate_stage(const part *p, int stage, gradient_to_come to_come, int64_t *totals,
+                                    const scratch *s) {
     const closs_plan *plan = p->plan;
     sweep_fault found = {0};
-    if (stage == 0 && has_sums(plan)) found = totals_pass(p, totals);
+    if (stage == 0) found = accumulate_at_once(p, to_come, totals, s);
     if (found.found || !plan->selection) return found;
     if (plan->selection_scope == CLOSS_PER_SAMPLE)
-        return selection_samples_pass(p, losses, totals, s->group, s->histograms);
+        return selection_samples_pass(p, to_come.losses, totals, s->group, s->histograms);
     return selection_pass(p, stage, totals, s->histograms);
 }
 
 // All stages of a whole batch.
-static sweep_fault accumulate_whole(const part *p, int losses, int64_t *totals, const scratch *s) {
-    if (closs_stage_count(p->plan) == 1) return accumulate_stage(p, 0, losses, totals, s);
-    sweep_fault found = {0};
-    if (has_sums(p->plan)) found = totals_pass(p, totals);
-    return found.found ? found : selection_batch_pass(p, losses, totals, s->histograms);
+static sweep_fault accumulate_whole(const part *p, gradient_to_come to_come, int64_t *totals, const scratch *s) {
+    if (closs_stage_count(p->plan) == 1) return accumulate_stage(p, 0, to_come, totals, s);
+    sweep_fault found = accumulate_at_once(p, to_come, totals, s);
+    return found.found ? found : selection_batch_pass(p, to_come.losses, totals, s->histograms);
 }
 
 void closs_stage_words(const closs_plan *plan, int stage, size_t *first, size_t *count) {
@@ -92,7 +110,8 @@ NOT_INLINED static closs_status accumulate(const closs_plan *plan, int stage, co
     closs_stage_words(plan, stage, &first, &count);
     memcpy(s.totals, totals, plan->totals.count * sizeof *totals);
     clear(s.totals + first, count);
-    sweep_fault found = accumulate_stage(&p, stage, 1, s.totals, &s);
+    if (stage == 0) distance_terms_pass(&p, s.distances);
+    sweep_fault found = accumulate_stage(&p, stage, (gradient_to_come){.losses = 1}, s.totals, &s);
     if (found.found) return diagnose(&p, &found, error);
     return add_stage(plan, stage, totals, s.totals, error);
 }
@@ -124,12 +143,15 @@ static double finish_term(const closs_plan *plan, size_t i, const int64_t *total
     case CLOSS_TOP_K:
     case CLOSS_OHEM:
     case CLOSS_BALANCED_L1: return selection_finish(plan, totals, coefficients);
+    case CLOSS_LOVASZ_SOFTMAX:
+    case CLOSS_LOVASZ_HINGE: return lovasz_finish(plan, totals, coefficients, per_class);
     default: return pointwise_finish(plan, i, totals, coefficients, per_class);
     }
 }
 
 static double sample_value(const closs_plan *plan, size_t i, const int64_t *totals, int64_t sample) {
     if (is_region(plan->terms[i].kind)) return region_sample_value(plan, &plan->terms[i], totals, sample);
+    if (is_lovasz(plan->terms[i].kind)) return lovasz_sample_value(plan, totals, sample);
     if (plan->pointwise_index[i] < 0) return selection_sample_value(plan, totals, sample);
     return pointwise_sample_value(plan, i, totals, sample);
 }
@@ -210,12 +232,16 @@ NOT_INLINED static closs_status write_gradient(const closs_plan *plan, const int
     if (status != CLOSS_OK) return status;
     status = check_coefficient_range(plan, coefficients, gradient->scale, error);
     if (status != CLOSS_OK) return status;
+    distance_terms_pass(&p, scratch_in(plan, memory).distances);
     if (checks_before(&p, gradient)) {
         survey_found found;
         sweep_fault fault = survey_pass(&p, 1, 0, &found);
         if (fault.found) return diagnose(&p, &fault, error);
     }
-    gradient_pass(&p, coefficients, gradient, scratch_in(plan, memory).tie_ends, 0);
+    scratch s = scratch_in(plan, memory);
+    if (plan->lovasz) lovasz_pass(&p, 1, 0, &s.lovasz);
+    p.lovasz_slopes = s.lovasz.values;
+    gradient_pass(&p, coefficients, gradient, s.tie_ends, 0);
     return accepted(error);
 }
 
@@ -243,15 +269,16 @@ static closs_status prepare_two_sweeps(evaluation *e, closs_error *error) {
     const part *p = &e->part;
     const closs_gradient_buffer *gradient = e->memory.gradient;
     clear(e->scratch.totals, p->plan->totals.count);
-    int losses = !gradient || !p->plan->formula.balanced;
-    sweep_fault found = accumulate_whole(p, losses, e->scratch.totals, &e->scratch);
+    gradient_to_come to_come = {.losses = !gradient || !p->plan->formula.balanced, .slopes = gradient != 0};
+    sweep_fault found = accumulate_whole(p, to_come, e->scratch.totals, &e->scratch);
     if (found.found) return diagnose(p, &found, error);
     return evaluation_coefficients(e, error);
 }
 
 static void write_two_sweeps(evaluation *e) {
-    const part *p = &e->part;
+    part *p = &e->part;
     const scratch *s = &e->scratch;
+    p->lovasz_slopes = s->lovasz.values;
     int64_t *losses = p->plan->formula.balanced ? s->balanced_losses : 0;
     if (losses) clear(losses, (size_t)p->samples * 2);
     gradient_pass(p, s->coefficients, e->memory.gradient, s->tie_ends, losses);
@@ -306,6 +333,7 @@ closs_status evaluation_check(evaluation *e, const closs_plan *plan, const closs
 }
 
 closs_status evaluation_prepare(evaluation *e, closs_error *error) {
+    distance_terms_pass(&e->part, e->scratch.distances);
     return takes_one_sweep(e) ? prepare_one_sweep(e, error) : prepare_two_sweeps(e, error);
 }
 

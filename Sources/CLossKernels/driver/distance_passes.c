@@ -3,6 +3,32 @@
 #include "driver/parallel.h"
 #include "kernels/formula.h"
 
+static int64_t longest_line(const distance_job *job) { return job->planes > job->rows ? job->planes : job->rows; }
+
+size_t distance_squares_bytes(const distance_job *job) {
+    size_t bytes = 2 * 2 * (size_t)longest_line(job) * distance_element(&job->metric);
+    return (bytes + DISTANCE_ALIGNMENT - 1) / DISTANCE_ALIGNMENT * DISTANCE_ALIGNMENT;
+}
+
+static void fill_axis(const distance_job *job, int axis, void *middle) {
+    int64_t longest = longest_line(job);
+    for (int64_t d = 1 - longest; d < longest; d++) {
+        double squared = (double)(d * d) * job->metric.step[axis];
+        if (job->metric.wide)
+            ((double *)middle)[d] = squared;
+        else
+            ((int32_t *)middle)[d] = (int32_t)squared;
+    }
+}
+
+void distance_fill_squares(distance_job *job, char *room) {
+    for (int axis = 0; axis < 2; axis++) {
+        char *middle = room + (size_t)((2 * axis + 1) * longest_line(job)) * distance_element(&job->metric);
+        fill_axis(job, axis, middle);
+        job->squares[axis] = middle;
+    }
+}
+
 static void rows_of_thread(void *context, int thread, int threads) {
     const distance_maps *maps = context;
     const distance_job *job = maps->job;

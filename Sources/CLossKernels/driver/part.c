@@ -1,5 +1,7 @@
 #include "driver/part.h"
 
+#include "terms/lovasz.h"
+
 static run plain_run(const part *p, int64_t row, int64_t first, int64_t voxels, void *gradient, gradient_store store) {
     const closs_batch *batch = p->batch;
     int64_t sample = row_sample(p, row), channel = row_channel(p, row);
@@ -68,8 +70,28 @@ static run run_in_place(const part *p, int64_t row, int64_t first, int64_t voxel
     return at;
 }
 
+// Parts with distance maps, or of a Lovasz term, are of whole samples.
+static void point_to_distances(const part *p, int64_t row, int64_t first, run *at) {
+    const int64_t voxels = p->plan->shape.voxels;
+    if (!p->distance_maps) return;
+    at->distance_maps =
+        p->distance_maps + (row_sample(p, row) * p->plan->shape.classes + row_channel(p, row)) * voxels + first;
+    at->distance_stride = voxels;
+    at->distance_sort = p->distance_sort;
+}
+
+static void point_to_slopes(const part *p, int64_t row, int64_t first, run *at) {
+    if (!p->lovasz_slopes) return;
+    lovasz_layout l = lovasz_layout_of(p->plan);
+    at->lovasz_stride = l.class;
+    at->lovasz_slopes = p->lovasz_slopes + row_sample(p, row) * l.sample + row_channel(p, row) * l.class + first;
+}
+
 run part_run(const part *p, int64_t row, int64_t first, int64_t voxels, void *gradient, gradient_store store) {
-    if (p->rows_in_place && !gradient) return run_in_place(p, row, first, voxels);
-    return p->staged ? staged_run(p, row, first, voxels, gradient, store)
-                     : plain_run(p, row, first, voxels, gradient, store);
+    run at = p->rows_in_place && !gradient ? run_in_place(p, row, first, voxels)
+             : p->staged                   ? staged_run(p, row, first, voxels, gradient, store)
+                                           : plain_run(p, row, first, voxels, gradient, store);
+    point_to_distances(p, row, first, &at);
+    if (gradient) point_to_slopes(p, row, first, &at);
+    return at;
 }

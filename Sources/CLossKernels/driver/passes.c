@@ -5,6 +5,7 @@
 #include "driver/selection_passes.h"
 #include "kernels/key.h"
 #include "sums/wide.h"
+#include "terms/lovasz.h"
 #include "terms/pointwise.h"
 #include "terms/region.h"
 #include "terms/selection.h"
@@ -209,6 +210,9 @@ static gradient_store store_of(const part *p, const closs_gradient_buffer *gradi
     return whole_lines && bytes >= STREAMING_BYTES && !in_place ? STORE_STREAMING : STORE_PLAIN;
 }
 
+// Of a class: those of the region terms, and the Lovasz term's.
+enum { SCALED_COEFFICIENTS = REGION_COEFFICIENTS + 1 };
+
 static void scale_coefficients(const gradient_context *c, int64_t row, int64_t first, float *scaled,
                                run_coefficients *k) {
     const part *p = c->part;
@@ -224,6 +228,11 @@ static void scale_coefficients(const gradient_context *c, int64_t row, int64_t f
         k->minimum = scaled + 3 * classes;
         if (p->batch->target != CLOSS_DENSE_F32)
             for (int64_t i = 0; i < classes; i++) scaled[i] += scaled[3 * classes + i];
+    }
+    if (plan->lovasz) {
+        k->lovasz = scaled + REGION_COEFFICIENTS * classes;
+        lovasz_scaled_coefficients(plan, c->coefficients, p->first_sample + sample, channel, classes, scale,
+                                   scaled + REGION_COEFFICIENTS * classes);
     }
     for (int i = 0; i < plan->formula.pointwise_count; i++) {
         k->pointwise[i] = (float)load_double(&c->coefficients[pointwise_coefficient(plan, i, channel)]) * scale;
@@ -243,7 +252,7 @@ static void scale_coefficients(const gradient_context *c, int64_t row, int64_t f
 static fault gradient_run(void *context, int thread, int64_t row, int64_t first, int64_t voxels) {
     (void)thread;
     const gradient_context *c = context;
-    float scaled[CLOSS_MAX_CLASSES * REGION_COEFFICIENTS];
+    float scaled[CLOSS_MAX_CLASSES * SCALED_COEFFICIENTS];
     run_coefficients k;
     scale_coefficients(c, row, first, scaled, &k);
     run at = part_run(c->part, row, first, voxels, c->gradient->values, c->store);
@@ -266,7 +275,7 @@ static fault gradient_together(void *context, int thread, int64_t sample, int64_
     const gradient_context *c = context;
     const closs_plan *plan = c->part->plan;
     const int64_t channels = plan->shape.classes;
-    float scaled[channels][REGION_COEFFICIENTS];
+    float scaled[channels][SCALED_COEFFICIENTS];
     run_coefficients k[channels];
     for (int64_t channel = 0; channel < channels; channel++)
         scale_coefficients(c, sample * channels + channel, first, scaled[channel], &k[channel]);

@@ -20,18 +20,20 @@
  * Everything else works in memory of the caller's, whose sizes the plan tells.
  *
  * THREADS. A plan never changes after its creation: any number of threads may use it at once, each with scratch, totals
- * and results of its own. A call itself runs on up to closs_spec.threads threads. The number never changes a bit of any result.
+ * and results of its own. A call itself runs on up to closs_spec.threads threads. The number never changes a bit of any
+ * result.
  *
  * ERRORS. Every call that can be refused returns a status and, where closs_error is given, says what was wrong, where,
  * and what was expected. A refused call changes none of the caller's totals, logits, gradients or results (with one
  * exception, by request: see closs_checks); scratch is always the library's to overwrite.
  *
- * STACK. A call takes up to 128 KiB of the stack of each thread that it runs on, and 3 KiB more for each class of a softmax.
- * 300 KiB more where buffers have views or another type than float.
+ * STACK. A call takes up to 128 KiB of the stack of each thread that it runs on, and 3 KiB more for each class of a
+ * softmax or a Hausdorff loss. 300 KiB more where buffers have views or another type than float.
  *
- * NUMBERS. What every operation does to the last bit stands in docs/arithmetic.md. Voxel weights are resolved to 2^-32:
- * let maps hold weights around 1. Inputs must be finite, including
- * those of voxels that are masked or ignored.
+ * NUMBERS. What every operation does to the last bit stands in docs/arithmetic.md. Losses are added up in steps of
+ * 2^-32 of four voxels: the mean of losses that are all below about 1e-8 has fewer digits, and of losses below 1e-11 it
+ * is 0; gradients are not rounded so. Voxel weights are resolved to 2^-32: let maps hold weights around 1. Inputs must
+ * be finite, including those of voxels that are masked or ignored.
  */
 #ifndef CLOSS_H
 #define CLOSS_H
@@ -132,8 +134,8 @@ typedef enum closs_divisor {
     /* The other two are for losses of channels, and of each logit's sigmoid inside a softmax. */
     CLOSS_DIVIDE_BY_TARGET = 4, /* the sum of the targets times the weights that entered: sum_ic w_c v_i g_ic */
     CLOSS_DIVIDE_BY_FACTORS = 5 /* focal, not inside a softmax: the sum of the modulating factors times the weights that
-                                 * entered, or divisor_value (finite, >= 0) where that is more. The gradient goes through
-                                 * the sum: such a plan takes two sweeps. */
+                                 * entered, or divisor_value (finite, >= 0) where that is more. The gradient goes
+                                 * through the sum: such a plan takes two sweeps. */
 } closs_divisor;
 
 /* Over what a term's totals are taken before its formula is applied. */
@@ -195,7 +197,8 @@ typedef enum closs_exponent_of {
 /* Members of a term that are left out are 0. The usual values are others for some: every weight, focal gamma 2 with
  * alpha 0.25, Dice smoothing 1e-5 above and below, Tversky alpha and beta, a balanced term's ratio 3 with epsilon 1e-6
  * per batch, a top-k term's 10 per cent per batch, OHEM's threshold 0.7 with 100000 kept per batch,
- * balanced L1's ratio 3 per batch. */
+ * balanced L1's ratio 3 per batch, a Hausdorff loss's alpha 2 without the background, present classes per batch for a
+ * Lovasz softmax. */
 typedef enum closs_term_kind {
     CLOSS_CROSS_ENTROPY = 1,
     CLOSS_BINARY_CROSS_ENTROPY = 2,
@@ -212,16 +215,21 @@ typedef enum closs_term_kind {
     CLOSS_SQUARED_ERROR = 42,
     CLOSS_LINEAR_MAP = 43,
     CLOSS_FOCAL_STAR = 44,
+    CLOSS_BOUNDARY = 45,
+    CLOSS_HAUSDORFF = 46,
     CLOSS_TOP_K = 60,
     CLOSS_OHEM = 61,
-    CLOSS_BALANCED_L1 = 62
+    CLOSS_BALANCED_L1 = 62,
+    CLOSS_LOVASZ_SOFTMAX = 80,
+    CLOSS_LOVASZ_HINGE = 81
 } closs_term_kind;
 
 /* Softmax cross entropy with label smoothing e, class weights w, voxel weights v (PyTorch's CrossEntropyLoss):
  *     sum_i v_i [ (1-e) w[y_i] nll_i(y_i)^x + e/C sum_c w_c nll_i(c) ] / divisor,      nll_i(c) = -log p_i(c).
  * With dense targets g, in place of w[y_i] nll_i(y_i) stands sum_c g_ic w_c nll_i(c)^x: PyTorch's class probabilities,
- * whose mean is CLOSS_DIVIDE_BY_VALID; the weight of a voxel is v_i sum_c g_ic w_c. The exponent x makes the cross-entropy
- * half of the exponential logarithmic loss (Wong et al. 2018); below 1 its slope is held where nll is below 2^-126. */
+ * whose mean is CLOSS_DIVIDE_BY_VALID; the weight of a voxel is v_i sum_c g_ic w_c. The exponent x makes the
+ * cross-entropy half of the exponential logarithmic loss (Wong et al. 2018); below 1 its slope is held where nll is
+ * below 2^-126. */
 typedef struct closs_cross_entropy {
     const float *class_weights; /* [classes], each >= 0 and below 2^19, not all 0; NULL: all 1 */
     size_t class_weights_count;
@@ -273,9 +281,10 @@ typedef enum closs_modulation {
  *     sum_ic w_c v_i a_t (1 - p_t)^gamma [ -g log p - (1-g) log(1-p) ] / divisor.
  * With softmax the focal loss of the classes (kornia's focal_loss, MONAI's FocalLoss with use_softmax):
  *     sum_i v_i a[y_i] w[y_i] (1 - p_i(y_i))^gamma nll_i(y_i) / divisor,      a_0 = 1-a, the others' a (1 without alpha);
- * with dense targets sum_c g_ic a_c w_c (1 - p_i(c))^gamma nll_i(c). The weight of a voxel is v_i w[y_i] (v_i sum_c g_ic w_c).
- * With softmax and per_channel, the channels' formula, each with its w_c, on the sigmoid of each logit (the focal half of
- * MONAI's DiceFocalLoss and GeneralizedDiceFocalLoss; smp's multiclass FocalLoss): the weight of a value is v_i w_c. */
+ * with dense targets sum_c g_ic a_c w_c (1 - p_i(c))^gamma nll_i(c). The weight of a voxel is v_i w[y_i] (v_i sum_c
+ * g_ic w_c). With softmax and per_channel, the channels' formula, each with its w_c, on the sigmoid of each logit (the
+ * focal half of MONAI's DiceFocalLoss and GeneralizedDiceFocalLoss; smp's multiclass FocalLoss): the weight of a value
+ * is v_i w_c. */
 typedef struct closs_focal {
     double gamma;  /* >= 0 */
     int has_alpha; /* 0: a_t = 1 */
@@ -323,8 +332,9 @@ typedef struct closs_focal_star {
  *     CLOSS_JACCARD           (I + n) / (P + G - I + d)
  *     CLOSS_TVERSKY           (I + n) / (I + alpha (P - I) + beta (G - I) + d)
  *     CLOSS_GENERALIZED_DICE  (2 sum_c w_c I_c + n) / (sum_c w_c (P_c + G_c) + d), w_c by volume_weighting; pooled
- *     CLOSS_MATTHEWS          (TP TN - FP FN + n) / (sqrt((TP+FP) (TP+FN) (TN+FP) (TN+FN)) + d), TP = I, FP = P - I,
- *                             FN = G - I, TN = V - P - G + I, each with smooth_counts; 0 where it would be 0/0
+ *     CLOSS_MATTHEWS          (TP TN - FP FN + n) / (sqrt((TP+FP) (TP+FN) (TN+FP) (TN+FN) + smooth_product) + d),
+ *                             TP = I, FP = P - I, FN = G - I, TN = V - P - G + I, each with smooth_counts; 0 where it
+ *                             would be 0/0. Or 1 where P = I = G: perfect_is_one
  *     CLOSS_LEAKY_DICE        1 - alpha (1 - (I + n) / (P + d)) - beta (1 - (I + n) / (G + d)): precision and recall
  * The loss of a class is made of D by `value`, then raised to the exponent (0 where it is not positive); the term is
  * the mean over the classes that take part, then over the samples. All zero: 1 - D, linear, per sample and class. */
@@ -349,7 +359,10 @@ typedef struct closs_region {
     double least_denominator;  /* >= 0: the denominator is held there, without a gradient; not for Matthews */
     double least_intersection; /* >= 0: I is held there (nnU-Net's clip_tp); Dice only */
     double alpha, beta;        /* >= 0, Tversky, leaky Dice: weights of false positives and false negatives */
-    double smooth_counts;      /* >= 0, Matthews */
+    double smooth_counts;      /* 0 to 1e30, Matthews */
+    double smooth_product;     /* 0 to 1e30, Matthews (MONAI's smooth_dr) */
+    int perfect_is_one;        /* not 0, Matthews: where nothing is wrong, P = I = G, the score is 1, whatever the
+                                * smoothing and also where a margin is empty (MONAI) */
     closs_volume_weighting volume_weighting; /* generalised Dice. A weight of 1/0 becomes the largest of the others */
     double volume_offset;                    /* >= 0 */
     double most_volume_weight;               /* >= 0; 0: no limit */
@@ -361,8 +374,8 @@ typedef struct closs_region {
  *     [ sum over positives + sum over the k negatives of greatest loss ] / (positives + k + epsilon),
  *     k = min(negatives, max(floor(negative_ratio * positives), minimum_negatives)).
  * The negatives are ranked by their logit (or probability), in which the loss is monotonic; among equals the lowest
- * index is taken. Targets must be 0 or 1; voxel weights are refused. A loss has one term at most that selects: this one,
- * CLOSS_TOP_K, CLOSS_OHEM or CLOSS_BALANCED_L1. */
+ * index is taken. Targets must be 0 or 1; voxel weights are refused. A loss has one term at most that selects: this
+ * one, CLOSS_TOP_K, CLOSS_OHEM or CLOSS_BALANCED_L1. */
 typedef struct closs_balanced_binary_cross_entropy {
     double negative_ratio;      /* >= 0 */
     int64_t minimum_negatives;  /* >= 0 */
@@ -380,9 +393,10 @@ typedef enum closs_ignored {
 
 /* The mean of the k largest losses, of N values (nnU-Net's TopKLoss):
  *     [ sum of the k largest losses ] / k,     k = floor(N percent / 100), at least 1.
- * Softmax: the losses are those of a closs_cross_entropy at the N voxels, v_i [ (1-e) w[y_i] nll_i(y_i)
- * + e/C sum_c w_c nll_i(c) ], with dense targets sum_c g_ic w_c nll_i(c) for w[y_i] nll_i(y_i). Otherwise w_c v_i [ -g log p - (1-g) log(1-p) ] of the N values of all channels. Weights are ranked with the losses and divide
- * nothing. Among equals the lowest index is taken; where k is more than the valid values, the others are zeros. */
+ * Softmax: the losses are those of a closs_cross_entropy at the N voxels, v_i [ (1-e) w[y_i] nll_i(y_i) + e/C sum_c w_c
+ * nll_i(c) ], with dense targets sum_c g_ic w_c nll_i(c) for w[y_i] nll_i(y_i). Otherwise w_c v_i [ -g log p - (1-g)
+ * log(1-p) ] of the N values of all channels. Weights are ranked with the losses and divide nothing. Among equals the
+ * lowest index is taken; where k is more than the valid values, the others are zeros. */
 typedef struct closs_top_k {
     double percent; /* above 0, at most 100 */
     closs_ignored ignored;
@@ -410,13 +424,39 @@ typedef struct closs_ohem {
  *     [ sum over positives ] / positives + [ sum over the k negatives of greatest |p - g| ] / k,
  *     k = min(negatives, max(floor(negative_ratio * positives), minimum_negatives)).
  * The batch's maps say what is positive: values above 0 (DB: its mask); the others are negative, whatever their target,
- * which may be any number in [0, 1]. A mean over nothing is 0. Among equals the lowest index is taken. Not for a softmax;
- * voxel weights are refused, and so is a CLOSS_LINEAR_MAP beside it, whose maps would be the same. */
+ * which may be any number in [0, 1]. A mean over nothing is 0. Among equals the lowest index is taken. Not for a
+ * softmax; voxel weights are refused, and so is a CLOSS_LINEAR_MAP beside it, whose maps would be the same. */
 typedef struct closs_balanced_l1 {
     double negative_ratio;     /* >= 0 */
     int64_t minimum_negatives; /* >= 0 */
     closs_scope scope;         /* one ranking for each sample, or one for the batch; over all channels */
 } closs_balanced_l1;
+
+/* Lovasz losses (Berman, Triki, Blaschko 2018): the Lovasz extension of the Jaccard loss. Of each class, over the valid
+ * voxels of a sample or of the batch, the errors
+ *     CLOSS_LOVASZ_SOFTMAX   e = 1 - p of the voxels of the class (the foreground), p of the others; any activation
+ *     CLOSS_LOVASZ_HINGE     e = max(0, 1 - x) of the foreground, max(0, 1 + x) of the others, x the logit; sigmoid
+ * are sorted, the greatest first, and the class's loss is
+ *     L_c = sum_k e_k (J_k - J_k-1),      J_k = 1 - (F - f_k) / (F + b_k),
+ * F the foreground's size, f_k and b_k how many of the first k are foreground and background: J_k is the Jaccard loss
+ * of getting just these wrong. The term is sum_c w_c L_c / number of classes that count, then the mean of the samples.
+ * The gradient is J_k - J_k-1 at each error, 0 where the error is; among equal errors the lowest index comes first.
+ * In a pooled scope all classes that take part are one class: smp's multilabel hinge.
+ *
+ * Targets must be 0 or 1; voxel weights do not enter. A loss has one such term at most, and in a softmax none beside a
+ * weighted region term. Ranking needs a whole problem at once: parts must be whole samples, or with a batch scope the
+ * whole batch. Scratch holds 4 bytes for each value, and 16 for each of the problems that are sorted at a time (one for
+ * each thread), none of which may have more than 2147483520. All zero: per sample, all classes. */
+typedef struct closs_lovasz {
+    closs_scope scope;
+    int present_only; /* not 0: a class without foreground does not count (Berman's classes="present"). Otherwise its
+                       * loss is its greatest error */
+    int exclude_background; /* not 0: class 0 takes no part */
+    uint64_t classes[CLOSS_MAX_CLASSES / 64]; /* bit c % 64 of word c / 64: class c takes part; all 0: all do */
+    const float *class_weights; /* w, [classes], each >= 0, not all 0 among those that take part; NULL: all 1. They
+                                 * multiply and divide nothing (mmsegmentation, kornia); not in a pooled scope */
+    size_t class_weights_count;
+} closs_lovasz;
 
 /* Errors of the probability itself, with class weights w and voxel weights v; the targets may be any in [0, 1]:
  *     sum_ic w_c v_i loss(p - g) / divisor,
@@ -444,6 +484,68 @@ typedef struct closs_linear_map {
     double divisor_value;
 } closs_linear_map;
 
+/* The spatial extents of a sample, the plan's voxels = planes * rows * columns; voxels are numbered with the column
+ * running fastest. A 0 stands for 1; all 0 for one row of all voxels. */
+typedef struct closs_extents {
+    int64_t planes, rows, columns;
+} closs_extents;
+
+/* What a signed map says of the voxels inside that touch the outside, voxels one length apart. */
+typedef enum closs_inner_boundary {
+    CLOSS_INNER_MINUS_ONE = 0, /* -1: inside is -d. The outer boundary is +1; no voxel is 0 */
+    CLOSS_INNER_HALF = 1,      /* -1/2: inside is -(d - s / 2), outside d - s / 2: the border between voxels is 0 */
+    CLOSS_INNER_ZERO = 2,      /* 0: inside is -(d - s), outside d */
+    CLOSS_INNER_ZERO_UNIT = 3  /* inside is -(d - 1) whatever the spacing, outside d, as Kervadec et al. published it */
+} closs_inner_boundary;        /* s: the least spacing of an axis with several voxels */
+
+/* What a map holds where there is nothing to be far from: a sample without the class, or inside a class that fills it
+ * (there the negative). */
+typedef enum closs_distance_far {
+    CLOSS_FAR_ZERO = 0,     /* 0: such a sample has no say */
+    CLOSS_FAR_DIAGONAL = 1, /* the sample's diagonal, which no distance reaches; its square in squared maps */
+    CLOSS_FAR_INFINITY = 2
+} closs_distance_far;
+
+/* Which voxels a Hausdorff loss takes for those that are predicted to be a class's. */
+typedef enum closs_prediction {
+    CLOSS_PREDICTION_THRESHOLD = 0, /* p > 1/2, each class by itself */
+    CLOSS_PREDICTION_LARGEST = 1    /* the class of the largest input, the first of equals; needs several classes */
+} closs_prediction;
+
+/* On which sides of a boundary a Hausdorff loss measures distances. */
+typedef enum closs_sides {
+    CLOSS_SIDES_BOTH = 0,  /* outside to the nearest voxel inside, inside to the nearest outside (MONAI) */
+    CLOSS_SIDES_INSIDE = 1 /* inside alone; 0 outside (LIVIAETS) */
+} closs_sides;
+
+/* Losses of exact Euclidean distances, which are measured inside the call:
+ *     CLOSS_BOUNDARY    sum_ic w_c v_i p m / divisor: the boundary loss (Kervadec et al. 2019), m the signed distance map of
+ *                       the target's class c, negative inside
+ *     CLOSS_HAUSDORFF   L = sum_ic w_c v_i (p - g)^2 (d_p^alpha + d_g^alpha) / divisor, or log(1 + L): the Hausdorff
+ *                       distance loss by distance transforms (Karimi and Salcudean 2019), d_p and d_g the distances from
+ *                       the boundary of the prediction's region and of the target's
+ * For the gradient the distances are constants. A class's region are its valid voxels with g > 1/2; voxels that are
+ * masked or ignored are in no region, and their loss is 0. The maps lie in the scratch memory: 4 bytes for each value,
+ * of a Hausdorff loss 9. Only what takes part is measured. closs_spec.extents must be given; parts must be of whole
+ * samples. A loss has one term of each kind at most. Members that are of the other kind must be 0. */
+typedef struct closs_distance_term {
+    const float
+        *class_weights; /* w, [classes], each >= 0 and below 2^19, not all 0 among those that take part; 0 leaves a
+                                 * class out, of the sum of weights too; NULL: all 1 */
+    size_t class_weights_count;
+    uint64_t classes[CLOSS_MAX_CLASSES / 64]; /* bit c % 64 of word c / 64: class c takes part; all 0: all do */
+    int exclude_background;                   /* not 0: class 0 takes no part, unless it is the only one */
+    double spacing[3];      /* between voxels along planes, rows and columns, as of closs_distance_spec */
+    closs_distance_far far; /* zero or diagonal */
+    closs_divisor divisor;
+    double divisor_value;
+    closs_inner_boundary inner_boundary; /* CLOSS_BOUNDARY. As published: CLOSS_INNER_ZERO_UNIT */
+    double alpha;                        /* CLOSS_HAUSDORFF, above 0; the usual value is 2 */
+    closs_prediction prediction;         /* CLOSS_HAUSDORFF */
+    closs_sides sides;                   /* CLOSS_HAUSDORFF */
+    int logarithm;                       /* CLOSS_HAUSDORFF; not 0: the term is log(1 + L) */
+} closs_distance_term;
+
 typedef struct closs_term {
     closs_term_kind kind;
     double weight; /* finite; the term's factor in the loss */
@@ -459,6 +561,8 @@ typedef struct closs_term {
         closs_top_k top_k;
         closs_ohem ohem;
         closs_balanced_l1 balanced_l1;
+        closs_distance_term distance; /* boundary, Hausdorff */
+        closs_lovasz lovasz; /* softmax, hinge */
     } of;
 } closs_term;
 
@@ -476,6 +580,8 @@ typedef struct closs_spec {
     int per_sample; /* not 0: totals are kept for each sample, for closs_result.per_sample. Changes no other bit. */
     int per_class;  /* not 0: the losses of a softmax's pointwise terms are added up for each class too, for
                      * closs_result.per_class. Changes no other bit, but takes a slower sweep. */
+    closs_extents extents; /* of a sample, whose product is shape.voxels. All 0: not given; terms that measure distances
+                            * need them */
 } closs_spec;
 
 /* ------------------------------------------------------------------------------------------------------ plan ---- */
@@ -514,8 +620,9 @@ CLOSS_API int closs_isa_available(closs_isa isa);
 
 /* What is known about the image. Class indices are 0 .. classes - 1. With one channel they are 0 (background) and 1;
  * with several channels that are not a softmax, channel c has target 1 where the label is c. Dense targets hold one
- * value for each channel and voxel: uint8_t 0 or 1, or float in [0, 1]. Those of a softmax are the classes' probabilities:
- * with a cross entropy or a focal loss of the classes they must add up to 1 within 0.001 at every valid voxel. */
+ * value for each channel and voxel: uint8_t 0 or 1, or float in [0, 1]. Those of a softmax are the classes'
+ * probabilities: with a cross entropy or a focal loss of the classes they must add up to 1 within 0.001 at every valid
+ * voxel. */
 typedef enum closs_target {
     CLOSS_LABELS_U8 = 1,
     CLOSS_LABELS_U16 = 2,
@@ -535,12 +642,6 @@ typedef enum closs_float {
     CLOSS_BFLOAT16 = 2 /* the upper half of a float */
 } closs_float;
 
-/* The spatial extents of a sample, the plan's voxels = planes * rows * columns; voxels are numbered with the column
- * running fastest. A 0 stands for 1; all 0 for one row of all voxels. */
-typedef struct closs_extents {
-    int64_t planes, rows, columns;
-} closs_extents;
-
 /* Where a buffer's elements lie: how many elements further on the next sample is, the next class or channel (labels,
  * masks and weights have none), the next plane, row and column. The buffer's pointer points at the first voxel of the
  * first sample. None may be negative; 0 repeats an element, where it is read only. All 0: contiguous, as in LAYOUT.
@@ -559,7 +660,8 @@ typedef struct closs_view {
 /* A batch, or a part of one. A part holds samples first_sample .. first_sample + sample_count - 1 of the plan's shape
  * and of each the voxels first_voxel .. first_voxel + voxel_count - 1; its buffers are contiguous and hold the part
  * alone. A count of 0 stands for all. first_voxel must be a multiple of 64, and voxel_count too unless it ends the
- * sample; a term that selects (balanced, top-k, OHEM, balanced L1) needs whole samples. */
+ * sample; a term that selects (balanced, top-k, OHEM, balanced L1), measures distances or is a Lovasz term needs whole
+ * samples, a Lovasz term over the batch the whole batch. */
 typedef struct closs_batch {
     const void *logits; /* float unless logits_type says otherwise; or probabilities: [samples][classes][voxels] */
     size_t logits_count;
@@ -601,15 +703,15 @@ typedef struct closs_gradient_buffer {
 typedef struct closs_result {
     double value;      /* sum over the terms of weight * term */
     double *terms;     /* [term_count]: each term without its weight */
-    double *per_class; /* [term_count][classes]: region terms: the class's loss without its class weight, the mean of the
-                         * samples (0 for a class left out, and for pooled scopes); pointwise terms: what the channel
-                         * adds to the term. With a softmax they need a plan made with per_class: what the voxels of
-                         * that label add (0 with dense targets); of terms per channel and of errors, what the class's
-                         * values add. 0 for the others */
+    double *per_class; /* [term_count][classes]: region and Lovasz terms: the class's loss without its class weight, the
+                         * mean of the samples (0 for a class left out, and for pooled scopes); pointwise terms: what
+                         * the channel adds to the term. With a softmax they need a plan made with per_class: what the
+                         * voxels of that label add (0 with dense targets); of terms per channel and of errors, what the
+                         * class's values add. 0 for the others */
     size_t terms_count, per_class_count;
     /* [term_count][samples]: what each term is of that sample alone, as if the batch were that sample: its own divisor,
-     * its own sums. 0 for a term that selects over the whole batch. For plans made with per_sample; refused for
-     * others. */
+     * its own sums. 0 for a term that selects or ranks over the whole batch. For plans made with per_sample; refused
+     * for others. */
     double *per_sample;
     size_t per_sample_count;
 } closs_result;
@@ -672,11 +774,11 @@ enum { CLOSS_ALL_TERMS = -1 };
 
 /* The unreduced losses of a part, for hard examples, uncertainty or a picture: at every value what `term` (an index of
  * the spec's terms) adds to its sum, class and voxel weights in it, divided by nothing; or with CLOSS_ALL_TERMS the sum
- * over the pointwise terms of weight times that. 0 where a voxel does not count. Region and selecting terms have no loss
- * of a single voxel: they are refused by name, and stay out of the sum. `map` holds [samples][voxels] of the part with
- * softmax, where a voxel's loss is of all its classes, else [samples][classes][voxels]; contiguous, whatever the views
- * of the batch. Refused is what closs_accumulate refuses, and what float could not hold. A refused call leaves the map
- * as it was. */
+ * over the pointwise terms of weight times that. 0 where a voxel does not count. Region, selecting and Lovasz terms
+ * have no loss of a single voxel: they are refused by name, and stay out of the sum. `map` holds [samples][voxels] of
+ * the part with softmax, where a voxel's loss is of all its classes, else [samples][classes][voxels]; contiguous,
+ * whatever the views of the batch. Refused is what closs_accumulate refuses, and what float could not hold. A refused
+ * call leaves the map as it was. */
 CLOSS_API closs_status closs_loss_map(const closs_plan *plan, const closs_batch *part, int term, float *map,
                                       size_t map_count, void *scratch, size_t scratch_bytes, closs_error *error);
 
@@ -694,22 +796,6 @@ typedef enum closs_distance_form {
     CLOSS_DISTANCE_SQUARED = 1,  /* d^2, 0 inside */
     CLOSS_DISTANCE_SIGNED = 2    /* positive outside, negative inside: see closs_inner_boundary */
 } closs_distance_form;
-
-/* What a signed map says of the voxels inside that touch the outside, voxels one length apart. */
-typedef enum closs_inner_boundary {
-    CLOSS_INNER_MINUS_ONE = 0, /* -1: inside is -d. The outer boundary is +1; no voxel is 0 */
-    CLOSS_INNER_HALF = 1,      /* -1/2: inside is -(d - s / 2), outside d - s / 2: the border between voxels is 0 */
-    CLOSS_INNER_ZERO = 2,      /* 0: inside is -(d - s), outside d */
-    CLOSS_INNER_ZERO_UNIT = 3 /* inside is -(d - 1) whatever the spacing, outside d, as Kervadec et al. published it */
-} closs_inner_boundary;       /* s: the least spacing of an axis with several voxels */
-
-/* What a map holds where there is nothing to be far from: a sample without the class, or inside a class that fills it
- * (there the negative). */
-typedef enum closs_distance_far {
-    CLOSS_FAR_ZERO = 0,     /* 0: such a sample has no say */
-    CLOSS_FAR_DIAGONAL = 1, /* the sample's diagonal, which no distance reaches; its square in squared maps */
-    CLOSS_FAR_INFINITY = 2
-} closs_distance_far;
 
 /* How maps are stored. */
 typedef enum closs_distance_type {
@@ -743,6 +829,323 @@ CLOSS_API closs_status closs_distance_map(const closs_distance_spec *spec, closs
                                           size_t labels_count, void *map, size_t map_count, void *scratch,
                                           size_t scratch_bytes, closs_error *error);
 
+/* --------------------------------------------------------------------------------------------------- metrics ---- */
+
+/* What predictions are worth, beside the losses: whole counts, from which scores follow, and distances between
+ * surfaces. All are the same on any number of threads and every instruction set (arithmetic 15). Buffers are
+ * contiguous, and aligned as their elements are. Voxels that are masked (a mask of 0) or labelled ignore_index take no
+ * part; their values must be finite (or probabilities) all the same, their predicted labels may be anything. A refused
+ * call writes no result. */
+
+/* Of a class, or of a channel at one threshold: how often prediction and truth are which. */
+typedef struct closs_counts {
+    int64_t true_positives, false_positives, false_negatives, true_negatives;
+} closs_counts;
+
+typedef enum closs_prediction_kind {
+    CLOSS_PREDICTED_LABELS = 0, /* [samples][voxels], each the number of a class */
+    CLOSS_PREDICTED_LOGITS = 1  /* [samples][classes][voxels]: the class of the largest, of equal ones the first.
+                                 * Probabilities do as well */
+} closs_prediction_kind;
+
+typedef struct closs_metric_batch {
+    const void *predictions;
+    size_t predictions_count;
+    closs_target predicted;       /* of predicted labels: their type, CLOSS_LABELS_U8 to CLOSS_LABELS_I64 */
+    closs_float predictions_type; /* of logits and probabilities */
+    closs_target target;
+    const void *targets;
+    size_t targets_count;
+    const uint8_t *mask; /* [samples][voxels]; NULL: all are in */
+    size_t mask_count;
+} closs_metric_batch;
+
+/* Confusion counts: how many voxels of each class were predicted to be of which. */
+typedef struct closs_confusion_spec {
+    closs_shape shape; /* 1 .. CLOSS_MAX_CLASSES classes */
+    closs_prediction_kind prediction;
+    int has_ignore_index;
+    int64_t ignore_index;
+    int threads; /* 0: OpenMP's default */
+    closs_isa isa;
+} closs_confusion_spec;
+
+/* Bytes of scratch that closs_confusion needs; 0 where it would refuse the spec. */
+CLOSS_API size_t closs_confusion_scratch_bytes(const closs_confusion_spec *spec);
+
+/* matrix[samples][classes][classes]: how many voxels have the class of the row and are predicted to have that of the
+ * column. Targets are labels. */
+CLOSS_API closs_status closs_confusion(const closs_confusion_spec *spec, const closs_metric_batch *batch,
+                                       int64_t *matrix, size_t matrix_count, void *scratch, size_t scratch_bytes,
+                                       closs_error *error);
+
+/* counts[samples][classes] of each class against the others, from such matrices. */
+CLOSS_API closs_status closs_confusion_counts(int64_t samples, int64_t classes, const int64_t *matrix,
+                                              size_t matrix_count, closs_counts *counts, size_t counts_count,
+                                              closs_error *error);
+
+enum { CLOSS_MAX_THRESHOLDS = 1024 };
+
+/* Confusion counts of single channels at every threshold of a list, in one sweep: a channel is predicted where p > t,
+ * strictly. Logits are never turned into probabilities: they are compared with log t - log(1 - t), rounded to float. */
+typedef struct closs_threshold_spec {
+    closs_shape shape;           /* 1 .. CLOSS_MAX_CLASSES channels */
+    closs_activation activation; /* CLOSS_PROBABILITIES, or CLOSS_SIGMOID: predictions are logits */
+    const float *thresholds;     /* each in [0, 1] and above the one before */
+    int threshold_count;         /* 1 .. CLOSS_MAX_THRESHOLDS; time grows with it */
+    int has_ignore_index;
+    int64_t ignore_index; /* of labels and of CLOSS_DENSE_U8, whose other channels stay in */
+    int threads;
+    closs_isa isa;
+} closs_threshold_spec;
+
+CLOSS_API size_t closs_threshold_scratch_bytes(const closs_threshold_spec *spec);
+
+/* counts[samples][channels][threshold_count]. Targets are labels, 1 in channel c where the label is c (one channel
+ * alone: where it is 1), or dense ones of 0 and 1. */
+CLOSS_API closs_status closs_threshold_counts(const closs_threshold_spec *spec, const closs_metric_batch *batch,
+                                              closs_counts *counts, size_t counts_count, void *scratch,
+                                              size_t scratch_bytes, closs_error *error);
+
+/* Scores of counts, with TP, FP, FN and TN for their numbers. */
+typedef enum closs_score_kind {
+    CLOSS_SCORE_DICE = 0,           /* 2 TP / (2 TP + FP + FN), the F1 score */
+    CLOSS_SCORE_IOU = 1,            /* TP / (TP + FP + FN), the Jaccard index */
+    CLOSS_SCORE_PRECISION = 2,      /* TP / (TP + FP) */
+    CLOSS_SCORE_RECALL = 3,         /* TP / (TP + FN), the sensitivity */
+    CLOSS_SCORE_SPECIFICITY = 4,    /* TN / (TN + FP) */
+    CLOSS_SCORE_ACCURACY = 5,       /* (TP + TN) / (TP + FP + FN + TN) */
+    CLOSS_SCORE_BACKGROUND_IOU = 6, /* TN / (TN + FP + FN) */
+    CLOSS_SCORE_TWO_CLASS_IOU = 7 /* the mean of IoU and background IoU, without an empty one (TensorFlow's MeanIoU) */
+} closs_score_kind;
+
+/* What a score is whose denominator is 0. */
+typedef enum closs_empty {
+    CLOSS_EMPTY_EXCLUDED = 0, /* NaN, and means leave it out */
+    CLOSS_EMPTY_ONE = 1,
+    CLOSS_EMPTY_ZERO = 2,
+    CLOSS_EMPTY_TARGET_EXCLUDED = 3 /* NaN wherever TP + FN = 0, whatever was predicted (MONAI's ignore_empty) */
+} closs_empty;
+
+/* How the scores of samples and classes become one number. A NaN is left out of every mean; a mean of nothing is NaN. */
+typedef enum closs_average {
+    CLOSS_AVERAGE_MACRO = 0,            /* counts are added over the samples; the mean of the classes' scores */
+    CLOSS_AVERAGE_MICRO = 1,            /* counts are added over samples and classes; one score */
+    CLOSS_AVERAGE_MACRO_PER_SAMPLE = 2, /* of each sample the mean of its classes' scores; the mean of those (MONAI's
+                                         * "mean"; segmentation_models.pytorch's "macro-imagewise" where none is empty)
+                                         * */
+    CLOSS_AVERAGE_MICRO_PER_SAMPLE = 3  /* of each sample the score of the counts added over its classes; their mean */
+} closs_average;
+
+/* One score; 0 for a kind that there is not. */
+CLOSS_API double closs_score(const closs_counts *counts, closs_score_kind kind, closs_empty empty);
+
+typedef struct closs_score_spec {
+    int64_t samples, classes;
+    int thresholds; /* 0 stands for 1 */
+    closs_score_kind kind;
+    closs_average average;
+    closs_empty empty;
+    int64_t first_class; /* classes before it, such as the background, are left out */
+} closs_score_spec;
+
+/* values[thresholds], from counts[samples][classes][thresholds], and, where it is wanted, the mean of these over the
+ * thresholds. */
+CLOSS_API closs_status closs_scores(const closs_score_spec *spec, const closs_counts *counts, size_t counts_count,
+                                    double *values, size_t values_count, double *mean, closs_error *error);
+
+/* Distances between the surfaces of a predicted class and of the true one. A class's surface is those of its voxels
+ * that have a neighbour outside it across a face, or lie at the image's border (as in MONAI: the class without its
+ * erosion); axes of extent 1 have no neighbours. Masked and ignored voxels are outside both. The distance of a surface
+ * voxel is that to the nearest of the other surface, exact as distance maps are; all surface voxels weigh alike.
+ *
+ * The q-th percentile of n distances in order d[0] <= ... is d[r], r = q / 100 (n - 1), linear between two of them
+ * (NumPy's and PyTorch's default). */
+typedef struct closs_surface_distances {
+    int64_t predicted_voxels, target_voxels; /* of the two surfaces */
+    double hausdorff;                        /* the larger of both maxima */
+    double hausdorff_percentile; /* the larger of both percentiles: HD95 of MONAI and of DeepMind's surface-distance,
+                                  * whose surface elements are weighted by area */
+    double pooled_percentile;    /* the percentile of the distances of both (MedPy's hd95) */
+    double average;              /* the mean of the distances of both: average symmetric surface distance (MONAI) */
+    double maximum_to_target, percentile_to_target, average_to_target;          /* from the predicted surface alone */
+    double maximum_to_predicted, percentile_to_predicted, average_to_predicted; /* from the true surface alone */
+} closs_surface_distances;
+
+/* What all ten numbers are where a surface is missing. */
+typedef enum closs_surface_absent {
+    CLOSS_SURFACE_INFINITE = 0, /* infinity where one is, NaN where both are (MONAI) */
+    CLOSS_SURFACE_DIAGONAL = 1, /* the length of the image's diagonal where one is, 0 where both are */
+    CLOSS_SURFACE_EXCLUDED = 2  /* NaN */
+} closs_surface_absent;
+
+typedef struct closs_surface_spec {
+    int64_t samples;
+    closs_extents extents;  /* of one sample; 0 stands for 1 */
+    double spacing[3];      /* as of closs_distance_spec */
+    const int64_t *classes; /* the labels to compare; NULL: 0 .. class_count - 1 */
+    int class_count;
+    double percentile; /* q in [0, 100]; 95 for HD95 */
+    closs_surface_absent absent;
+    int has_ignore_index;
+    int64_t ignore_index; /* of the targets */
+    int threads;
+    closs_isa isa;
+} closs_surface_spec;
+
+CLOSS_API size_t closs_surface_scratch_bytes(const closs_surface_spec *spec);
+
+/* distances[samples][class_count] of predicted labels and labels; a label that is not among the classes is outside all
+ * of them. */
+CLOSS_API closs_status closs_surface(const closs_surface_spec *spec, const closs_metric_batch *batch,
+                                     closs_surface_distances *distances, size_t distances_count, void *scratch,
+                                     size_t scratch_bytes, closs_error *error);
+
+/* ----------------------------------------------------------------------------------------------- weight maps ---- */
+
+/* Maps of voxel weights, made of label maps or masks: what closs_batch.weights takes. They are functions of integer
+ * counts and exact distances, so that their bits depend on nothing but the labels (arithmetic 14).
+ *
+ * Of box averages: a is the average, over a window around the voxel, of whether voxels are inside (of the classes).
+ * A window costs what one of a single voxel does, whatever its size. */
+typedef enum closs_box_form {
+    CLOSS_BOX_BOUNDARY = 0, /* amplitude * exp(-steepness |a - 1/2|): as published 5 exp(-5 |a - 1/2|), box 50 x 50 */
+    CLOSS_BOX_BORDER = 1    /* 1 + amplitude where lower < a < upper, else 1: as published 1 + 2 where
+                             * 0.005 < a < 0.995, window 11 x 11 (21 or 41 for larger images) */
+} closs_box_form;
+
+/* What an average near an edge is divided by. */
+typedef enum closs_box_padding {
+    CLOSS_PADDING_EXCLUDED = 0, /* the window's voxels within the image: TensorFlow's average pooling */
+    CLOSS_PADDING_COUNTED = 1   /* all of the window's, zeros outside: PyTorch's, unless told otherwise */
+} closs_box_padding;
+
+/* What weights are rescaled to. */
+typedef enum closs_weights_mean {
+    CLOSS_MEAN_OF_BATCH = 0,  /* a mean of 1 over the batch: the amplitude of a boundary's weights has no effect then */
+    CLOSS_MEAN_OF_SAMPLE = 1, /* of each sample */
+    CLOSS_MEAN_FREE = 2       /* nothing */
+} closs_weights_mean;
+
+typedef struct closs_box_weights_spec {
+    int64_t samples;
+    closs_extents extents;  /* of one sample; 0 stands for 1 */
+    int64_t window[3];      /* planes, rows, columns: each at least 1, 2^24 voxels at most. It reaches (w - 1) / 2 voxels
+                             * back and w / 2 on, rounded down: an even one is TensorFlow's ("SAME") */
+    const int64_t *classes; /* the labels that are inside; with CLOSS_DENSE_U8 NULL: what is not 0 is inside */
+    int class_count;
+    closs_box_form form;
+    closs_box_padding padding;
+    closs_weights_mean mean;
+    double amplitude;    /* boundary: > 0; border: >= 0 */
+    double steepness;    /* boundary: 0 .. 32; border: 0 */
+    double lower, upper; /* border: 0 <= lower < upper <= 1; boundary: both 0 */
+    int threads;         /* 0: OpenMP's default */
+    closs_isa isa;
+} closs_box_weights_spec;
+
+/* Bytes of scratch that closs_box_weights needs; 0 where it would refuse the spec. */
+CLOSS_API size_t closs_box_weights_scratch_bytes(const closs_box_weights_spec *spec);
+
+/* Writes map[samples][voxels] from labels[samples][voxels]: CLOSS_LABELS_U8 to CLOSS_LABELS_I64, or CLOSS_DENSE_U8, a
+ * mask. Labels that are not among the classes are outside. Labels and map are aligned as their elements are. */
+CLOSS_API closs_status closs_box_weights(const closs_box_weights_spec *spec, closs_target target, const void *labels,
+                                         size_t labels_count, float *map, size_t map_count, void *scratch,
+                                         size_t scratch_bytes, closs_error *error);
+
+/* Of class frequencies: first counts, which add up over batches and ranks, then a weight for each class, then, where
+ * it is wanted, a map. */
+typedef struct closs_class_counts_spec {
+    int64_t samples, voxels; /* each at least 1 */
+    int class_count;         /* labels are 0 .. class_count - 1; 1 .. CLOSS_MAX_CLASSES */
+    int has_ignore_index;
+    int64_t ignore_index; /* voxels with this label are not counted, and weigh 0 */
+    int threads;
+    closs_isa isa;
+} closs_class_counts_spec;
+
+/* Adds to counts[2][class_count] (all 0 at first): the voxels of each class; and for each class the counted voxels of
+ * all samples in which it is. A refused call leaves them as they were. */
+CLOSS_API closs_status closs_class_counts(const closs_class_counts_spec *spec, closs_target target, const void *labels,
+                                          size_t labels_count, int64_t *counts, size_t counts_count,
+                                          closs_error *error);
+
+/* The weight of a class with n of N voxels, a share of f = n / N, among C classes. */
+typedef enum closs_class_weighting {
+    CLOSS_WEIGHTING_BALANCED = 0,    /* N / (C n): scikit-learn's "balanced" */
+    CLOSS_WEIGHTING_INVERSE = 1,     /* N / n */
+    CLOSS_WEIGHTING_ODDS = 2,        /* (N - n) / n: the positive weight of a binary cross entropy */
+    CLOSS_WEIGHTING_MEDIAN = 3,      /* median of the F / F, F = n / voxels of the samples with the class (Eigen, Fergus
+                                      * 2015; SegNet) */
+    CLOSS_WEIGHTING_LOGARITHMIC = 4, /* 1 / log(parameter + f), parameter above 1, 100 at most (ENet: 1.02) */
+    CLOSS_WEIGHTING_EFFECTIVE = 5    /* (1 - parameter) / (1 - parameter^n), parameter in [0, 1) (Cui et al. 2019) */
+} closs_class_weighting;
+
+/* The weight of a class without a voxel. */
+typedef enum closs_absent_weight {
+    CLOSS_ABSENT_WEIGHT_ZERO = 0,
+    CLOSS_ABSENT_WEIGHT_ONE = 1,
+    CLOSS_ABSENT_WEIGHT_LARGEST = 2, /* the largest of the other classes; 0 without any */
+    CLOSS_ABSENT_WEIGHT_FORMULA = 3  /* logarithmic: the formula's at f = 0, 50.5 with 1.02 */
+} closs_absent_weight;
+
+typedef enum closs_weights_norm {
+    CLOSS_NORM_NONE = 0,
+    CLOSS_NORM_CLASSES = 1, /* a mean of 1 over the classes */
+    CLOSS_NORM_VOXELS = 2   /* a mean of 1 over the counted voxels */
+} closs_weights_norm;       /* both do nothing where all weights, or all counts, are 0 */
+
+typedef struct closs_class_weights_spec {
+    int class_count;
+    closs_class_weighting weighting;
+    double parameter; /* logarithmic, effective; else 0 */
+    closs_absent_weight absent;
+    closs_weights_norm norm;
+} closs_class_weights_spec;
+
+/* weights[class_count] from counts[2][class_count]. */
+CLOSS_API closs_status closs_class_weights(const closs_class_weights_spec *spec, const int64_t *counts,
+                                           size_t counts_count, float *weights, size_t weights_count,
+                                           closs_error *error);
+
+/* Writes map[samples][voxels]: at each voxel the weight of its class, 0 where it is ignored. Weights are finite and not
+ * negative. */
+CLOSS_API closs_status closs_class_weight_map(const closs_class_counts_spec *spec, closs_target target,
+                                              const void *labels, size_t labels_count, const float *weights,
+                                              size_t weights_count, float *map, size_t map_count, closs_error *error);
+
+/* Of distances to cells (U-Net, Ronneberger et al. 2015), from instance labels:
+ *
+ *     w = w_c + w_0 exp(-(d1 + d2)^2 / (2 sigma^2)) in the background,   w_c in cells,
+ *
+ * d1 and d2 the exact distances to the nearest voxel of the nearest and of the second nearest cell. A cell is all
+ * voxels of one label. Without two cells, and where the exponent is below -87.25, the exponential is 0. The cost grows
+ * with the distances between cells (up to 13.3 sigma), not with their number. */
+typedef struct closs_cell_weights_spec {
+    int64_t samples;
+    closs_extents extents;
+    double spacing[3];  /* as in closs_distance_spec */
+    int64_t background; /* the label between cells */
+    int has_ignore_index;
+    int64_t ignore_index; /* voxels with this label are no cell, and weigh 0 */
+    double amplitude;     /* w_0 >= 0; 10 as published */
+    double sigma;         /* > 0, in the spacing's unit; 5 as published */
+    double background_weight, cell_weight; /* w_c, each >= 0 */
+    int balanced; /* 1: w_c is multiplied by N / (2 n), n of a sample's N voxels being background, or cells */
+    int threads;
+    closs_isa isa;
+} closs_cell_weights_spec;
+
+/* Bytes of scratch that closs_cell_weights needs, about 16 for each voxel of one sample; 0 where it would refuse the
+ * spec. */
+CLOSS_API size_t closs_cell_weights_scratch_bytes(const closs_cell_weights_spec *spec);
+
+/* Writes map[samples][voxels] from labels[samples][voxels], CLOSS_LABELS_U8 to CLOSS_LABELS_I64, none beyond 32 bits.
+ * Labels and map are aligned as their elements are. */
+CLOSS_API closs_status closs_cell_weights(const closs_cell_weights_spec *spec, closs_target target, const void *labels,
+                                          size_t labels_count, float *map, size_t map_count, void *scratch,
+                                          size_t scratch_bytes, closs_error *error);
+
 /* ---------------------------------------------------------------------------------------------- binarization ---- */
 
 /* The loss of differentiable binarization (DBNet, Liao et al. 2020), of a probability map P and a threshold map T:
@@ -768,12 +1171,14 @@ typedef struct closs_binarization_spec {
     double steepness;                                   /* k, > 0, a normal float */
     closs_binarization_main main;
     double negative_ratio;     /* >= 0 */
-    int64_t minimum_negatives; /* >= 0; where a batch has no text too (DB: 0; MMOCR calls it fallback_negative_num) */
+    int64_t minimum_negatives; /* >= 0; also where a batch has no text (DB: 0) */
     double balance_epsilon;    /* >= 0 */
     double dice_epsilon;       /* >= 0, of both Dice losses; a denominator of 0 gives a loss of 0 */
     double smooth_l1_beta;     /* >= 0; 0: |T - threshold map|; else smooth L1 with this beta */
     int threads;
     closs_isa isa;
+    int64_t fallback_negatives; /* >= 0; where a batch has no text at least so many negatives are taken (MMOCR's
+                                 * fallback_negative_num; DB: 0) */
 } closs_binarization_spec;
 
 /* Made once, never changed, to be used from any number of threads. */

@@ -3,6 +3,7 @@
 #define CLOSS_HAS_FMA 1
 #define CLOSS_HAS_HALF 1
 #define CLOSS_HAS_WIDE_SHUFFLES 0
+#define CLOSS_TABLE_LANES 8
 #define OF_ISA(name) name##_avx2
 #define ISA_HERE CLOSS_ISA_AVX2
 #include <string.h>

@@ -3,6 +3,7 @@
 #define CLOSS_HAS_FMA 1
 #define CLOSS_HAS_HALF 1
 #define CLOSS_HAS_WIDE_SHUFFLES 1 // of two vectors of 16 floats, any lane
+#define CLOSS_TABLE_LANES 16      // entries of a table that one shuffle picks from
 #define OF_ISA(name) name##_avx512
 #define ISA_HERE CLOSS_ISA_AVX512
 #include <string.h>

@@ -42,6 +42,7 @@ LANES_INLINE int is_hard(channel_kind kind) { return kind.targets != ANY_TARGETS
 typedef struct channel_sums {
     u64x16 product, probability, square, target, target_square, minimum, weighted_valid;
     u64x16 loss[CLOSS_MAX_TERMS], factor[CLOSS_MAX_TERMS];
+    u64x16 loss_rest[CLOSS_MAX_TERMS], factor_rest[CLOSS_MAX_TERMS]; // of terms divided by their factors
     u64x16 weight, target_weight; // of the values, and of their targets: the same for all terms
     vi32 count, valid, bad;
     i32x16 beyond; // lanes whose loss or weight left the exact range
@@ -99,11 +100,11 @@ LANES_INLINE int has_logarithms(const formula *f, channel_terms terms) {
 }
 
 LANES_INLINE int has_errors(const formula *f, channel_terms terms) {
-    return terms == ONE_ERROR || (terms == ANY_TERMS && f->errors);
+    return terms == ONE_ERROR || (terms == ANY_TERMS && slopes_by_probability(f));
 }
 
 LANES_INLINE int has_maps(const formula *f, channel_terms terms) {
-    return terms == ONE_ERROR || (terms == ANY_TERMS && f->maps);
+    return (terms == ONE_ERROR && !f->pointwise[0].distances) || (terms == ANY_TERMS && f->maps);
 }
 
 // All sums times the voxel's weight: they have the losses' quantum and limit.
@@ -145,10 +146,15 @@ LANES_INLINE void total_special_term(const formula *f, int k, const run *at, con
     const pointwise_formula *term = &f->pointwise[k];
     special_values own;
     special_term(term, at->channel, x, &own);
-    vf32 loss = term->weighs_positives ? own.loss : own.loss * x->weight;
-    add_limited_signed(&sums->loss[k], f32_keep(x->valid, loss), &sums->beyond);
-    if (term->weight_of == WEIGHT_OF_FACTORS)
-        add_limited(&sums->factor[k], f32_keep(x->valid, own.factor * x->weight), &sums->beyond);
+    vf32 loss = f32_keep(x->valid, term->weighs_positives ? own.loss : own.loss * x->weight);
+    if (term->weight_of != WEIGHT_OF_FACTORS) {
+        add_limited_signed(&sums->loss[k], loss, &sums->beyond);
+        return;
+    }
+    // A confident network's losses and factors vanish together: their quotient needs all that there is of both.
+    vf32 factor = f32_keep(x->valid, own.factor * x->weight);
+    add_limited_with_rest(&sums->loss[k], &sums->loss_rest[k], loss, &sums->beyond);
+    add_limited_with_rest(&sums->factor[k], &sums->factor_rest[k], factor, &sums->beyond);
 }
 
 LANES_INLINE void total_block(const formula *f, const run *at, channel_kind kind, const channel_values *x,
@@ -161,7 +167,7 @@ LANES_INLINE void total_block(const formula *f, const run *at, channel_kind kind
         }
         vf32 loss = term_loss(kind, &f->pointwise[k], at, x) * x->weight;
         loss = f32_keep(x->valid, loss);
-        if (kind.terms == ONE_ERROR || f->pointwise[k].kind == CLOSS_LINEAR_MAP)
+        if (kind.terms == ONE_ERROR || is_signed(f->pointwise[k].kind))
             add_limited_signed(&sums->loss[k], loss, &sums->beyond);
         else
             add_limited(&sums->loss[k], loss, &sums->beyond);
@@ -191,6 +197,11 @@ LANES_INLINE vf32 add_special_slope(const pointwise_formula *term, int i, const 
     return term->weight_of == WEIGHT_OF_FACTORS ? f32_fma(k->factor[i] * weight, own.turn, slope) : slope;
 }
 
+// Arithmetic 8.8.4.
+LANES_INLINE vf32 add_lovasz_slope(const run *at, const run_coefficients *k, vf32 slope) {
+    return k->lovasz[0] != 0 ? f32_fma(f32_splat(k->lovasz[0]), f32_load(at->lovasz_slopes), slope) : slope;
+}
+
 LANES_INLINE vf32 pointwise_gradient(const formula *f, const run *at, const run_coefficients *k, channel_kind kind,
                                      const channel_values *x, int64_t first) {
     vf32 slope = {0};
@@ -209,6 +220,7 @@ LANES_INLINE vf32 pointwise_gradient(const formula *f, const run *at, const run_
         vf32 with_it = f32_fma(k->balanced * x->weight, ranked_channel_slope(f, at, x), slope);
         slope = f32_select(x->valid & taken_lanes(k, ranked_channel_loss(f, at, x), first), with_it, slope);
     }
+    if (kind.terms == ANY_TERMS && f->lovasz == LOVASZ_HINGE) slope = add_lovasz_slope(at, k, slope);
     return slope;
 }
 
@@ -231,15 +243,19 @@ LANES_INLINE vf32 probability_gradient(const formula *f, const run *at, const ru
         if (kind.terms == ANY_TERMS && !term->by_probability) continue;
         slope = kind.terms == ANY_TERMS && term->special
                     ? add_special_slope(term, i, at, k, x, slope)
-                    : f32_fma(k->pointwise[i] * x->weight, error_slope(term, channel_difference(x), x->map), slope);
+                    : f32_fma(k->pointwise[i] * x->weight,
+                              error_slope(term, channel_difference(x), channel_map(term, at, x)), slope);
     }
-    return kind.terms == ANY_TERMS && f->ranks == RANKS_ERRORS ? ranked_error_slope(k, x, first, slope) : slope;
+    if (kind.terms == ANY_TERMS && f->ranks == RANKS_ERRORS) slope = ranked_error_slope(k, x, first, slope);
+    if (kind.terms == ANY_TERMS && f->lovasz == LOVASZ_PROBABILITIES) slope = add_lovasz_slope(at, k, slope);
+    return slope;
 }
 
 LANES_INLINE vf32 one_channel_gradient(const formula *f, const run *at, const run_coefficients *k, channel_kind kind,
                                        const channel_values *x, int64_t first) {
     int region = has_region(f, kind.terms), errors = has_errors(f, kind.terms);
-    int pointwise = has_logarithms(f, kind.terms);
+    int hinge = kind.terms == ANY_TERMS && f->lovasz == LOVASZ_HINGE,
+        pointwise = hinge || has_logarithms(f, kind.terms);
     int by_probability = region || errors;
     vf32 slope = pointwise ? pointwise_gradient(f, at, k, kind, x, first) : f32_splat(0);
     vf32 spread = x->p * x->q;
@@ -359,7 +375,7 @@ LANES_INLINE int64_t hard_channel_blocks(const formula *f, const run *whole, con
 }
 
 static channel_terms terms_of(const formula *f) {
-    if (f->ranks) return ANY_TERMS;
+    if (f->ranks || f->lovasz) return ANY_TERMS;
     if (f->balanced) return f->region || f->pointwise_count ? ANY_TERMS : ONLY_BALANCED;
     if (f->pointwise_count == 0) return ONLY_REGION;
     const pointwise_formula *term = &f->pointwise[0];
@@ -421,6 +437,9 @@ static fault finish_channel_sums(const formula *f, const run *whole, const chann
     for (int k = 0; k < f->pointwise_count; k++) {
         out->loss[k] = exact_total(sums->loss[k], LOSS_ANCHOR, blocks);
         weight_of of = f->pointwise[k].weight_of;
+        int rests = of == WEIGHT_OF_FACTORS;
+        out->loss_rest[k] = rests ? exact_total(sums->loss_rest[k], REST_ANCHOR, blocks) : 0;
+        out->weight_rest[k] = rests ? exact_total(sums->factor_rest[k], REST_ANCHOR, blocks) : 0;
         if (of == WEIGHT_OF_FACTORS)
             out->weight[k] = exact_total(sums->factor[k], LOSS_ANCHOR, blocks);
         else if (of == WEIGHT_OF_TARGETS)
@@ -445,7 +464,9 @@ static fault finish_channel_sums(const formula *f, const run *whole, const chann
 
 LANES_FUNCTION fault channel_totals(const formula *f, const run *whole, run_sums *out) {
     channel_sums sums = {0};
-    channel_walk(f, whole, 0, MODE_TOTALS, &sums);
+    formula unranked = *f; // a Lovasz term has no totals here
+    unranked.lovasz = LOVASZ_NOTHING;
+    channel_walk(&unranked, whole, 0, MODE_TOTALS, &sums);
     return finish_channel_sums(f, whole, &sums, out);
 }
 

@@ -21,7 +21,7 @@ LANES_INLINE void load_target(const formula *f, const run *at, channel_values *x
     vi32 counted = load_mask(at);
     if (at->target == CLOSS_DENSE_F32) {
         x->g = f32_load((const float *)at->targets);
-        vi32 possible = f->balanced ? (x->g == 0) | (x->g == 1) : (x->g >= 0) & (x->g <= 1);
+        vi32 possible = f->balanced || f->lovasz ? (x->g == 0) | (x->g == 1) : (x->g >= 0) & (x->g <= 1);
         *bad |= counted & ~possible;
         x->positive = counted & (x->g == 1);
         x->g = f32_keep(counted, x->g);
@@ -125,6 +125,7 @@ LANES_INLINE run hard_block(const formula *f, const run *whole, const target_cod
     at.mask = whole->mask ? whole->mask + offset : (const uint8_t *)&other->mask;
     at.weights = whole->weights ? whole->weights + offset : (const float *)&other->ones;
     at.maps = whole->maps ? whole->maps + offset : (const float *)&other->zeros;
+    at.distance_maps = distances_from(whole, offset);
     at.gradient = gradient_from(whole->gradient, whole->gradient_type, offset);
     at.voxels = BLOCK_VOXELS;
     return at;

@@ -121,6 +121,10 @@ LANES_INLINE vf32 channel_difference(const channel_values *x) {
     return error_difference(x->positive, x->p, x->q, x->g);
 }
 
+LANES_INLINE vf32 channel_map(const pointwise_formula *term, const run *at, const channel_values *x) {
+    return term->distances ? f32_load(distances_at(at, term, 0)) : x->map;
+}
+
 // ---------------------------------------------------------------------------------------------- special terms ----
 
 // What a term with options makes of one vector (arithmetic 5.6). One function computes all of it, and is called: such
@@ -248,7 +252,7 @@ LANES_INLINE vf32 pointwise_loss(int simple, const pointwise_formula *term, cons
         special_term(term, at->channel, x, &own);
         return own.loss;
     }
-    if (is_error(term->kind)) return error_loss(term, x->p, channel_difference(x), x->map);
+    if (is_error(term->kind)) return error_loss(term, x->p, channel_difference(x), channel_map(term, at, x));
     if (term->kind == CLOSS_FOCAL) return focal_loss(simple, term, at->channel, x);
     if (term->plain) return binary_loss(simple, x, 1);
     channel_values y = smoothed(term, x);

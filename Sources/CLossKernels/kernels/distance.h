@@ -1,5 +1,5 @@
-// Exact Euclidean distance transforms (arithmetic 12): along rows by runs of the class, then across them with many lines
-// side by side. Included once for each instruction set.
+// Exact Euclidean distance transforms (arithmetic 12): along rows by runs of the class, then across them with many
+// lines side by side. Included once for each instruction set.
 #ifndef CLOSS_KERNELS_DISTANCE_H
 #define CLOSS_KERNELS_DISTANCE_H
 
@@ -7,6 +7,9 @@
 
 #include "kernels/distance_job.h"
 #include "kernels/stage.h"
+
+// Next to it the spacing of floats is 1: what is added and taken away again is rounded to a whole number.
+static const float ROUNDS_TO_WHOLE = 0x1.8p+23f;
 
 // -------------------------------------------------------------------------------------------------------- rows ----
 
@@ -98,7 +101,8 @@ LANES_INLINE void store_distances(const distance_job *job, const float *values, 
                             (~(u32x16)(here < 32767) & (u32x16)((f32x16){} + 32767)));
             here = (f32x16)(((u32x16)(here > -32767) & (u32x16)here) |
                             (~(u32x16)(here > -32767) & (u32x16)((f32x16){} - 32767)));
-            bits = (u16x16) __builtin_convertvector(__builtin_elementwise_rint(here), VECTOR(int16_t, TREE_LANES));
+            here = (here + ROUNDS_TO_WHOLE) - ROUNDS_TO_WHOLE;
+            bits = (u16x16) __builtin_convertvector(here, VECTOR(int16_t, TREE_LANES));
         }
         memcpy(narrowed + i, &bits, sizeof bits);
     }

@@ -8,9 +8,9 @@
 #include "include/closs.h"
 #include "names.h"
 
-// Squared distances are whole multiples of `unit`, and so is each axis's share of them: sums are exact, and the smallest
-// of them is the same in whatever order it is looked for. They are 32-bit integers where those hold them all, and
-// whole numbers in doubles otherwise.
+// Squared distances are whole multiples of `unit`, and so is each axis's share of them: sums are exact, and the
+// smallest of them is the same in whatever order it is looked for. They are 32-bit integers where those hold them all,
+// and whole numbers in doubles otherwise.
 typedef struct distance_metric {
     int wide;       // in doubles
     double step[3]; // of planes, rows, columns: what one voxel's step adds to a squared distance, in units
@@ -18,12 +18,15 @@ typedef struct distance_metric {
     float outer_shift; // taken from distances outside
     float inner_shift; // what distances inside are taken from
     float far_value;   // where there is nothing to be far from; its negative inside
+    double diagonal;   // squared
+    double least;      // squared, of the spacings of axes with several voxels
 } distance_metric;
 
 typedef struct distance_job {
     distance_metric metric;
     int64_t planes, rows, columns;
     closs_distance_form form;
+    int keeps_squares; // of a signed form: squares with signs
     closs_distance_type type;
     float scale; // of 16-bit integers: what one of their steps is worth, inverted
     // [2 * longest - 1] each, of planes and of rows: the squares of steps from -(longest - 1) on, in units; int32_t or
@@ -44,6 +47,31 @@ extern const distance_kernels distance_kernels_generic;
 #if defined(__x86_64__)
 extern const distance_kernels distance_kernels_avx2;
 extern const distance_kernels distance_kernels_avx512;
+#endif
+
+// What makes a Hausdorff loss's map of the squared distances of both sides (arithmetic 13.4).
+typedef struct hausdorff_power {
+    closs_sides sides;
+    float alpha;
+    float half_alpha;
+    float scale; // of the map
+} hausdorff_power;
+
+// A Hausdorff loss's own kernels, of one instruction set.
+struct formula;
+struct run;
+typedef struct hausdorff_kernels {
+    // The voxels that are predicted to be each class's: 1 or 0 in masks[class * stride + voxel]. Targets, mask and
+    // weights of the run are not looked at.
+    void (*masks)(const struct formula *, const struct run *, closs_prediction, uint8_t *masks, int64_t stride);
+    // From signed squares of the target, in `map`, and of the prediction to the map's values.
+    void (*combine)(const hausdorff_power *, const float *predicted, float *map, int64_t voxels);
+} hausdorff_kernels;
+
+extern const hausdorff_kernels hausdorff_kernels_generic;
+#if defined(__x86_64__)
+extern const hausdorff_kernels hausdorff_kernels_avx2;
+extern const hausdorff_kernels hausdorff_kernels_avx512;
 #endif
 
 // Columns that are taken together.

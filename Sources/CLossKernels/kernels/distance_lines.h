@@ -1,5 +1,5 @@
-// The nearest of a line's voxels, many lines side by side (arithmetic 12.3). Included once with 32-bit integers and once
-// with doubles:
+// The nearest of a line's voxels, many lines side by side (arithmetic 12.3). Included once with 32-bit integers and
+// once with doubles:
 //
 //     LINES(name)    the name of one of these
 //     ELEMENT        of a squared distance; INDEX, an integer of its size
@@ -7,9 +7,9 @@
 //
 // The squared distance of voxel y is the least of what(r) + square(y - r) over all r of its line. The leftmost r that
 // gives it never moves back as y goes on (the squares are convex, and all sums are exact), so what two voxels found
-// bounds what those between have to look at: n voxels look at about n log n candidates, in straight runs of memory. Where
-// voxels inside and outside are mixed there are two such functions, and a voxel that is not of a function's kind is its
-// own nearest there.
+// bounds what those between have to look at: n voxels look at about n log n candidates, in straight runs of memory.
+// Where voxels inside and outside are mixed there are two such functions, and a voxel that is not of a function's kind
+// is its own nearest there.
 
 typedef VECTOR(ELEMENT, LINE_LANES) LINES(vector);
 typedef VECTOR(INDEX, LINE_LANES) LINES(mask);
@@ -156,7 +156,7 @@ LANES_INLINE void LINES(store)(const distance_job *job, const ELEMENT *result, v
     is_far = -__builtin_convertvector((LINES(mask))(squared >= far_steps_squared) & 1, VECTOR(int32_t, LINE_LANES));
     VECTOR(int32_t, LINE_LANES) is_inside = __builtin_convertvector(inside, VECTOR(int32_t, LINE_LANES));
     VECTOR(float, LINE_LANES) value = IN_UNITS(squared, metric->unit);
-    if (job->form != CLOSS_DISTANCE_SQUARED) value = __builtin_elementwise_sqrt(value);
+    if (job->form != CLOSS_DISTANCE_SQUARED && !job->keeps_squares) value = __builtin_elementwise_sqrt(value);
     VECTOR(int32_t, LINE_LANES) outside_value = (VECTOR(int32_t, LINE_LANES))(value - metric->outer_shift);
     VECTOR(int32_t, LINE_LANES) inside_value = (VECTOR(int32_t, LINE_LANES))(metric->inner_shift - value);
     VECTOR(int32_t, LINE_LANES) far = bits_of_float(metric->far_value) ^ (is_inside & INT32_MIN);

@@ -119,8 +119,8 @@ LANES_INLINE vf32 log_positive(vf32 x) {
     return f32_fma(exponent, f32_splat(LN2_HIGH), fraction);
 }
 
-// u^a for a positive normal u (arithmetic 4.1), power_of. The product of a and log(u) is carried with what a float loses of it: as
-// an argument of the exponential alone it would cost half the digits where u is tiny.
+// u^a for a positive normal u (arithmetic 4.1), power_of. The product of a and log(u) is carried with what a float
+// loses of it: as an argument of the exponential alone it would cost half the digits where u is tiny.
 LANES_OUTLINED void power_into(const vf32 *at, const vf32 *of, vf32 *result) {
     vf32 u = *at, a = *of;
     vf32 exponent, fraction = log_parts(u, &exponent);

@@ -18,7 +18,9 @@ LANES_INLINE vf32 error_loss(const pointwise_formula *term, vf32 p, vf32 d, vf32
     case CLOSS_SMOOTH_L1:
         if (!(term->knee > 0)) return a;
         return f32_select(a < term->knee, (0.5f * (a * a)) / term->knee, a - term->knee * 0.5f);
+    case CLOSS_BOUNDARY:
     case CLOSS_LINEAR_MAP: return p * map;
+    case CLOSS_HAUSDORFF: return (d * d) * map;
     default: return a;
     }
 }
@@ -29,7 +31,9 @@ LANES_INLINE vf32 error_slope(const pointwise_formula *term, vf32 d, vf32 map) {
     case CLOSS_SMOOTH_L1:
         if (!(term->knee > 0)) return error_sign(d);
         return f32_select(f32_abs(d) < term->knee, d / term->knee, error_sign(d));
+    case CLOSS_BOUNDARY:
     case CLOSS_LINEAR_MAP: return map;
+    case CLOSS_HAUSDORFF: return (2 * d) * map;
     default: return error_sign(d);
     }
 }

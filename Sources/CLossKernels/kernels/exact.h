@@ -11,6 +11,7 @@
 
 static const double PROBABILITY_ANCHOR = 0x1.8p+4; // quantum 2^-48; exact for |t| < 2^3
 static const double LOSS_ANCHOR = 0x1.8p+20;       // quantum 2^-32; exact for |t| < 2^19
+static const double REST_ANCHOR = 0x1.8p-28;       // quantum 2^-80; of what the quantum 2^-32 leaves
 static const float LOSS_LIMIT = 0x1p+19f;
 
 // The lanes of a tree, in which sums are defined.
@@ -91,6 +92,13 @@ LANES_INLINE void add_limited_signed(u64x16 *sum, vf32 values, i32x16 *beyond) {
     f32x16 t = block_tree(values);
     *beyond |= beyond_limit(t) | beyond_limit(-t);
     exact_add(sum, t, LOSS_ANCHOR);
+}
+
+// The same, with what the rounding of each lane leaves (arithmetic 6.2): a double holds that exactly.
+LANES_INLINE void add_limited_with_rest(u64x16 *sum, u64x16 *rest, vf32 values, i32x16 *beyond) {
+    add_limited_signed(sum, values, beyond);
+    f64x16 t = __builtin_convertvector(block_tree(values), f64x16), rounded = (t + LOSS_ANCHOR) - LOSS_ANCHOR;
+    *rest += (u64x16)((t - rounded) + REST_ANCHOR);
 }
 
 #endif

@@ -46,11 +46,18 @@ typedef struct pointwise_formula {
     int positives_only, weighs_positives, by_logit;
     float log_offset, threshold, shift;
     double largest_modulation; // no modulating factor is above it
+    // Terms that measure distances (13).
+    int distances;    // which of the run's distance maps, counted from 1; 0: none
+    double map_scale; // 2^s: what their values were divided by; 1 for others
+    int logarithm;    // the term is log(1 + its mean)
 } pointwise_formula;
 
 // What a selection term ranks other than logits: cross entropies (8.6), or absolute errors (8.7) where the map does not
 // make the value a positive.
 typedef enum ranked_values { RANKS_NOTHING = 0, RANKS_LOSSES, RANKS_ERRORS } ranked_values;
+
+// What a Lovasz term ranks (8.8): errors of probabilities, or of logits.
+typedef enum lovasz_errors { LOVASZ_NOTHING = 0, LOVASZ_PROBABILITIES, LOVASZ_HINGE } lovasz_errors;
 
 typedef struct formula {
     closs_activation activation;
@@ -67,6 +74,7 @@ typedef struct formula {
     int target_weights; // some term's divisor adds up targets
     int factors;        // ... or modulating factors: nothing of its gradient is known before the totals are
     int maps;           // some error is of a map too
+    int curved;         // some term is no multiple of its sum: its gradient waits for that
     int smooths;        // some cross entropy has label smoothing
     int has_curves;     // some softmax term's slope needs the negative log-likelihood
     int classwise;      // some pointwise term is of a softmax's classes: dense targets must add up to 1
@@ -77,15 +85,32 @@ typedef struct formula {
     ranked_values ranks;      // what a selection term ranks that computes losses for that:
     pointwise_formula ranked; // these,
     float surely;             // and takes those above this whatever their rank; an infinity where it takes none so
+    lovasz_errors lovasz;
+    uint64_t lovasz_classes[CLOSS_MAX_CLASSES / 64]; // a bit for each class that takes part
     int has_ignore_index;
     int64_t ignore_index;
 } formula;
 
+// No value of a distance map is larger in magnitude, once it is scaled (13.5).
+static const float LARGEST_DISTANCE = 0x1p+10f;
+
+// Terms whose maps are made inside the call.
+static inline int measures_distances(closs_term_kind kind) { return kind == CLOSS_BOUNDARY || kind == CLOSS_HAUSDORFF; }
+static inline int lovasz_takes(const formula *f, int64_t class) {
+    return (int)(f->lovasz_classes[class / 64] >> (class % 64) & 1);
+}
+
+// Whether some term beside those of regions has its derivative by the probability.
+static inline int slopes_by_probability(const formula *f) { return f->errors || f->lovasz == LOVASZ_PROBABILITIES; }
+
 // Terms whose derivative is by the probability (5.5).
 static inline int is_error(closs_term_kind kind) {
     return kind == CLOSS_ABSOLUTE_ERROR || kind == CLOSS_SMOOTH_L1 || kind == CLOSS_SQUARED_ERROR ||
-           kind == CLOSS_LINEAR_MAP;
+           kind == CLOSS_LINEAR_MAP || measures_distances(kind);
 }
+
+// Errors that a map may make negative.
+static inline int is_signed(closs_term_kind kind) { return kind == CLOSS_LINEAR_MAP || kind == CLOSS_BOUNDARY; }
 
 // Whether a term that ranks losses takes some of them whatever their rank.
 static inline int takes_surely(const formula *f) {
@@ -152,8 +177,8 @@ static inline float *gradient_from(float *from, closs_float type, int64_t elemen
     return from ? (float *)((char *)from + elements * (int64_t)float_bytes(type)) : 0;
 }
 
-// Where a voxel lies, counted from the sample's (and channel's) first element, and how many of the voxels from it on lie
-// `column` apart.
+// Where a voxel lies, counted from the sample's (and channel's) first element, and how many of the voxels from it on
+// lie `column` apart.
 static inline int64_t layout_stretch(const run_layout *l, const buffer_layout *b, int64_t voxel, int64_t voxels,
                                      int64_t *offset) {
     if (b->linear) {
@@ -198,16 +223,24 @@ typedef struct run {
     const uint8_t *mask;  // or NULL
     const float *weights; // or NULL
     const float *maps;    // or NULL; class_stride holds here too
-    float *gradient;      // class_stride holds here too
+    // Maps of terms that measure distances, or NULL: of all classes, `distance_stride` apart, and of several terms,
+    // `distance_sort` apart. Whatever the layout, they begin with the run's first voxel. Past their end there are more
+    // floats, at least a block's, which may be anything.
+    const float *distance_maps;
+    int64_t distance_stride, distance_sort;
+    float *gradient; // class_stride holds here too
     gradient_store store;
     int64_t voxels;
     const run_layout *layout;               // NULL: as kernels read it, one element after another
     closs_float logits_type, gradient_type; // without a layout
     const run_layout *beside;               // without a layout: not NULL: classes stand side by side, as this says
-    uintptr_t ahead;                        // of a block that was taken apart: what to prefetch
+    int apart;                              // of a block: it was taken apart, and this is a copy
+    uintptr_t ahead;                        // ... of classes side by side: what to prefetch
     size_t ahead_bytes;
     int64_t first;
     int channels; // with a layout, of a kernel that goes by channel: not 0: so many from channel 0 on, together
+    const float *lovasz_slopes; // t of 8.8, or NULL; rows of whole blocks, `lovasz_stride` apart by class
+    int64_t lovasz_stride;
 } run;
 
 // The gradient's coefficients as a run's kernel uses them (arithmetic 4, 5.4, 7.2), the caller's scale in them.
@@ -222,6 +255,7 @@ typedef struct run_coefficients {
     float ranked;    // the coefficient of those that are taken for their rank: another one in 8.7 only
     float threshold; // NaN where none is taken
     int64_t tie_end;
+    const float *lovasz; // K of 8.8, of the run's classes
 } run_coefficients;
 
 // What a run adds up to, in quanta (arithmetic 6.2) or counts. Only what the formula asks for is filled in.
@@ -238,9 +272,20 @@ typedef struct run_sums {
     int64_t valid;
     int64_t soft; // not 0: dense targets of a softmax: the weights of its classes are summed by the kernel
     int64_t loss[CLOSS_MAX_TERMS];
-    int64_t weight[CLOSS_MAX_TERMS]; // of runs with voxel weights, or soft ones
-    class_sums *classes;             // [classes]; a channel's kernel: [1]
+    int64_t weight[CLOSS_MAX_TERMS];                                  // of runs with voxel weights, or soft ones
+    int64_t loss_rest[CLOSS_MAX_TERMS], weight_rest[CLOSS_MAX_TERMS]; // of formulas with factors
+    class_sums *classes;                                              // [classes]; a channel's kernel: [1]
 } run_sums;
+
+// A block of one of the run's distance maps, of class `c` from the run's own on.
+static inline const float *distances_at(const run *at, const pointwise_formula *term, int c) {
+    return at->distance_maps + (term->distances - 1) * at->distance_sort + c * at->distance_stride;
+}
+
+// The distance maps `voxels` further on.
+static inline const float *distances_from(const run *at, int64_t voxels) {
+    return at->distance_maps ? at->distance_maps + voxels : 0;
+}
 
 // What a kernel found that must be refused; where exactly is for a slower look to say.
 typedef enum fault { FAULT_NONE = 0, FAULT_FOUND = 1 } fault;
@@ -377,6 +422,10 @@ typedef struct kernels {
     __int128 (*binarization_gradient)(const binarization_run *, const binarization_coefficients *);
     loss_map_kernel *loss_map;
     const struct distance_kernels *distance;
+    const struct metric_kernels *metrics;
+    const struct hausdorff_kernels *hausdorff;
+    const struct weight_kernels *weights;
+    const struct lovasz_kernels *lovasz;
 } kernels;
 
 extern const kernels kernels_generic;

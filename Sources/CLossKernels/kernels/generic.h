@@ -11,5 +11,6 @@
 #define CLOSS_HAS_HALF 0
 #endif
 #define CLOSS_HAS_WIDE_SHUFFLES 0
+#define CLOSS_TABLE_LANES 1
 #define OF_ISA(name) name##_generic
 #define ISA_HERE CLOSS_ISA_GENERIC

@@ -1,5 +1,5 @@
-// The search for the largest losses (arithmetic 8.6, 8.7): histograms of one digit of the losses' keys, or of a window of
-// them, the losses that are surely taken, and ties.
+// The search for the largest losses (arithmetic 8.6, 8.7): histograms of one digit of the losses' keys, or of a window
+// of them, the losses that are surely taken, and ties.
 //
 // No map of the losses is kept: each sweep computes them again, one copy of the walk for all that a sweep can be for.
 // Beside a softmax a choice in each block costs nothing.

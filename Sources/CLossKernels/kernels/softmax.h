@@ -16,9 +16,6 @@ enum { WANTS_REGION = 1, WANTS_POINTWISE = 2 };
 // Where the derivative by a probability is held that maps take beyond it (arithmetic 4.7): differences stay finite.
 static const float LARGEST_SLOPE = 0x1p+124f;
 
-// Of a walk for labels: so few classes that their exponentials are held in registers.
-enum { FEW_CLASSES = 4 };
-
 typedef struct softmax_kind {
     int classes;
     int wants;
@@ -68,9 +65,7 @@ typedef struct softmax_sums {
     int64_t blocks;
 } softmax_sums;
 
-LANES_INLINE vf32 logit_of(const run *at, int c) {
-    return load_floats(logits_from(at->logits, at->logits_type, c * at->class_stride), at->logits_type);
-}
+LANES_INLINE vf32 logit_of(const run *at, int c) { return f32_load(at->logits + c * at->class_stride); }
 
 LANES_INLINE vf32 probability_of(const softmax_block *block, int c) {
     return block->exponential[c] * block->reciprocal;
@@ -92,7 +87,7 @@ LANES_INLINE block_labels check_dense_targets(const formula *f, const run *at, v
     vf32 sum = {0};
     for (int c = 0; c < f->classes; c++) {
         vf32 g = dense_target(at, &labels, c);
-        *bad |= ~((g >= 0) & (g <= 1));
+        *bad |= f->lovasz ? ~((g == 0) | (g == 1)) : ~((g >= 0) & (g <= 1));
         if (at->target == CLOSS_DENSE_U8)
             *bad |= labels.valid & (load_bytes((const uint8_t *)at->targets + c * at->class_stride) > 1);
         sum += g;
@@ -131,9 +126,9 @@ LANES_INLINE void exponentiate(const formula *f, softmax_kind kind, const run *a
         vf32 shifted = (kind.holds ? block->exponential[c] : logit_of(at, c)) - largest;
         vf32 e = exp_nonpositive(shifted);
         block->exponential[c] = e;
-        if (kind.classes > FEW_CLASSES && !at->ahead_bytes) prefetch_class(at, c);
+        if (kind.classes > FEW_CLASSES && !at->apart) prefetch_class(at, c);
         sum += e;
-        if (pointwise) below_one = f32_select(e < 1, below_one + e, below_one);
+        if (pointwise) below_one = f32_select(e >= 1, below_one, below_one + e); // this way round, one masked addition
         if (!picks || labels->uniform) continue;
         target_shifted = f32_select(labels->each == c, shifted, target_shifted);
         target_exponential = f32_select(labels->each == c, e, target_exponential);
@@ -271,6 +266,7 @@ LANES_INLINE vf32 class_difference(softmax_kind kind, const run *at, const block
 }
 
 LANES_INLINE vf32 class_map(const pointwise_formula *term, const run *at, int c) {
+    if (term->distances) return f32_load(distances_at(at, term, c));
     return term->kind == CLOSS_LINEAR_MAP ? f32_load(at->maps + c * at->class_stride) : f32_splat(0);
 }
 
@@ -357,7 +353,7 @@ LANES_INLINE void total_pointwise(const formula *f, softmax_kind kind, const run
         const pointwise_formula *term = &f->pointwise[k];
         vf32 loss = softmax_loss(term, kind, at, labels, block) * block->weight;
         loss = f32_keep(labels->valid, loss);
-        if (kind.extras && term->kind == CLOSS_LINEAR_MAP)
+        if (kind.extras && is_signed(term->kind))
             add_limited_signed(&sums->loss[k], loss, &sums->beyond);
         else
             add_limited(&sums->loss[k], loss, &sums->beyond);
@@ -486,14 +482,15 @@ LANES_INLINE vf32 region_slope(softmax_kind kind, const run *at, const run_coeff
     return kind.squares ? f32_fma(f32_splat(k->probability[c]), p, picked) : picked;
 }
 
-// Adds what the errors make of each class's probability (arithmetic 4.7). With weighted regions the voxel's weight
-// waits for the probability.
+// Adds what the errors make of each class's probability (arithmetic 4.7), and a Lovasz term (8.8). With weighted
+// regions the voxel's weight waits for the probability.
 LANES_OUTLINED void add_error_slopes(const formula *f, int soft, const run *at, const run_coefficients *k,
                                      const block_labels *labels, softmax_block *block) {
     for (int c = 0; c < f->classes; c++) {
-        vf32 d = class_difference((softmax_kind){.soft = soft}, at, labels, block, c, probability_of(block, c));
-        vf32 slope = block->slope[c];
-        for (int i = 0; i < f->pointwise_count; i++) {
+        vf32 d, slope = block->slope[c];
+        if (f->errors)
+            d = class_difference((softmax_kind){.soft = soft}, at, labels, block, c, probability_of(block, c));
+        for (int i = 0; f->errors && i < f->pointwise_count; i++) {
             const pointwise_formula *term = &f->pointwise[i];
             if (!is_error(term->kind)) continue;
             vf32 own = error_slope(term, d, class_map(term, at, c));
@@ -501,6 +498,8 @@ LANES_OUTLINED void add_error_slopes(const formula *f, int soft, const run *at, 
             vf32 factor = f->weighted ? f32_splat(k->pointwise[i]) : voxel_factor(k, i, labels, block);
             slope = f32_fma(factor, own, slope);
         }
+        if (f->lovasz && k->lovasz[c] != 0)
+            slope = f32_fma(f32_splat(k->lovasz[c]), f32_load(at->lovasz_slopes + c * at->lovasz_stride), slope);
         slope = f32_larger(slope, f32_splat(-LARGEST_SLOPE));
         block->slope[c] = f32_select(slope < LARGEST_SLOPE, slope, f32_splat(LARGEST_SLOPE));
     }
@@ -517,7 +516,7 @@ LANES_INLINE void find_error_slopes(const formula *f, softmax_kind kind, const r
 // q_c: the derivative by the probability, of the region terms and then of the errors.
 LANES_INLINE vf32 probability_slope(const formula *f, softmax_kind kind, const run *at, const run_coefficients *k,
                                     const block_labels *labels, const softmax_block *block, int c) {
-    if (kind.extras && f->errors) return block->slope[c];
+    if (kind.extras && slopes_by_probability(f)) return block->slope[c];
     return region_slope(kind, at, k, labels, c, probability_of(block, c));
 }
 
@@ -545,8 +544,8 @@ LANES_INLINE void write_gradient(const formula *f, softmax_kind kind, const run 
         vf32 loss = softmax_loss(&f->ranked, kind, at, labels, block) * block->weight;
         block->taken = labels->valid & taken_lanes(k, loss, block->first);
     }
-    int by_probability = kind.wants & WANTS_REGION || (kind.extras && f->errors);
-    if (kind.extras && f->errors) find_error_slopes(f, kind, at, k, labels, block);
+    int errors = kind.extras && slopes_by_probability(f), by_probability = kind.wants & WANTS_REGION || errors;
+    if (errors) find_error_slopes(f, kind, at, k, labels, block);
     if (by_probability) dot = region_dot(f, kind, at, k, labels, block, &top);
     if (classwise)
         share =
@@ -659,17 +658,19 @@ LANES_INLINE int64_t simple_softmax_blocks(const formula *f, softmax_kind kind, 
     const uint8_t ignore = (uint8_t)f->ignore_index;
     vf32 few[FEW_CLASSES], many[kind.classes > FEW_CLASSES ? kind.classes : 1];
     softmax_block block = {.exponential = kind.classes > FEW_CLASSES ? many : few};
-    float apart[2 * BLOCK_VOXELS * (kind.classes > FEW_CLASSES ? CLASSES_TAKEN_APART : FEW_CLASSES)];
+    const int is_apart = is_taken_apart(whole);
+    float apart[2 * BLOCK_VOXELS * (kind.classes > FEW_CLASSES && is_apart ? kind.classes : FEW_CLASSES)];
     int64_t offset = 0;
     for (; offset + BLOCK_VOXELS <= whole->voxels; offset += BLOCK_VOXELS) {
         run at = simple_block(whole, offset);
-        if (whole->beside) take_apart(whole, offset, kind.classes, apart, &at);
+        if (is_apart) take_apart(whole, offset, kind.classes, apart, &at);
+        at.logits_type = at.gradient_type = CLOSS_FLOAT32;
         vu8 each = *(const vu8_anywhere *)at.targets, ignored = {0};
         if (ignores) ignored = (vu8)(each == ignore);
         if (kind.mode & MODE_TOTALS)
             sums->largest_label = __builtin_elementwise_max(each & ~ignored, sums->largest_label);
         simple_softmax_block(own, kind, &at, each, ignored, k, smooth, &block, sums);
-        if (whole->beside && kind.mode & MODE_GRADIENT) put_together(whole, offset, kind.classes, apart);
+        if (is_apart && kind.mode & MODE_GRADIENT) put_together(whole, offset, kind.classes, apart);
     }
     if (kind.mode & MODE_TOTALS) {
         sums->valid += (int32_t)(offset / BLOCK_VOXELS);
@@ -681,12 +682,12 @@ LANES_INLINE int64_t simple_softmax_blocks(const formula *f, softmax_kind kind, 
 // Whether the copies for plain losses know all that the formula asks for.
 LANES_INLINE int is_plain(const formula *f) {
     const pointwise_formula *term = &f->pointwise[0];
-    if (f->weighted || f->class_parts || f->ranks) return 0;
+    if (f->weighted || f->class_parts || f->ranks || f->lovasz) return 0;
     return f->pointwise_count == 0 || (f->pointwise_count == 1 && term->kind == CLOSS_CROSS_ENTROPY && term->plain);
 }
 
 LANES_INLINE int has_extras(const formula *f) {
-    return f->smooths || f->per_channel || f->errors || f->class_parts || f->ranks;
+    return f->smooths || f->per_channel || f->errors || f->class_parts || f->ranks || f->lovasz;
 }
 
 LANES_FUNCTION int softmax_in_place(const formula *f, closs_target target) {
@@ -804,8 +805,9 @@ LANES_FUNCTION fault softmax_totals(const formula *f, const run *whole, run_sums
     softmax_class classes[f->classes];
     softmax_sums sums;
     clear_softmax_sums(f, classes, &sums);
-    formula unranked = *f; // a selection term has no totals here
-    unranked.ranks = 0;
+    formula unranked = *f; // a term that selects or ranks has no totals here
+    unranked.ranks = RANKS_NOTHING;
+    unranked.lovasz = LOVASZ_NOTHING;
     softmax_walk(&unranked, MODE_TOTALS, whole, 0, 0, &sums);
     return finish_softmax_sums(f, whole, &sums, out);
 }

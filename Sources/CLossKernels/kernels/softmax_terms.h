@@ -4,6 +4,7 @@
 #define CLOSS_KERNELS_SOFTMAX_TERMS_H
 
 #include "kernels/channel_terms.h"
+#include "kernels/lookup.h"
 
 // A block, as its labels have it. Label maps are made of areas: most blocks hold one label, which then is a scalar.
 typedef struct block_labels {
@@ -34,9 +35,7 @@ LANES_INLINE vf32 by_class(const block_labels *labels, int c, float here, float 
 // The entry of a table by class that belongs to each voxel's label.
 LANES_INLINE vf32 by_label(const block_labels *labels, const float *table, int classes) {
     if (labels->uniform) return f32_splat(table[labels->one]);
-    vf32 picked = {0};
-    for (int c = 0; c < classes; c++) picked = f32_select(labels->each == c, f32_splat(table[c]), picked);
-    return picked;
+    return f32_lookup(table, classes, labels->each);
 }
 
 // a * b + c with one rounding, of single values.

@@ -484,7 +484,8 @@ static inline void gather_elements(void *to, int64_t row, const void *base, cons
 
 // ------------------------------------------------------------------------------------------------------ pieces ----
 
-// Of a softmax's run: so few classes that, where they stand side by side, each block is taken apart in the nearest cache.
+// Of a softmax's run: so few classes that, where they stand side by side, each block is taken apart in the nearest
+// cache.
 enum { CLASSES_TAKEN_APART = 32 };
 
 // Room for one piece.
@@ -526,6 +527,8 @@ static inline run staged_piece(const run *whole, int64_t offset, int64_t voxels,
     piece.layout = 0;
     piece.first = 0;
     piece.voxels = voxels;
+    piece.distance_maps = distances_from(whole, offset);
+    if (whole->lovasz_slopes) piece.lovasz_slopes += offset;
     if (stays) {
         piece.class_stride = l->logits.channel;
         piece.logits = straight_at(whole->logits, l, &l->logits, first);

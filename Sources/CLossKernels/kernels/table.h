@@ -2,8 +2,11 @@
 // isa_*.c, after it has said what its instruction set has. The families' walks are compiled apart: they are large.
 #include "kernels/binarization.h"
 #include "kernels/distance_job.h"
+#include "kernels/metric_job.h"
+#include "kernels/lovasz_job.h"
 #include "kernels/select.h"
 #include "kernels/survey.h"
+#include "kernels/weights_job.h"
 
 // Runs with a layout are staged in pieces that are as large as the first caches are, so that the simple walks get them.
 
@@ -47,7 +50,9 @@ static run channel_of(const run *piece, int channel) {
     if (target_is_dense(one.target))
         one.targets = (const char *)one.targets + (size_t)offset * target_bytes(one.target);
     if (one.maps) one.maps += offset;
+    one.distance_maps = distances_from(&one, channel * one.distance_stride);
     if (one.gradient) one.gradient += offset;
+    if (one.lovasz_slopes) one.lovasz_slopes += channel * one.lovasz_stride;
     return one;
 }
 
@@ -261,4 +266,8 @@ static fault survey(const formula *f, const run *whole, int with_logits, run_sur
      binarization_totals,                                                                                              \
      binarization_gradient,                                                                                            \
      OF_ISA(loss_map),                                                                                                 \
-     &OF_ISA(distance_kernels)}
+     &OF_ISA(distance_kernels),                                                                                        \
+     &OF_ISA(metric_kernels),                                                                                          \
+     &OF_ISA(hausdorff_kernels),                                                                                       \
+     &OF_ISA(weight_kernels),                                                                                          \
+     &OF_ISA(lovasz_kernels)}

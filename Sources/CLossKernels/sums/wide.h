@@ -11,6 +11,7 @@ enum { WIDE_WORDS = 2 };
 
 static const int PROBABILITY_QUANTUM = -48; // exponents of two
 static const int LOSS_QUANTUM = -32;
+static const int REST_QUANTUM = -80; // of what rounding to LOSS_QUANTUM leaves, where that is kept
 static const int COUNT_QUANTUM = 0;
 
 // Adds to words that other threads add to.
@@ -25,7 +26,7 @@ static inline __int128 wide_value(const int64_t *words) { return (__int128)words
 
 // The nearest Double of value * 2^quantum.
 static inline double wide_double(__int128 value, int quantum) {
-    return (double)value * (quantum == -48 ? 0x1p-48 : quantum == -32 ? 0x1p-32 : 1);
+    return (double)value * (quantum == -48 ? 0x1p-48 : quantum == -32 ? 0x1p-32 : quantum == -80 ? 0x1p-80 : 1);
 }
 
 // An integer as a total of the given quantum.

@@ -53,19 +53,20 @@ static overlap_score tversky(const closs_region *term, const overlap_sums *s) {
     return quotient(term, num, den, 1, shared, term->alpha);
 }
 
-// (TP TN - FP FN + n) / (sqrt((TP + FP) (TP + FN) (TN + FP) (TN + FN)) + d), each count with the smoothing; 0 where
-// a margin is empty, as is usual.
+// (TP TN - FP FN + n) / (sqrt((TP + FP) (TP + FN) (TN + FP) (TN + FN) + m) + d), each count with the smoothing; 0 where
+// a margin is empty, as is usual, but that a term may count 1 where nothing is wrong.
 static overlap_score matthews(const closs_region *term, const overlap_sums *s) {
+    if (term->perfect_is_one && s->prediction == s->product && s->target == s->product) return PERFECT;
     double e = term->smooth_counts;
     double tp = s->product + e, fp = (s->prediction - s->product) + e, fn = (s->target - s->product) + e;
     double tn = ((s->valid - s->prediction) - (s->target - s->product)) + e;
     double predicted = tp + fp, positive = tp + fn, negative = tn + fp, rejected = tn + fn;
     double square = (predicted * positive) * (negative * rejected);
-    double root = square > 0 ? __builtin_sqrt(square) : 0;
+    double root = __builtin_sqrt((square > 0 ? square : 0) + term->smooth_product);
     double den = root + term->smooth_denominator;
     if (!(den > 0)) return (overlap_score){0};
     double score = ((tp * tn - fp * fn) + term->smooth_numerator) / den;
-    double by_prediction = root > 0 ? (root / 2) * (1 / predicted - 1 / rejected) : 0;
+    double by_prediction = root > 0 ? ((positive * negative) * (rejected - predicted)) / (2 * root) : 0;
     return (overlap_score){score, ((tp + tn) + (fp + fn)) / den, (-(tp + fn) - score * by_prediction) / den, 0};
 }
 

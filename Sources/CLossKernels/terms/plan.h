@@ -4,6 +4,7 @@
 #define CLOSS_TERMS_PLAN_H
 
 #include "include/closs.h"
+#include "kernels/distance_job.h"
 #include "kernels/formula.h"
 
 enum {
@@ -19,9 +20,27 @@ typedef struct word_layout {
     size_t pointwise; // [pointwise terms][groups][rows]: a group is one sample, or all
     size_t valid;     // [groups]
     size_t parts;     // [pointwise terms][classes] of a softmax, where they are asked for
+    size_t lovasz;
     size_t selection;
     size_t count; // words in all
 } word_layout;
+
+// A term that measures distances (arithmetic 13).
+typedef struct distance_term {
+    closs_term_kind kind;
+    const closs_distance_term *of;
+    uint64_t classes[CLOSS_MAX_CLASSES / 64]; // that take part
+    distance_job job;                         // without its squares
+    const distance_kernels *kernels;
+    double map_scale; // 2^s
+    hausdorff_power power;
+} distance_term;
+
+enum { MOST_DISTANCE_TERMS = 2 };
+
+static inline int distance_takes_part(const distance_term *term, int64_t c) {
+    return term->classes[c / 64] >> c % 64 & 1;
+}
 
 struct closs_plan {
     closs_shape shape;
@@ -31,13 +50,17 @@ struct closs_plan {
     closs_checks checks;
     int by_sample; // pointwise totals are kept for each sample
     size_t term_count;
-    closs_term terms[CLOSS_MAX_TERMS];                   // their arrays are copies, in `storage`
-    int pointwise_index[CLOSS_MAX_TERMS];                // of a term in the formula, or -1
-    const closs_term *selection; // the term that selects, if there is one
-    int selection_term;          // its index
+    closs_term terms[CLOSS_MAX_TERMS];    // their arrays are copies, in `storage`
+    int pointwise_index[CLOSS_MAX_TERMS]; // of a term in the formula, or -1
+    const closs_term *selection;          // the term that selects, if there is one
+    int selection_term;                   // its index
     closs_scope selection_scope;
     const selection_walks *select;
     int selection_threads;
+    distance_term distances[MOST_DISTANCE_TERMS];
+    int distance_count;
+    const closs_term *lovasz; // the Lovasz term, if there is one
+    int lovasz_term;          // its index
     word_layout totals, coefficients;
     float storage[];
 };

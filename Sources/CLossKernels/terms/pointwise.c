@@ -3,12 +3,20 @@
 #include <math.h>
 
 #include "sums/wide.h"
+#include "terms/real.h"
 
 static const double LARGEST_LOSS = 0x1p+19; // arithmetic 6.2
 
+// A total's rest stands so many words behind it.
+enum { REST = POINTWISE_WORDS };
+
+static int64_t words_per_row(const closs_plan *plan) {
+    return plan->formula.factors ? 2 * POINTWISE_WORDS : POINTWISE_WORDS;
+}
+
 static int64_t *words_of(const closs_plan *plan, int64_t *totals, int k, int64_t group, int64_t row) {
     int64_t rows = plan_rows_per_sample(plan);
-    return totals + plan->totals.pointwise + ((k * plan_groups(plan) + group) * rows + row) * POINTWISE_WORDS;
+    return totals + plan->totals.pointwise + ((k * plan_groups(plan) + group) * rows + row) * words_per_row(plan);
 }
 
 static int64_t *valid_of(const closs_plan *plan, int64_t *totals, int64_t group) {
@@ -30,7 +38,8 @@ static group_range all_groups(const closs_plan *plan) {
 }
 
 size_t pointwise_totals_words(const closs_plan *plan) {
-    return (size_t)(plan->formula.pointwise_count * plan_groups(plan) * plan_rows_per_sample(plan)) * POINTWISE_WORDS;
+    int64_t rows = plan->formula.pointwise_count * plan_groups(plan) * plan_rows_per_sample(plan);
+    return (size_t)(rows * words_per_row(plan));
 }
 
 size_t pointwise_parts_words(const closs_plan *plan) {
@@ -68,12 +77,15 @@ void pointwise_add(const closs_plan *plan, int64_t sample, int64_t row, int with
     int64_t group = plan->by_sample ? sample : 0;
     for (int k = 0; k < plan->formula.pointwise_count; k++) {
         int64_t *words = words_of(plan, totals, k, group, row);
-        wide_add_shared(words, sums->loss[k]);
+        wide_add_shared(words + POINTWISE_LOSS, sums->loss[k]);
         const pointwise_formula *term = &plan->formula.pointwise[k];
         int softmax = plan->formula.activation == CLOSS_SOFTMAX;
         int summed =
             with_weights || (softmax ? sums->soft && !weighs_values(term) : term->weight_of != WEIGHT_OF_VALUES);
-        wide_add_shared(words + 2, summed ? sums->weight[k] : counted_weight(plan, term, sums));
+        wide_add_shared(words + POINTWISE_WEIGHT, summed ? sums->weight[k] : counted_weight(plan, term, sums));
+        if (!plan->formula.factors) continue;
+        wide_add_shared(words + POINTWISE_LOSS + REST, sums->loss_rest[k]);
+        wide_add_shared(words + POINTWISE_WEIGHT + REST, sums->weight_rest[k]);
     }
     wide_add_shared(valid_of(plan, totals, group), sums->valid);
     for (int k = 0; plan->formula.class_parts && k < plan->formula.pointwise_count; k++)
@@ -101,6 +113,11 @@ static void divisor_of(const closs_term *term, closs_divisor *divisor, double *v
         *divisor = term->of.focal_star.divisor;
         *value = term->of.focal_star.divisor_value;
         break;
+    case CLOSS_BOUNDARY:
+    case CLOSS_HAUSDORFF:
+        *divisor = term->of.distance.divisor;
+        *value = term->of.distance.divisor_value;
+        break;
     case CLOSS_LINEAR_MAP:
         *divisor = term->of.linear_map.divisor;
         *value = term->of.linear_map.divisor_value;
@@ -122,6 +139,8 @@ static const float *row_weights(const closs_plan *plan, size_t i) {
     case CLOSS_FOCAL_STAR: return term->of.focal_star.class_weights;
     case CLOSS_BINARY_CROSS_ENTROPY: return term->of.binary_cross_entropy.class_weights;
     case CLOSS_LINEAR_MAP: return term->of.linear_map.class_weights;
+    case CLOSS_BOUNDARY:
+    case CLOSS_HAUSDORFF: return term->of.distance.class_weights;
     default: return term->of.probability_error.class_weights;
     }
 }
@@ -142,17 +161,34 @@ static __int128 valid_total(const closs_plan *plan, const int64_t *totals, group
     return valid;
 }
 
+// A total of losses or weights and what rounding left of it, where that is kept.
+typedef struct kept_total {
+    __int128 rounded, rest;
+} kept_total;
+
+static kept_total kept_row_total(const closs_plan *plan, int k, const int64_t *totals, group_range groups, int64_t row,
+                                 int word) {
+    kept_total total = {row_total(plan, k, totals, groups, row, word), 0};
+    if (plan->formula.factors) total.rest = row_total(plan, k, totals, groups, row, word + REST);
+    return total;
+}
+
+static double kept_double(kept_total total) {
+    return wide_double(total.rounded, LOSS_QUANTUM) + wide_double(total.rest, REST_QUANTUM);
+}
+
 // A sum over the rows of one of their totals: exact where no row has a factor.
 static double sum_of_rows(const closs_plan *plan, size_t term, const int64_t *totals, group_range groups, int word) {
     const float *weights = row_weights(plan, term);
-    __int128 exact = 0;
+    kept_total exact = {0, 0};
     double weighted = 0;
     for (int64_t row = 0; row < plan_rows_per_sample(plan); row++) {
-        __int128 value = row_total(plan, plan->pointwise_index[term], totals, groups, row, word);
-        exact += value;
-        if (weights) weighted += weights[row] * wide_double(value, LOSS_QUANTUM);
+        kept_total total = kept_row_total(plan, plan->pointwise_index[term], totals, groups, row, word);
+        exact.rounded += total.rounded;
+        exact.rest += total.rest;
+        if (weights) weighted += weights[row] * kept_double(total);
     }
-    return weights ? weighted : wide_double(exact, LOSS_QUANTUM);
+    return weights ? weighted : kept_double(exact);
 }
 
 // `*moves`: set where the divisor depends on the input.
@@ -166,9 +202,10 @@ static double divide_by(const closs_plan *plan, size_t term, const int64_t *tota
     divisor_of(&plan->terms[term], &divisor, &constant);
     switch (divisor) {
     case CLOSS_DIVIDE_BY_WEIGHT:
-    case CLOSS_DIVIDE_BY_TARGET: return sum_of_rows(plan, term, totals, groups, 2); // scaled like the loss
+    case CLOSS_DIVIDE_BY_TARGET:
+        return sum_of_rows(plan, term, totals, groups, POINTWISE_WEIGHT); // scaled like the loss
     case CLOSS_DIVIDE_BY_FACTORS: {
-        double sum = sum_of_rows(plan, term, totals, groups, 2);
+        double sum = sum_of_rows(plan, term, totals, groups, POINTWISE_WEIGHT);
         *moves = sum > constant;
         return *moves ? sum : constant;
     }
@@ -185,9 +222,10 @@ size_t pointwise_coefficient(const closs_plan *plan, int k, int64_t row) {
 
 // What each class of a softmax adds.
 static void finish_parts(const closs_plan *plan, int k, const int64_t *totals, double divisor, double *per_class) {
+    const double scale = plan->formula.pointwise[k].map_scale;
     for (int64_t c = 0; plan->formula.class_parts && c < plan->shape.classes; c++) {
         double part = wide_double(wide_value(part_of(plan, (int64_t *)totals, k, c)), LOSS_QUANTUM);
-        per_class[c] = divisor > 0 ? part / divisor : 0;
+        per_class[c] = divisor > 0 ? scale * part / divisor : 0;
     }
 }
 
@@ -206,19 +244,25 @@ double pointwise_finish(const closs_plan *plan, size_t term, const int64_t *tota
     const float *weights = row_weights(plan, term);
     group_range groups = all_groups(plan);
     int moves;
-    double loss = sum_of_rows(plan, term, totals, groups, 0), divisor = divide_by(plan, term, totals, groups, &moves);
-    double value = divisor > 0 ? loss / divisor : 0;
+    const pointwise_formula *f = &plan->formula.pointwise[k];
+    double loss = f->map_scale * sum_of_rows(plan, term, totals, groups, POINTWISE_LOSS);
+    double divisor = divide_by(plan, term, totals, groups, &moves);
+    double value = divisor > 0 ? loss / divisor : 0, bend = 1;
+    if (f->logarithm) {
+        bend = 1 + value;
+        value = real_log_plus_one(value);
+    }
     for (int64_t row = 0; row < plan_rows_per_sample(plan); row++) {
         double weight = weights ? weights[row] : 1;
         if (coefficients)
             store_double(&coefficients[pointwise_coefficient(plan, k, row)],
-                         divisor > 0 ? plan->terms[term].weight * weight / divisor : 0);
+                         divisor > 0 ? f->map_scale * (plan->terms[term].weight * weight / divisor) / bend : 0);
         if (coefficients && moves)
             store_double(&coefficients[pointwise_factor_coefficient(plan, k, row)],
                          -(plan->terms[term].weight * weight * value / divisor));
         if (!per_class || plan->formula.activation == CLOSS_SOFTMAX) continue;
-        double part = wide_double(row_total(plan, k, totals, groups, row, 0), LOSS_QUANTUM);
-        per_class[row] = divisor > 0 ? weight * part / divisor : 0;
+        double part = kept_double(kept_row_total(plan, k, totals, groups, row, POINTWISE_LOSS));
+        per_class[row] = divisor > 0 ? f->map_scale * (weight * part) / divisor : 0;
     }
     if (per_class && plan->formula.activation == CLOSS_SOFTMAX) finish_parts(plan, k, totals, divisor, per_class);
     return value;
@@ -228,7 +272,9 @@ double pointwise_sample_value(const closs_plan *plan, size_t term, const int64_t
     group_range alone = {sample, sample + 1, 1};
     int moves;
     double divisor = divide_by(plan, term, totals, alone, &moves);
-    return divisor > 0 ? sum_of_rows(plan, term, totals, alone, 0) / divisor : 0;
+    const pointwise_formula *f = &plan->formula.pointwise[plan->pointwise_index[term]];
+    double value = divisor > 0 ? f->map_scale * sum_of_rows(plan, term, totals, alone, POINTWISE_LOSS) / divisor : 0;
+    return f->logarithm ? real_log_plus_one(value) : value;
 }
 
 int pointwise_divisors_known(const closs_plan *plan, const closs_batch *batch) {
@@ -253,9 +299,9 @@ void pointwise_add_known(const closs_plan *plan, int64_t *totals) {
         int64_t group = i / rows, row = i % rows;
         for (int k = 0; k < plan->formula.pointwise_count; k++) {
             const pointwise_formula *term = &plan->formula.pointwise[k];
-            wide_add_shared(words_of(plan, totals, k, group, row) + 2, term->per_channel
-                                                                           ? counted_weight(plan, term, &sums)
-                                                                           : wide_from_count(sums.valid, LOSS_QUANTUM));
+            wide_add_shared(words_of(plan, totals, k, group, row) + POINTWISE_WEIGHT,
+                            term->per_channel ? counted_weight(plan, term, &sums)
+                                              : wide_from_count(sums.valid, LOSS_QUANTUM));
         }
         wide_add_shared(valid_of(plan, totals, group), sums.valid);
     }
@@ -297,7 +343,8 @@ double pointwise_loss_bound(const closs_plan *plan, float largest_logit, float l
     for (int k = 0; k < plan->formula.pointwise_count; k++) {
         const pointwise_formula *term = &plan->formula.pointwise[k];
         double factor = largest_factor(plan, term);
-        if (term->kind == CLOSS_LINEAR_MAP && factor * largest_map > mapped) mapped = factor * largest_map;
+        double map = term->distances ? LARGEST_DISTANCE : term->kind == CLOSS_LINEAR_MAP ? largest_map : 0;
+        if (factor * map > mapped) mapped = factor * map;
         // The power of an exponent above 1 is not worth a bound: every loss will be looked at.
         if (term->has_exponent && term->exponent > 1) factor = 0x1p100;
         if (factor > bound) bound = factor;
@@ -314,7 +361,8 @@ double pointwise_loss_bound(const closs_plan *plan, float largest_logit, float l
 // The factor of a term's losses at a row: what they were divided by, the row's weight and, in a sum, the term's own.
 static float map_factor(const closs_plan *plan, size_t term, int sum, int64_t row) {
     const float *weights = row_weights(plan, term);
-    double own = plan->formula.pointwise[plan->pointwise_index[term]].weight_scale * (weights ? weights[row] : 1);
+    const pointwise_formula *f = &plan->formula.pointwise[plan->pointwise_index[term]];
+    double own = f->map_scale * (f->weight_scale * (weights ? weights[row] : 1));
     return (float)(sum ? plan->terms[term].weight * own : own);
 }
 
@@ -333,9 +381,9 @@ double pointwise_map_bound(const closs_plan *plan, int term, float largest_weigh
             int k = plan->pointwise_index[i];
             if (k < 0 || (term >= 0 && (size_t)term != i)) continue;
             // Sums of losses below 2^19 are exact; those of linear terms may be larger where they cancel.
-            double loss = LARGEST_LOSS, mapped = (double)largest_map * largest_weight;
-            if (plan->formula.pointwise[k].kind == CLOSS_LINEAR_MAP)
-                loss += mapped * largest_factor(plan, &plan->formula.pointwise[k]);
+            const pointwise_formula *f = &plan->formula.pointwise[k];
+            double loss = LARGEST_LOSS, map = f->distances ? LARGEST_DISTANCE : largest_map;
+            if (is_signed(f->kind)) loss += map * largest_weight * largest_factor(plan, f);
             double factor = map_factor(plan, i, term < 0, row);
             bound += (factor < 0 ? -factor : factor) * loss;
         }

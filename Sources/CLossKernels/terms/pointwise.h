@@ -4,7 +4,9 @@
 
 #include "terms/plan.h"
 
-enum { POINTWISE_WORDS = 4 }; // loss and weight of one row of one term, two words each
+// Of one row of one term: loss and weight, two words each; then, of plans with terms divided by their factors, the
+// rests of both.
+enum { POINTWISE_LOSS = 0, POINTWISE_WEIGHT = 2, POINTWISE_WORDS = 4 };
 
 size_t pointwise_totals_words(const closs_plan *plan);
 

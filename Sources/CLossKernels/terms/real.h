@@ -38,6 +38,9 @@ static inline double real_log(double x) {
     return e * REAL_LN2_HIGH + (e * REAL_LN2_LOW + real_log_of_ratio(f / (2 + f)));
 }
 
+// log(1 + x) of an x that is not negative; of a small one too it loses nothing.
+static inline double real_log_plus_one(double x) { return x < 0.25 ? real_log_of_ratio(x / (2 + x)) : real_log(1 + x); }
+
 // exp(x), held within the range of normal numbers.
 static inline double real_exp(double x) {
     if (!(x > -708)) return 0;

@@ -19,6 +19,29 @@ extension Loss {
             .linear(classWeights: chosen(classes, idc))
         }
 
+        /// `SurfaceLoss` and `BoundaryLoss` with the distance maps that the data loader makes of the labels
+        /// (`one_hot2dist`), here made inside the call. For every ``Activation``.
+        ///
+        /// The original's maps are whole numbers, by the type of its one-hot targets, and those of a class that fills
+        /// the image are measured to a voxel that there is not; here they are exact, and 0 there.
+        ///
+        /// - Parameters:
+        ///   - idc: Which classes take part.
+        ///   - resolution: The lengths between voxels; `nil`: 1.
+        public func boundary(idc: [Int], resolution: [Double]? = nil) -> Loss {
+            .boundary(classes: .only(idc), spacing: resolution)
+        }
+
+        /// `HausdorffLoss`: the mean of `(p - g)^2 (d_p^2 + d_g^2)` over samples, chosen classes and voxels, with
+        /// distances inside the regions alone. The predicted region is where the class is the most probable.
+        ///
+        /// - Parameters:
+        ///   - idc: Which classes take part.
+        ///   - resolution: The lengths between voxels; `nil`: 1.
+        public func hausdorff(idc: [Int], resolution: [Double]? = nil) -> Loss {
+            .hausdorff(prediction: .largest, sides: .inside, classes: .only(idc), spacing: resolution)
+        }
+
         /// `DiceLoss`: `1 - (2 I + 1e-10) / (P + G + 1e-10)` per sample and class.
         ///
         /// - Parameter idc: Which classes take part; `nil`: all.

@@ -41,6 +41,17 @@ extension Loss {
             .tversky(falsePositives: alpha, falseNegatives: beta, smooth: .denominator(eps), absent: .skipped)
         }
 
+        /// `lovasz_softmax_loss`: of each sample, over all classes, for ``Activation/softmax``. Before 0.9 kornia
+        /// sorted class numbers in place of indicators.
+        ///
+        /// - Parameter weight: One for each class; the mean is not divided by them.
+        public func lovaszSoftmax(weight: [Float]? = nil) -> Loss {
+            .lovaszSoftmax(scope: .sample, presentOnly: false, classWeights: weight)
+        }
+
+        /// `lovasz_hinge_loss`: of each sample, for ``Activation/sigmoid`` of one channel.
+        public func lovaszHinge() -> Loss { .lovaszHinge() }
+
         /// `focal_loss`: `a[y] w[y] (1 - p(y))^gamma nll(y)`, for ``Activation/softmax``.
         ///
         /// kornia's mean divides by the classes too, and by ignored voxels.

@@ -12,8 +12,8 @@ extension Loss {
         public enum Reduction: Sendable, Hashable {
             /// `"mean"`
             case mean
-            /// `"sum"`, over samples and classes; a focal loss is averaged over the voxels first, as MONAI's is. These
-            /// are the batch's samples and classes (or channels), the background included.
+            /// `"sum"`, over samples and classes; a focal or boundary loss is averaged over the voxels first, as in
+            /// MONAI. These are the batch's samples and classes (or channels), the background included.
             case sum(samples: Int, classes: Int)
         }
 
@@ -106,10 +106,12 @@ extension Loss.MONAI {
 
     /// `MCCLoss` (new in 1.6): one minus Matthews' correlation, per sample and class.
     ///
+    ///     1 - (TP TN - FP FN + nr) / sqrt((TP+FP) (TP+FN) (TN+FP) (TN+FN) + dr),    0 where FP = FN = 0
+    ///
     /// - Parameters:
     ///   - includeBackground: Whether class 0 takes part.
-    ///   - smoothNr: What is added to the numerator.
-    ///   - smoothDr: What is added to the denominator.
+    ///   - smoothNr: `nr`
+    ///   - smoothDr: `dr`, under the root.
     ///   - batch: Counts are over the batch rather than each sample.
     ///   - reduction: Mean or sum.
     public func mcc(
@@ -117,7 +119,7 @@ extension Loss.MONAI {
         reduction: Reduction = .mean
     ) -> Loss {
         let region = Region(
-            .matthews(smoothCounts: 0), smooth: .separate(numerator: smoothNr, denominator: smoothDr),
+            .matthews(smoothCounts: 0, smoothProduct: smoothDr, perfectIsOne: true), smooth: .numerator(smoothNr),
             scope: batch ? .batch : .sample, classes: includeBackground ? .all : .foreground)
         return reduction.count(includeBackground, batch) * .region(region)
     }
@@ -130,7 +132,9 @@ extension Loss.MONAI {
     /// averaged over all values.
     ///
     /// With `ignore_index` MONAI's mean divides by the valid voxels and is as many times larger as there are channels.
-    /// Here it stays the mean of the valid values.
+    /// Here it stays the mean of the valid values. Its sum then takes the mean of each sample over that sample's own
+    /// valid voxels; here one mean over the batch is multiplied. Both are the same where the samples have equally many;
+    /// for the original call sample by sample.
     ///
     /// - Parameters:
     ///   - background: Whether channel 0 counts.
@@ -138,7 +142,7 @@ extension Loss.MONAI {
     ///   - alpha: The weight of the positives, negatives having the rest of 1; `nil`: none.
     ///   - weight: `w`, one for each channel that counts.
     ///   - softTargets: Targets are between 0 and 1: MONAI's factor of those, `sigmoid(x (1 - 2 g))^gamma` of the logit
-    ///     x. For ``Activation/sigmoid``. For targets of 0 and 1 it is the same factor.
+    ///     x. For ``Activation/sigmoid`` and ``Activation/softmax``. For targets of 0 and 1 it is the same factor.
     ///   - reduction: Mean or sum.
     public func focal(
         background: Background = .included, gamma: Double = 2, alpha: Double? = nil, weight: [Float]? = nil,
@@ -151,15 +155,17 @@ extension Loss.MONAI {
                 perChannel: true, divisor: .valid)
     }
 
-    /// `FocalLoss` with an alpha for each channel: weights of the positives alone, negatives having 1. For
-    /// ``Activation/sigmoid`` and ``Activation/probabilities``.
+    /// `FocalLoss` with an alpha for each channel: weights of the positives alone, negatives having 1. For every
+    /// ``Activation``.
+    ///
+    /// A target between 0 and 1 is for MONAI no positive and weighs 1; here it is one in part, `alpha g + 1 - g`.
     ///
     /// - Parameters:
     ///   - background: Whether channel 0 counts.
     ///   - gamma: How strongly easy values are counted less.
     ///   - alpha: One for each channel that counts, from 0 to 1.
     ///   - weight: `w`, one for each channel that counts.
-    ///   - softTargets: Targets are between 0 and 1; for ``Activation/sigmoid``.
+    ///   - softTargets: Targets are between 0 and 1; for logits.
     ///   - reduction: Mean or sum.
     public func focal(
         background: Background = .included, gamma: Double = 2, alpha: [Float], weight: [Float]? = nil,
@@ -169,7 +175,7 @@ extension Loss.MONAI {
         return factor
             * .focal(
                 gamma: gamma, alpha: nil, classWeights: weights,
-                classAlphas: background == .included ? alpha : [0] + alpha, alphaForm: .positives,
+                classAlphas: allChannels(background, alpha, 0), alphaForm: .positives,
                 modulation: softTargets ? .logit : .probability, perChannel: true, divisor: .valid)
     }
 
@@ -180,28 +186,78 @@ extension Loss.MONAI {
         let factor = reduction.count(background == .included, false)
         guard case .excluded(let classes) = background else { return (factor, weight) }
         // The divisor counts channel 0 too.
-        return (
-            factor * Double(classes) / Double(classes - 1),
-            [0] + (weight ?? Array(repeating: 1, count: max(classes - 1, 0)))
-        )
+        return (factor * Double(classes) / (Double(classes) - 1), [0] + (weight ?? ones(butFirstOf: classes)))
+    }
+
+    /// Numbers of the channels that count, and one for channel 0 where it does not.
+    private func allChannels(_ background: Background, _ numbers: [Float], _ first: Float) -> [Float] {
+        background == .included ? numbers : [first] + numbers
+    }
+
+    /// A one for every class but the first. More classes than any shape has are cut short: planning refuses either.
+    fileprivate func ones(butFirstOf classes: Int) -> [Float] {
+        Array(repeating: 1, count: min(max(classes, 1), 1024) - 1)
     }
 
     /// `FocalLoss` with `use_softmax`: `a[y] w[y] (1 - p(y))^gamma nll(y)`, for ``Activation/softmax``.
     ///
-    /// MONAI's mean divides by the classes too, unless `ignore_index` is given. `include_background=False` drops
-    /// channel 0 before MONAI's softmax, which makes it a loss of other probabilities: there is no such option here.
+    /// MONAI's mean divides by the classes too, unless `ignore_index` is given. Its sum with an `ignore_index` takes
+    /// the mean of each sample over that sample's own valid voxels; here one mean over the batch is multiplied.
+    ///
+    /// `include_background=False` drops channel 0 before MONAI's softmax, which makes it a loss of other probabilities:
+    /// plan one class fewer with a view of the logits that begins at channel 1 (``Layout``), give labels less 1, and
+    /// ignore those of the background, which MONAI counts as zeros. Its gradient of channel 0 is 0.
     ///
     /// - Parameters:
-    ///   - classes: How many classes there are.
+    ///   - classes: How many classes there are, the background included.
+    ///   - includeBackground: Without: the plan is of the other classes, as said above, and `alpha` has no effect, as
+    ///     in the original.
     ///   - gamma: How strongly easy voxels are counted less.
     ///   - alpha: The weight of all classes but class 0, which has the rest of 1; `nil`: none.
-    ///   - weight: `w`, one for each class.
-    ///   - ignoring: An `ignore_index` is given: the mean divides by the valid voxels alone.
+    ///   - weight: `w`, one for each class that counts.
+    ///   - ignoring: An `ignore_index` is given: the mean divides by the valid voxels alone. Not beside
+    ///     `includeBackground: false`, where MONAI's number of valid voxels is the caller's to count.
+    ///   - reduction: Mean or sum.
     public func softmaxFocal(
-        classes: Int, gamma: Double = 2, alpha: Double? = nil, weight: [Float]? = nil, ignoring: Bool = false
+        classes: Int, includeBackground: Bool = true, gamma: Double = 2, alpha: Double? = nil, weight: [Float]? = nil,
+        ignoring: Bool = false, reduction: Reduction = .mean
     ) -> Loss {
-        (ignoring ? 1 : 1 / Double(classes))
-            * .focal(gamma: gamma, alpha: alpha, classWeights: weight, divisor: .valid)
+        softmaxFocal(
+            classes, includeBackground, gamma, includeBackground ? alpha : nil, weight, ignoring, reduction)
+    }
+
+    /// `FocalLoss` with `use_softmax` and an alpha for each class: a further class weight.
+    ///
+    /// - Parameters:
+    ///   - classes: How many classes there are, the background included.
+    ///   - includeBackground: Without: the plan is of the other classes.
+    ///   - gamma: How strongly easy voxels are counted less.
+    ///   - alpha: One for each class that counts.
+    ///   - weight: `w`, one for each class that counts.
+    ///   - ignoring: An `ignore_index` is given.
+    ///   - reduction: Mean or sum.
+    public func softmaxFocal(
+        classes: Int, includeBackground: Bool = true, gamma: Double = 2, alpha: [Float], weight: [Float]? = nil,
+        ignoring: Bool = false, reduction: Reduction = .mean
+    ) -> Loss {
+        // Lists of unlike lengths are refused in planning: the longer one's rest stays.
+        var both = alpha
+        for (c, w) in (weight ?? []).enumerated() {
+            if c < both.count { both[c] *= w } else { both.append(w) }
+        }
+        return softmaxFocal(classes, includeBackground, gamma, nil, both, ignoring, reduction)
+    }
+
+    private func softmaxFocal(
+        _ classes: Int, _ includeBackground: Bool, _ gamma: Double, _ alpha: Double?, _ weight: [Float]?,
+        _ ignoring: Bool, _ reduction: Reduction
+    ) -> Loss {
+        // A sum adds up the means over the voxels of each class: all of them make one of a voxel's loss.
+        let counted = Double(classes) - (includeBackground ? 0 : 1)
+        let factor = reduction == .mean ? (ignoring ? 1 : 1 / counted) : reduction.sampleCount(false)
+        return factor
+            * .focal(
+                gamma: gamma, alpha: alpha, classWeights: weight, divisor: includeBackground ? .valid : .all)
     }
 
     /// `AsymmetricUnifiedFocalLoss`: `weight` times an asymmetric focal loss and the rest of 1 times an asymmetric
@@ -212,31 +268,32 @@ extension Loss.MONAI {
     ///     Tversky:  1 - T_0 of the background, (1 - T_c)^(1-gamma) of the others, false negatives weighing delta,
     ///               false positives 1-delta; the mean over samples and classes
     ///
-    /// From Yeung et al., "Unified Focal loss" (2022). The original takes probabilities unless told otherwise, holds
-    /// them at 1e-7 and 1 - 1e-7, and in releases before 1.6 knew two classes alone and did not divide the focal part
-    /// by the classes; here logits go in and nothing is held.
+    /// From Yeung et al., "Unified Focal loss" (2022). The original of MONAI 1.6.1 has two classes and takes their
+    /// probabilities, or that of the foreground alone, which it holds at 1e-7 and 1 - 1e-7. Here logits go in and
+    /// nothing is held: those of a probability p are 0 and log(p / (1 - p)). Three classes and more,
+    /// `includeBackground` and `epsilon` are this library's: the same formula. With an `ignore_index` the original
+    /// divides the focal part by all voxels; here it is the mean of the valid ones.
     ///
     /// - Parameters:
     ///   - classes: How many classes there are, the background included.
     ///   - weight: From 0 to 1.
-    ///   - delta: The weight of the foreground, from 0 to 1.
     ///   - gamma: From 0 to 1.
+    ///   - delta: The weight of the foreground, from 0 to 1.
     ///   - includeBackground: Whether class 0 takes part.
     ///   - epsilon: The smoothing of the Tversky scores.
     public func asymmetricUnifiedFocal(
-        classes: Int, weight: Double = 0.5, delta: Double = 0.6, gamma: Double = 0.5, includeBackground: Bool = true,
-        epsilon: Double = 1e-7
+        classes: Int = 2, weight: Double = 0.5, gamma: Double = 0.5, delta: Double = 0.7,
+        includeBackground: Bool = true, epsilon: Double = 1e-7
     ) -> Loss {
-        let foreground = max(classes - 1, 0)
+        let foreground = ones(butFirstOf: classes)
         let focal: Loss = .focal(
-            gamma: gamma, alpha: delta,
-            classWeights: includeBackground ? nil : [0] + Array(repeating: 1, count: foreground),
-            classGammas: [Float(gamma)] + Array(repeating: 0, count: foreground), divisor: .valid)
+            gamma: gamma, alpha: delta, classWeights: includeBackground ? nil : [0] + foreground,
+            classGammas: [Float(gamma)] + foreground.map { _ in 0 }, divisor: .valid)
         let tversky = Region(
             .tversky(falsePositives: 1 - delta, falseNegatives: delta), smooth: .both(epsilon),
             classes: includeBackground ? .all : .foreground,
-            exponent: .each([1] + Array(repeating: Float(1 - gamma), count: foreground)))
-        let counted = Double(includeBackground ? classes : foreground)
+            exponent: .each([1] + foreground.map { _ in Float(1 - gamma) }))
+        let counted = Double(classes) - (includeBackground ? 0 : 1)
         return weight / counted * focal + (1 - weight) * .region(tversky)
     }
 }
@@ -247,10 +304,16 @@ extension Loss.MONAI {
     /// `BoundaryLoss` (new in 1.6): the mean of `p phi` over samples, classes and voxels, phi the signed distance maps
     /// of a call, negative inside. For every ``Activation``.
     ///
-    /// - Parameter background: Whether class 0 takes part.
-    public func boundary(background: Background = .included) -> Loss {
-        guard case .excluded(let classes) = background else { return .linear() }
-        return .linear(classWeights: [0] + Array(repeating: 1, count: max(classes - 1, 0)))
+    /// - Parameters:
+    ///   - background: Whether class 0 takes part.
+    ///   - batch: A sum is of the classes, of each the mean of its samples. The mean is the same either way.
+    ///   - reduction: Mean or sum: of the means over the voxels.
+    public func boundary(
+        background: Background = .included, batch: Bool = false, reduction: Reduction = .mean
+    ) -> Loss {
+        let factor = reduction.count(background == .included, batch)
+        guard case .excluded(let classes) = background else { return factor * .linear() }
+        return factor * .linear(classWeights: [0] + ones(butFirstOf: classes))
     }
 }
 
@@ -327,16 +390,50 @@ extension Loss.MONAI {
     ///   - weight: One for each class that takes part, multiplied in both.
     ///   - lambdaDice: The weight of Dice.
     ///   - lambdaFocal: The weight of the focal loss.
+    ///   - softTargets: Targets are between 0 and 1: MONAI's factor of those in the focal loss; for logits.
     ///   - reduction: Mean or sum.
     public func diceFocal(
         background: Background = .included, squaredPred: Bool = false, jaccard: Bool = false, smoothNr: Double = 1e-5,
         smoothDr: Double = 1e-5, batch: Bool = false, gamma: Double = 2, alpha: Double? = nil,
-        weight: [Float]? = nil, lambdaDice: Double = 1, lambdaFocal: Double = 1, reduction: Reduction = .mean
+        weight: [Float]? = nil, lambdaDice: Double = 1, lambdaFocal: Double = 1, softTargets: Bool = false,
+        reduction: Reduction = .mean
     ) -> Loss {
         let dice = dice(
             includeBackground: background == .included, squaredPred: squaredPred, jaccard: jaccard,
             smoothNr: smoothNr, smoothDr: smoothDr, batch: batch, weight: weight, reduction: reduction)
-        let focal = focal(background: background, gamma: gamma, alpha: alpha, weight: weight, reduction: reduction)
+        let focal = focal(
+            background: background, gamma: gamma, alpha: alpha, weight: weight, softTargets: softTargets,
+            reduction: reduction)
+        return lambdaDice * dice + lambdaFocal * focal
+    }
+
+    /// `DiceFocalLoss` with an alpha for each channel: weights of the positives alone, negatives having 1.
+    ///
+    /// - Parameters:
+    ///   - background: Whether class 0 takes part in both.
+    ///   - squaredPred: The denominator of Dice is `sum p^2 + sum g^2`.
+    ///   - jaccard: Jaccard in place of Dice, with half the smoothing.
+    ///   - smoothNr: What is added to Dice's numerator.
+    ///   - smoothDr: What is added to Dice's denominator.
+    ///   - batch: Dice's sums are over the batch.
+    ///   - gamma: How strongly easy values are counted less.
+    ///   - alpha: One for each class that takes part, from 0 to 1.
+    ///   - weight: One for each class that takes part, multiplied in both.
+    ///   - lambdaDice: The weight of Dice.
+    ///   - lambdaFocal: The weight of the focal loss.
+    ///   - softTargets: Targets are between 0 and 1; for logits.
+    ///   - reduction: Mean or sum.
+    public func diceFocal(
+        background: Background = .included, squaredPred: Bool = false, jaccard: Bool = false, smoothNr: Double = 1e-5,
+        smoothDr: Double = 1e-5, batch: Bool = false, gamma: Double = 2, alpha: [Float], weight: [Float]? = nil,
+        lambdaDice: Double = 1, lambdaFocal: Double = 1, softTargets: Bool = false, reduction: Reduction = .mean
+    ) -> Loss {
+        let dice = dice(
+            includeBackground: background == .included, squaredPred: squaredPred, jaccard: jaccard,
+            smoothNr: smoothNr, smoothDr: smoothDr, batch: batch, weight: weight, reduction: reduction)
+        let focal = focal(
+            background: background, gamma: gamma, alpha: alpha, weight: weight, softTargets: softTargets,
+            reduction: reduction)
         return lambdaDice * dice + lambdaFocal * focal
     }
 
@@ -353,17 +450,20 @@ extension Loss.MONAI {
     ///   - weight: One for each class that takes part, in the focal loss.
     ///   - lambdaGDL: The weight of generalized Dice.
     ///   - lambdaFocal: The weight of the focal loss.
+    ///   - softTargets: Targets are between 0 and 1: MONAI's factor of those in the focal loss; for logits.
     ///   - reduction: Mean or sum.
     public func generalizedDiceFocal(
         background: Background = .included, wType: VolumeWeights = .square(), smoothNr: Double = 1e-5,
         smoothDr: Double = 1e-5, batch: Bool = false, gamma: Double = 2, weight: [Float]? = nil,
-        lambdaGDL: Double = 1, lambdaFocal: Double = 1, reduction: Reduction = .mean
+        lambdaGDL: Double = 1, lambdaFocal: Double = 1, softTargets: Bool = false, reduction: Reduction = .mean
     ) -> Loss {
         let dice = generalizedDice(
             includeBackground: background == .included, wType: wType, smoothNr: smoothNr, smoothDr: smoothDr,
             batch: batch, reduction: reduction)
         return lambdaGDL * dice
-            + lambdaFocal * focal(background: background, gamma: gamma, weight: weight, reduction: reduction)
+            + lambdaFocal
+            * focal(
+                background: background, gamma: gamma, weight: weight, softTargets: softTargets, reduction: reduction)
     }
 }
 
@@ -372,7 +472,8 @@ extension Loss.MONAI.Reduction {
     fileprivate func count(_ includeBackground: Bool, _ batch: Bool) -> Double {
         switch self {
         case .mean: 1
-        case .sum(let samples, let classes): Double((batch ? 1 : samples) * (includeBackground ? classes : classes - 1))
+        case .sum(let samples, let classes):
+            (batch ? 1 : Double(samples)) * (Double(classes) - (includeBackground ? 0 : 1))
         }
     }
 

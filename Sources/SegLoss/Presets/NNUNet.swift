@@ -35,25 +35,27 @@ extension Loss {
         }
 
         /// `DC_and_CE_loss`, the trainer's loss of labels: Dice of the foreground and cross entropy, for
-        /// ``Activation/softmax``.
+        /// ``Activation/softmax``. Dice's defaults are the trainer's.
         ///
         /// - Parameters:
         ///   - batchDice: Dice's sums are over the batch.
+        ///   - doBackground: Whether class 0 takes part in Dice.
         ///   - smooth: Dice's smoothing.
+        ///   - clipTP: Where Dice's intersection is held, in `SoftDiceLoss`.
         ///   - weightCE: The weight of the cross entropy.
         ///   - weightDice: The weight of Dice.
         ///   - weight: One for each class, in the cross entropy.
         ///   - labelSmoothing: In the cross entropy.
         public func diceCE(
-            batchDice: Bool = false, smooth: Double = 1e-5, weightCE: Double = 1, weightDice: Double = 1,
-            weight: [Float]? = nil, labelSmoothing: Double = 0
+            batchDice: Bool = false, doBackground: Bool = false, smooth: Double = 1e-5, clipTP: Double = 0,
+            weightCE: Double = 1, weightDice: Double = 1, weight: [Float]? = nil, labelSmoothing: Double = 0
         ) -> Loss {
-            weightDice * dice(batchDice: batchDice, doBackground: false, smooth: smooth)
+            weightDice * dice(batchDice: batchDice, doBackground: doBackground, smooth: smooth, clipTP: clipTP)
                 + weightCE * robustCrossEntropy(weight: weight, labelSmoothing: labelSmoothing)
         }
 
         /// `DC_and_BCE_loss`, the trainer's loss of regions: Dice of all channels and binary cross entropy, for
-        /// ``Activation/sigmoid``.
+        /// ``Activation/sigmoid``. Dice's defaults are the trainer's.
         ///
         /// With an ignore label the original divides the cross entropy's sum over all channels by the valid voxels,
         /// which makes it as many times the masked mean as there are channels. Here it is the masked mean;
@@ -61,13 +63,19 @@ extension Loss {
         ///
         /// - Parameters:
         ///   - batchDice: Dice's sums are over the batch.
+        ///   - doBackground: Whether channel 0 takes part in Dice.
         ///   - smooth: Dice's smoothing.
+        ///   - clipTP: Where Dice's intersection is held, in `SoftDiceLoss`.
         ///   - weightCE: The weight of the cross entropy.
         ///   - weightDice: The weight of Dice.
+        ///   - weight: One for each channel, in the cross entropy.
+        ///   - posWeight: One weight of the positives for each channel, in the cross entropy.
         public func diceBCE(
-            batchDice: Bool = false, smooth: Double = 1e-5, weightCE: Double = 1, weightDice: Double = 1
+            batchDice: Bool = false, doBackground: Bool = true, smooth: Double = 1e-5, clipTP: Double = 0,
+            weightCE: Double = 1, weightDice: Double = 1, weight: [Float]? = nil, posWeight: [Float]? = nil
         ) -> Loss {
-            weightDice * dice(batchDice: batchDice, smooth: smooth) + weightCE * .pyTorch.bceWithLogits()
+            weightDice * dice(batchDice: batchDice, doBackground: doBackground, smooth: smooth, clipTP: clipTP)
+                + weightCE * .pyTorch.bceWithLogits(weight: weight, posWeight: posWeight)
         }
 
         /// `TopKLoss`: the mean of the k per cent largest cross entropies of all voxels, for ``Activation/softmax``.
@@ -90,14 +98,19 @@ extension Loss {
         ///   - batchDice: Dice's sums are over the batch.
         ///   - doBackground: Whether class 0 takes part in Dice.
         ///   - smooth: Dice's smoothing.
+        ///   - clipTP: Where Dice's intersection is held, in `SoftDiceLoss`.
         ///   - k: How many of a hundred voxels are taken.
         ///   - weightCE: The weight of the cross entropy.
         ///   - weightDice: The weight of Dice.
+        ///   - weight: One for each class, in the cross entropy.
+        ///   - labelSmoothing: In the cross entropy.
         public func diceTopK(
-            batchDice: Bool = false, doBackground: Bool = false, smooth: Double = 1e-5, k: Double = 10,
-            weightCE: Double = 1, weightDice: Double = 1
+            batchDice: Bool = false, doBackground: Bool = false, smooth: Double = 1e-5, clipTP: Double = 0,
+            k: Double = 10, weightCE: Double = 1, weightDice: Double = 1, weight: [Float]? = nil,
+            labelSmoothing: Double = 0
         ) -> Loss {
-            weightDice * dice(batchDice: batchDice, doBackground: doBackground, smooth: smooth) + weightCE * topK(k: k)
+            weightDice * dice(batchDice: batchDice, doBackground: doBackground, smooth: smooth, clipTP: clipTP)
+                + weightCE * topK(k: k, weight: weight, labelSmoothing: labelSmoothing)
         }
     }
 }

@@ -5,8 +5,8 @@ extension Loss {
     /// The losses of PyTorch: `let loss: Loss = .pyTorch.crossEntropy(labelSmoothing: 0.1)`.
     ///
     /// `ignore_index` is ``Options/ignoreIndex``; PyTorch's default of -100 needs labels of a signed type. A `weight`
-    /// of `BCEWithLogitsLoss` that has the input's shape is a call's voxel weights, where it is the same for all
-    /// channels.
+    /// of `BCEWithLogitsLoss` and `BCELoss` that has the input's shape is a call's voxel weights where it is the same
+    /// for all channels; otherwise plan the channels as samples of one channel, so that every value is a voxel.
     public struct PyTorch: Sendable {
         /// `CrossEntropyLoss`: `sum_i w[y_i] nll_i / sum_i w[y_i]`, for ``Activation/softmax``.
         ///
@@ -27,21 +27,27 @@ extension Loss {
                 divisor: reduction.divisor(mean: softTargets ? .valid : .weight))
         }
 
-        /// `BCEWithLogitsLoss`, for ``Activation/sigmoid``: `-a_c g log p - (1-g) log(1-p)` of all values.
+        /// `BCEWithLogitsLoss`, for ``Activation/sigmoid``: `w_c (-a_c g log p - (1-g) log(1-p))` of all values.
         ///
         /// - Parameters:
+        ///   - weight: `w`, one for each channel.
         ///   - posWeight: `a`, one for each channel.
         ///   - reduction: Mean (of all values, whatever they weigh) or sum.
-        public func bceWithLogits(posWeight: [Float]? = nil, reduction: Reduction = .mean) -> Loss {
-            .binaryCrossEntropy(positiveWeights: posWeight, divisor: reduction.divisor(mean: .valid))
+        public func bceWithLogits(
+            weight: [Float]? = nil, posWeight: [Float]? = nil, reduction: Reduction = .mean
+        ) -> Loss {
+            .binaryCrossEntropy(
+                positiveWeights: posWeight, classWeights: weight, divisor: reduction.divisor(mean: .valid))
         }
 
         /// `BCELoss`, for ``Activation/probabilities``. Logarithms are held at -100, the gradient's denominator at
         /// 1e-12.
         ///
-        /// - Parameter reduction: Mean or sum.
-        public func bce(reduction: Reduction = .mean) -> Loss {
-            .binaryCrossEntropy(divisor: reduction.divisor(mean: .valid))
+        /// - Parameters:
+        ///   - weight: One for each channel.
+        ///   - reduction: Mean (of all values, whatever they weigh) or sum.
+        public func bce(weight: [Float]? = nil, reduction: Reduction = .mean) -> Loss {
+            .binaryCrossEntropy(classWeights: weight, divisor: reduction.divisor(mean: .valid))
         }
 
         /// `L1Loss` of the probability.

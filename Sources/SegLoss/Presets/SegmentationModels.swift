@@ -60,6 +60,30 @@ extension Loss {
                 classWeights, exponent: .mean(gamma))
         }
 
+        /// What the channels of a ``lovasz(mode:perImage:)`` are.
+        public enum Mode: Sendable, Hashable, CaseIterable {
+            /// One channel, for ``Activation/sigmoid``.
+            case binary
+            /// Classes, for ``Activation/softmax``.
+            case multiclass
+            /// Channels that do not exclude each other, for ``Activation/sigmoid``.
+            case multilabel
+        }
+
+        /// `LovaszLoss`: the Lovász softmax of `multiclass`, over the classes with foreground, otherwise the Lovász
+        /// hinge. The channels of `multilabel` are one problem.
+        ///
+        /// - Parameters:
+        ///   - mode: What the channels are.
+        ///   - perImage: The loss of each image, then their mean.
+        public func lovasz(mode: Mode, perImage: Bool = false) -> Loss {
+            switch mode {
+            case .binary: .lovaszHinge(scope: perImage ? .sample : .batch)
+            case .multiclass: .lovaszSoftmax(scope: perImage ? .sample : .batch)
+            case .multilabel: .lovaszHinge(scope: perImage ? .samplePooled : .batchPooled)
+            }
+        }
+
         private func region(
             _ formula: Region.Formula, _ classes: [Int]?, _ logLoss: Bool, _ smooth: Smooth, _ eps: Double,
             _ leastDenominator: Double, _ weights: [Float]?, exponent: Region.Exponent = .none
@@ -72,8 +96,8 @@ extension Loss {
                     leastDenominator: leastDenominator))
         }
 
-        /// `FocalLoss`: the focal loss of each channel's sigmoid, which it is even in `"multiclass"` mode; the mean of
-        /// each class's valid values, then that of the classes. For every ``Activation``.
+        /// `FocalLoss`: the focal loss of each channel's sigmoid, which it is even in `"multiclass"` mode; the mean (or
+        /// sum) of each class's valid values, then the mean of the classes. For every ``Activation``.
         ///
         /// The original's multiclass mode with `from_logits=False` takes logarithms of probabilities for logits; plan
         /// with ``Activation/probabilities`` for the focal loss of the probabilities themselves.
@@ -82,20 +106,37 @@ extension Loss {
         ///   - alpha: The weight of the positives, negatives having the rest of 1; `nil`: none.
         ///   - gamma: How strongly easy values are counted less.
         ///   - normalized: The sum is divided by that of the focal factors rather than the number of values, with a
-        ///     gradient of its own. Over several classes these are the factors of all of them, where the original
-        ///     divides class by class; not for ``Activation/softmax``.
-        ///   - reducedThreshold: The probability of the target below which the focal factor is 1; not for
-        ///     ``Activation/softmax``.
+        ///     gradient of its own; not for ``Activation/softmax``: `"multiclass"` plans with ``Activation/sigmoid``,
+        ///     and its labels are the same.
+        ///   - reducedThreshold: The probability of the target below which the focal factor is 1.
         ///   - classWeights: One for each class; the mean is divided by them.
         ///   - reduction: Mean or sum. Normalized, it is the sum either way: the original's mean divides that by the
         ///     number of values once more.
+        ///   - classes: How many classes `"multiclass"` mode has. It averages the classes, which matters to a sum and to
+        ///     `normalized`; that is a term for each class then, and 8 classes at most. `nil`: the other modes, which
+        ///     take all channels for one.
         public func focal(
             alpha: Double? = nil, gamma: Double = 2, normalized: Bool = false, reducedThreshold: Double? = nil,
-            classWeights: [Float]? = nil, reduction: Reduction = .mean
+            classWeights: [Float]? = nil, reduction: Reduction = .mean, classes: Int? = nil
         ) -> Loss {
-            .focal(
-                gamma: gamma, alpha: alpha, classWeights: classWeights, reducedThreshold: reducedThreshold ?? 0,
-                perChannel: true, divisor: normalized ? .factors() : reduction.divisor(mean: .weight))
+            func term(_ weights: [Float]?, _ divisor: Divisor) -> Loss {
+                .focal(
+                    gamma: gamma, alpha: alpha, classWeights: weights, reducedThreshold: reducedThreshold ?? 0,
+                    perChannel: true, divisor: divisor)
+            }
+            // What the mean of the classes divides by; of weights that are refused in planning whatever they are.
+            let total = classWeights.map { $0.reduce(0) { $0 + Double($1) } } ?? Double(classes ?? 1)
+            guard normalized else {
+                return term(classWeights, reduction == .mean ? .weight : .constant(classes == nil ? 1 : total))
+            }
+            guard let classes else { return term(classWeights, .factors()) }
+            // A ninth term is one too many, and no class makes no term: planning refuses both.
+            let each = (0..<min(max(classes, 0), 9)).flatMap { c -> [Loss.WeightedTerm] in
+                let weight = classWeights.map { $0.count == classes ? Double($0[c]) : .nan } ?? 1
+                let only = (0..<classes).prefix(9).map { Float($0 == c ? 1 : 0) }
+                return (weight / total * term(only, .factors())).terms
+            }
+            return Loss(terms: each)
         }
 
         /// `MCCLoss`: one minus Matthews' correlation of the whole batch, for ``Activation/probabilities`` of one

@@ -66,8 +66,19 @@ def balanced_l1(ratio, minimum=0, scope="batch", weight=1.0):
     return dict(kind="balanced_l1", weight=weight, negative_ratio=ratio, minimum_negatives=minimum, scope=scope)
 
 
+def lovasz(kind, scope="sample", present=False, classes=None, class_weights=None, weight=1.0):
+    return dict(kind=kind, weight=weight, scope=scope, present_only=present, classes=classes,
+                class_weights=class_weights)
+
+
 def error(kind, class_weights=None, divisor="weight", weight=1.0, **more):
     return dict(kind=kind, weight=weight, class_weights=class_weights, divisor=divisor, **more)
+
+
+def distances(kind, classes=None, divisor="weight", weight=1.0, **options):
+    """boundary or hausdorff, of the classes that are named. `options`: spacing (of planes, rows, columns); of hausdorff
+    alpha, predicts_largest, inside_alone, logarithm."""
+    return dict(kind=kind, weight=weight, divisor=divisor, distance=dict(classes=classes, **options))
 
 
 # ---------------------------------------------------------------------------------------------------- the selection
@@ -77,15 +88,17 @@ CASES = []
 
 def case(name, input, terms, activation, target="labels", kind=None, logits=None, classes=None, samples=None, mask=None,
          weights=None, maps=None, ignore=None, scale=1.0, offset=0.0, note=None, exact=1e-9, gradient=None, value=True,
-         suffix="", pair=False):
+         suffix="", pair=False, foreground=False):
     """`input` names the golden input; arrays without a slash are its own. `kind` is labels, bytes or floats. With `pair`
-    the original takes foreground probabilities p, and we take the logits 0 and log(p / (1 - p)) of two classes."""
+    the original takes foreground probabilities p, and we take the logits 0 and log(p / (1 - p)) of two classes. With
+    `foreground` we take channel 1 and those after it of input `softmax`, and labels less 1, the background ignored."""
     if logits is None:
         logits = "probabilities" if activation == "probabilities" else "logits"
     CASES.append(dict(name=name, input=input, terms=terms if isinstance(terms, list) else [terms],
                       activation=activation, target=target, kind=kind or "labels", logits=logits, classes=classes,
                       samples=samples, mask=mask, weights=weights, maps=maps, ignore=ignore, scale=scale, offset=offset,
-                      note=note, exact=exact, gradient=gradient or logits, has_value=value, suffix=suffix, pair=pair))
+                      note=note, exact=exact, gradient=gradient or logits, has_value=value, suffix=suffix, pair=pair,
+                      foreground=foreground))
 
 
 def softmax(name, input, terms, **more):
@@ -252,6 +265,16 @@ probabilities("seeds/s001_boundary_toy_literal", "toy", error("linear", [0, 1]),
               maps="derived/toy_distances_whole", note="distances truncated to whole numbers")
 probabilities("seeds/s001_boundary_toy_corrected", "toy", error("linear", [0, 1]), target="labels",
               maps="derived/toy_distances", exact=1e-7, note="the map rounded to float32")
+INSIDE = dict(target="labels", suffix="/inside", note="the maps are made inside the call")
+probabilities("liviaets/boundary", "probabilities", distances("boundary"), **INSIDE)
+probabilities("liviaets/boundary_spacing", "probabilities", distances("boundary", [1, 2], spacing=[1, 1, 2.5]), **INSIDE)
+probabilities("seeds/s001_boundary_toy_corrected", "toy", distances("boundary", [1]), **INSIDE)
+probabilities("seeds/s001_boundary_corrected", "probabilities", distances("boundary", [1, 2, 3]), **INSIDE)
+probabilities("liviaets/hausdorff", "probabilities",
+              distances("hausdorff", [1, 2, 3], predicts_largest=True, inside_alone=True), target="labels")
+probabilities("liviaets/hausdorff_truncated", "probabilities",
+              distances("hausdorff", [1, 2, 3], predicts_largest=True, inside_alone=True), target="labels",
+              note="all distances inside are whole numbers here")
 probabilities("liviaets/dice", "probabilities", dice(1e-10, 1e-10, background=False), target="labels")
 
 TRUE_CLASS = dict(positives_only=True, log_offset=1e-10)
@@ -264,6 +287,13 @@ probabilities("liviaets/focal", "probabilities", focal(2, None, "target", **TRUE
 S = 1e-5
 softmax("monai/boundary", "softmax", error("linear", [0, 1, 1, 1]), maps="derived/softmax_distances", exact=1e-7,
         note="the map rounded to float32; the mean over the foreground is by class weights of 0 and 1")
+softmax("monai/boundary", "softmax", distances("boundary", [1, 2, 3]), suffix="/inside",
+        note="the maps are made inside the call")
+softmax("monai/hausdorff_dt_softmax", "softmax_distinct", distances("hausdorff", [1, 2, 3]))
+sigmoid("monai/hausdorff_dt_sigmoid_batch", "multilabel", distances("hausdorff"))
+softmax("monai/hausdorff_dt_volume", "volume", distances("hausdorff", [1, 2]), scale=2.0,
+        note="output of 1 sample and 2 classes, summed")
+sigmoid("monai/log_hausdorff_dt", "binary", distances("hausdorff", logarithm=True))
 softmax("monai/dice_softmax_default", "softmax", dice(S, S))
 softmax("monai/dice_softmax_nobg_batch", "softmax", dice(S, S, "batch", background=False))
 softmax("monai/dice_squared_smooth", "softmax_many", dice(1, 1, squared=True))
@@ -289,6 +319,9 @@ softmax("monai/dice_focal_nobg_weight", "softmax",
         note="442 pixels of 3 foreground classes")
 softmax("monai/focal_softmax", "softmax", focal(2, 0.25, 1768), note="2 * 4 * 221 values")
 softmax("monai/focal_softmax_gamma05", "softmax_distinct", focal(0.5, None, 1768), note="2 * 4 * 221 values")
+softmax("monai/focal_softmax_nobg", "softmax", focal(2, None, 1326), target="derived/softmax_foreground_labels",
+        ignore=255, foreground=True,
+        note="a softmax of the three foreground channels, background voxels ignored; 2 * 3 * 221 values")
 softmax("monai/focal_softmax_none_ignore", "softmax", focal(2, None, "valid"), target="labels_ignore", ignore=255)
 sigmoid("monai/focal_sigmoid", "binary", focal(2, 0.25))
 sigmoid("monai/focal_sigmoid_gamma0", "binary", focal(0))
@@ -339,7 +372,8 @@ sigmoid("monai/dice_soft_label_sigmoid", "multilabel", region("dice", S, S, scop
 softmax("monai/tversky_softmax", "softmax",
         region("tversky", S, S, alpha=0.3, beta=0.7, exclude_background=True))
 sigmoid("monai/tversky_batch_sum", "multilabel", region("tversky", 1, 1, alpha=0.75, beta=0.25, scope="batch"), scale=3.0)
-softmax("monai/mcc_softmax", "softmax", region("matthews", 0, S, exclude_background=True), exact=1e-8)
+softmax("monai/mcc_softmax", "softmax",
+        region("matthews", smooth_product=S, perfect_is_one=True, exclude_background=True))
 softmax("monai/generalized_dice_square", "softmax_many",
         region("generalizedDice", S, S, scope="samplePooled", volume_weighting="square"))
 softmax("monai/generalized_dice_simple", "softmax",
@@ -426,19 +460,49 @@ softmax("monai/asymmetric_unified_focal", "binary_probabilities",
         logits="probabilities", target="targets", pair=True, exact=1e-6,
         note="the focal part is divided by the two classes; logits of the probabilities are float32 here")
 
-# What looks as if it belonged, and why it is not here. Everything named by neither list is a family of its own
-# (Tversky, Jaccard, log-Dice, generalised Dice, Lovasz, boundary, Hausdorff, MCC, top-k, L1, IoU, weight maps, ...).
-# DB's cases of two predictions are in binarization.json.
-LATER = "later family option: "
+# Lovasz: Berman's, segmentation_models' and kornia's. Where errors are equal the value alone is compared.
+LS, LH = "lovasz_softmax", "lovasz_hinge"
+LABELS = dict(target="labels")
+probabilities("berman/softmax_present", "probabilities", lovasz(LS, "batch", True), **LABELS)
+probabilities("berman/softmax_all_per_image", "probabilities", lovasz(LS, "sample"), **LABELS)
+probabilities("berman/softmax_present_per_image_ignore", "probabilities", lovasz(LS, "sample", True),
+              target="labels_ignore", ignore=255)
+probabilities("berman/softmax_class_list", "probabilities",
+              lovasz(LS, "batch", classes=[False, True, False, True]), **LABELS)
+softmax("berman/softmax_logits_present", "softmax_distinct", lovasz(LS, "batch", True))
+softmax("berman/softmax_logits_all_ignore", "softmax_distinct", lovasz(LS, "batch"), target="labels_ignore", ignore=255)
+softmax("berman/softmax_logits_many", "softmax_distinct_many", lovasz(LS, "batch"))
+probabilities("berman/softmax_ties_value_only", "ties", lovasz(LS, "batch", True), **LABELS)
+ONE = dict(classes=1)
+sigmoid("berman/hinge_per_image", "binary_distinct", lovasz(LH, "sample"), **ONE)
+sigmoid("berman/hinge_batch", "binary_distinct", lovasz(LH, "batch"), **ONE)
+sigmoid("berman/hinge_ignore", "binary_distinct", lovasz(LH, "sample"), target="targets_ignore", ignore=255, **ONE)
+sigmoid("berman/hinge_ties_value_only", "ties", lovasz(LH, "sample"), target="binary_targets", logits="binary_logits",
+        **ONE)
+sigmoid("smp/lovasz_binary_per_image", "binary_distinct", lovasz(LH, "sample"), **ONE)
+sigmoid("smp/lovasz_binary_batch_ignore", "binary_distinct", lovasz(LH, "batch"), target="targets_ignore", ignore=255,
+        **ONE)
+softmax("smp/lovasz_multiclass", "softmax_distinct", lovasz(LS, "batch", True))
+softmax("smp/lovasz_multiclass_per_image_ignore", "softmax_distinct", lovasz(LS, "sample", True),
+        target="labels_ignore", ignore=255)
+softmax("smp/lovasz_multiclass_many", "softmax_distinct_many", lovasz(LS, "batch", True))
+sigmoid("smp/lovasz_multilabel", "multilabel_distinct", lovasz(LH, "batchPooled"))
+sigmoid("kornia/lovasz_hinge", "binary_distinct", lovasz(LH, "sample"), **ONE)
+softmax("kornia/lovasz_softmax", "softmax_distinct", lovasz(LS, "sample"))
+softmax("kornia/lovasz_softmax_many", "softmax_distinct_many",
+        lovasz(LS, "sample", class_weights=[1, 0.5, 2, 1, 1, 1, 0.25, 1, 1, 3, 1]))
+
+# What looks as if it belonged, and why it is not here. Everything named by neither list is no term of this library
+# (IoU, weight maps, ...) or has a book of its own: DB's cases of two predictions are in
+# binarization.json, distance maps in distance.json.
 LEFT_OUT = {
     "pytorch/ce_all_ignored": "the value is NaN by design; ours is 0 by definition, tested on its own",
     "sam2_mask2former/m2f_point_sampled": "the sampling of points is no part of the loss kernels",
     "sam2_mask2former/sam2_multimask_total": "chooses among candidates; several predictions",
-    "seeds/s000_mixed_literal": LATER + "logarithm of a Dice loss",
-    "seeds/s000_weighted_bce_dice": "expressible, but its weight map is a later unit and 130 kB of text",
+    "seeds/s000_mixed_literal": "wrong formula: the logarithm of a Dice loss, which grows as the overlap improves",
+    "seeds/s000_weighted_bce_dice": "a weighted cross entropy and a Dice, both here; its input would be 130 kB of text",
     "seeds/s003_balanced_bce_literal": "wrong formula: pairs every image with every mask",
     "seeds/s004_answer_literal": "Dice of each pixel's class vector",
-    "monai/focal_softmax_nobg": "drops channel 0 of the logits before the softmax: a softmax of the other channels",
 }
 
 
@@ -472,7 +536,12 @@ def derived(inputs):
     pair = np.concatenate([np.zeros_like(p), np.log(p) - np.log1p(-p)], axis=1)
     labels = array("softmax", "labels_ignore").reshape(2, 1, -1)
     one_hot = np.where(labels == 255, 255, labels == np.arange(4).reshape(1, 4, 1))
+    whole = array("softmax", "labels")
     return {
+        "derived/softmax_foreground_logits": ("channels 1 to 3 of softmax/logits",
+                                              array("softmax", "logits")[:, 1:].ravel()),
+        "derived/softmax_foreground_labels": ("softmax/labels less 1, 255 where that is the background",
+                                              np.where(whole == 0, 255, whole - 1).ravel()),
         "derived/softmax_smp_weights": ("class weights 0.25, 1, 2, 5", per_channel(W4, 2, 221)),
         "derived/binary_logit_pairs": ("0 and the logit of binary_probabilities/probabilities", pair.ravel()),
         "derived/softmax_distances": ("signed distances of softmax/labels", distances(array("softmax", "labels"), 4)),
@@ -503,7 +572,7 @@ def region_score(o, I, P, S, G, H, V):
         return num / den if den.real > 0 else 1 + 0j
 
     n, d = o["smooth_numerator"], o["smooth_denominator"]
-    a, b, e = o.get("alpha", 0), o.get("beta", 0), o.get("smooth_counts", 0)
+    a, b, e, m = o.get("alpha", 0), o.get("beta", 0), o.get("smooth_counts", 0), o.get("smooth_product", 0)
     if o.get("squared"):
         P, G = S, H
     if o["formula"] in ("dice", "generalizedDice"):
@@ -515,8 +584,10 @@ def region_score(o, I, P, S, G, H, V):
         return quotient(I + n, I + a * (P - I) + b * (G - I) + d)
     if o["formula"] == "leakyDice":
         return 1 - a * (1 - quotient(I + n, P + d)) - b * (1 - quotient(I + n, G + d))
+    if o.get("perfect_is_one") and P.real == I.real == G.real:
+        return 1 + 0j
     tp, fp, fn, tn = I + e, P - I + e, G - I + e, V - P - G + I + e
-    square = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
+    square = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn) + m
     root = np.sqrt(square) if square.real > 0 else 0j
     return (tp * tn - fp * fn + n) / (root + d) if root.real + d > 0 else 0j
 
@@ -590,6 +661,38 @@ def region_term(o, p, g, weights, hard):
                 slopes.append(region_group(o, *moved).imag / step / len(groups))
             derivative[group, k] = v[:, k] * (slopes[0] * h[group, k] + slopes[1] + 2 * p[group, k] * slopes[2])
     return value, derivative
+
+
+def side_distances(region, spacing):
+    """On which side each voxel is, and how far it is to the other side (0 where there is none)."""
+    to = np.zeros(region.shape)
+    if region.any() and not region.all():
+        inside, outside = np.argwhere(region), np.argwhere(~region)
+        d = np.sqrt((((inside[:, None] - outside[None]) * np.array(spacing)) ** 2).sum(-1))
+        to[region], to[~region] = d.min(1), d.min(0)
+    return to
+
+
+def distance_maps(problem, term, x, p, g, valid):
+    """The map of a boundary or Hausdorff term."""
+    o, maps = term["distance"], np.zeros_like(p)
+    shape, spacing = problem["extents"], o.get("spacing") or [1, 1, 1]
+    for s in range(len(p)):
+        for k in range(p.shape[1]):
+            region = (valid[s, k] & (g[s, k] > 0.5)).reshape(shape)
+            own = side_distances(region, spacing)
+            if term["kind"] == "boundary":
+                absent = not region.any() or region.all()
+                maps[s, k] = (np.where(region, (0 if absent else 1) - own, own)).ravel()
+                continue
+            hit = x[s].argmax(axis=0) == k if o.get("predicts_largest") else p[s, k] > 0.5
+            there = (valid[s, k] & hit).reshape(shape)
+            theirs = side_distances(there, spacing)
+            if o.get("inside_alone"):
+                own, theirs = own * region, theirs * there
+            alpha = o.get("alpha", 2)
+            maps[s, k] = (own ** alpha + theirs ** alpha).ravel()
+    return maps
 
 
 def evaluate(problem, arrays):
@@ -697,15 +800,15 @@ def evaluate(problem, arrays):
                 e = np.exp(-np.abs(y))
                 u, hit = np.where(y >= 0, 1, e) / (1 + e), np.where(y >= 0, e, 1) / (1 + e)
                 away = (1 - 2 * g) * u * hit
-            factor = u ** gamma
+            shrunk = u ** gamma
             du = np.where(u > 0, gamma * np.where(u > 0, u, 1) ** (gamma - 1), 0)
             if term.get("reduced_threshold"):
                 low, power = hit < term["reduced_threshold"], term["reduced_threshold"] ** gamma
-                factor, du = np.where(low, 1, factor / power), np.where(low, 0, du / power)
+                shrunk, du = np.where(low, 1, shrunk / power), np.where(low, 0, du / power)
             moving = term["divisor"] == "factors"
-            d = (f * w * factor).sum() if moving else divide(term["divisor"], (f * w).sum(), valid, (f * w * g).sum())
-            loss = (f * w * a * factor * m).sum() / d
-            slope = a * (du * away * m + factor * (rest * k1 - g * k0)) - (loss * du * away if moving else 0)
+            d = (f * w * shrunk).sum() if moving else divide(term["divisor"], (f * w).sum(), valid, (f * w * g).sum())
+            loss = (f * w * a * shrunk * m).sum() / d
+            slope = a * (du * away * m + shrunk * (rest * k1 - g * k0)) - (loss * du * away if moving else 0)
             t = onwards(term, f * w * slope / d)
         elif kind in ("absolute_error", "smooth_l1", "linear"):
             a = np.array(term["class_weights"] or [1] * c, float).reshape(1, c, 1)
@@ -721,6 +824,18 @@ def evaluate(problem, arrays):
                 each, t = np.abs(difference), np.sign(difference)
             d = divide(term["divisor"], (w * a).sum(), valid)
             loss, t = ((w * a * each).sum() / d, w * a * t / d) if d > 0 else (0.0, np.zeros_like(x))
+            if activation == "softmax":
+                t = p * (t - (p * t).sum(axis=1, keepdims=True))
+            t = t * p * q if activation == "sigmoid" else t
+        elif kind in ("boundary", "hausdorff"):
+            named = term["distance"]["classes"]
+            a = np.array([named is None or k in named for k in range(c)], float).reshape(1, c, 1)
+            m = distance_maps(problem, term, x, p, g, valid)
+            each, t = (p * m, m) if kind == "boundary" else ((p - g) ** 2 * m, 2 * (p - g) * m)
+            d = divide(term["divisor"], (w * a).sum(), valid)
+            loss, t = (w * a * each).sum() / d, w * a * t / d
+            if term["distance"].get("logarithm"):
+                loss, t = np.log1p(loss), t / (1 + loss)
             if activation == "softmax":
                 t = p * (t - (p * t).sum(axis=1, keepdims=True))
             t = t * p * q if activation == "sigmoid" else t
@@ -745,6 +860,35 @@ def evaluate(problem, arrays):
             share.ravel()[hard] = 1 / max(k, 1)
             loss, t = (share * each).sum(), share * np.sign(p - g)
             t = t * p * q if activation == "sigmoid" else t
+        elif kind.startswith("lovasz"):
+            errors = np.maximum(0, 1 - x * (2 * g - 1)) if kind == "lovasz_hinge" else np.abs(g - p)
+            taken = np.array(term["classes"] or [True] * c)
+            pooled, batch = term["scope"].endswith("Pooled"), term["scope"].startswith("batch")
+            a, loss, t = term["class_weights"] or [1] * c, 0.0, np.zeros_like(x)
+            groups = [range(n)] if batch else [[i] for i in range(n)]
+            for group in groups:
+                found = []
+                for which in [np.flatnonzero(taken)] if pooled else np.flatnonzero(taken)[:, None]:
+                    here = np.zeros((n, c, v), bool)
+                    here[np.ix_(group, which)] = valid[np.ix_(group, which)]
+                    e, gg = errors[here], g[here]
+                    if term["present_only"] and not gg.any():
+                        continue
+                    order = np.argsort(-e, kind="stable")
+                    union = gg.sum() + np.cumsum(1 - gg[order])
+                    jaccard = 1 - (gg.sum() - np.cumsum(gg[order])) / union
+                    steps = np.diff(jaccard, prepend=0.0)
+                    slope = np.zeros(e.size)
+                    slope[order] = np.where(e[order] > 0, steps * np.where(gg[order] > 0, -1, 1), 0)
+                    own_weight = 1 if pooled else a[which[0]]
+                    found.append((here, own_weight * (e[order] * steps).sum(), own_weight * slope))
+                for here, each, slope in found:
+                    loss += each / len(found) / len(groups)
+                    t[here] += slope / len(found) / len(groups)
+            if activation == "softmax":
+                t = p * (t - (p * t).sum(axis=1, keepdims=True))
+            elif activation == "sigmoid" and kind == "lovasz_softmax":
+                t = t * p * q
         elif kind == "region":
             v_w = w if term["region"].get("weighted") else valid.astype(float)
             loss, dp = region_term(term["region"], p, g, v_w, problem["target"]["kind"] != "floats")
@@ -859,8 +1003,9 @@ def main():
         classes = chosen["classes"] or shape[1]
         voxels = total // samples // classes
         terms = json.loads(json.dumps(chosen["terms"]))
-        logits = use(chosen["input"], "derived/binary_logit_pairs" if chosen["pair"] else chosen["logits"])
-        classes = 2 if chosen["pair"] else classes
+        logits = use(chosen["input"], "derived/binary_logit_pairs" if chosen["pair"]
+                     else "derived/softmax_foreground_logits" if chosen["foreground"] else chosen["logits"])
+        classes = 2 if chosen["pair"] else classes - 1 if chosen["foreground"] else classes
         target = use(chosen["input"], chosen["target"])
         for term in terms:
             if term.get("positive_weights") == "negatives/positives":
@@ -871,13 +1016,17 @@ def main():
                     chosen["name"]
         problem = dict(samples=samples, classes=classes, voxels=voxels, activation=chosen["activation"], terms=terms,
                        logits=logits, target=dict(kind=chosen["kind"], values=target))
+        if any("distance" in term for term in terms):
+            problem["extents"] = ([1, 1] + shape[2:])[-3:]
         for key in ("mask", "weights", "maps"):
             if chosen[key]:
                 problem[key] = use(chosen["input"], chosen[key])
         if chosen["ignore"] is not None:
             problem["ignore_index"] = chosen["ignore"]
 
-        expected = original["gradient"][chosen["gradient"]]["data"]
+        unique = original["gradient"] is not None
+        assert unique or "ties" in chosen["name"], chosen["name"]
+        expected = original["gradient"][chosen["gradient"]]["data"] if unique else [0.0] * total
         holes = sum(v is None for v in expected)
         assert (holes > 0) == (chosen["name"] == "torchvision/focal_gamma05_saturated_nan"), chosen["name"]
         expected = [0.0 if v is None else v for v in expected]
@@ -886,7 +1035,11 @@ def main():
             p = np.float32(inputs[chosen["input"]]["arrays"][chosen["logits"]]["data"]).astype(np.float64)
             slope = (np.array(expected) * p * (1 - p)).reshape(samples, 1, -1)
             expected = np.concatenate([-slope, slope], axis=1).ravel().tolist()
-        exponent, integers = packed(expected)
+        if chosen["foreground"]:
+            expected = np.array(expected).reshape(samples, classes + 1, -1)
+            assert chosen["input"] == "softmax" and not expected[:, 0].any(), chosen["name"]
+            expected = expected[:, 1:].ravel().tolist()
+        exponent, integers = packed(expected) if unique else (0, [])
         notes = "; ".join(x for x in (chosen["note"], original.get("note")) if x)
         entry = dict(name=chosen["name"] + chosen["suffix"], system=versions[chosen["name"].split("/")[0]],
                      callable=original["callable"], dtype=original["dtype"], note=notes, problem=problem,
@@ -914,6 +1067,8 @@ def main():
                 ours = (original["value"] - chosen["offset"]) / chosen["scale"]
                 value_error = abs(value - ours) / abs(ours) if ours != 0 else abs(value)
             largest = max(abs(v) for v in expected)
+            if not unique:
+                gradient, integers = np.zeros_like(gradient), expected
             miss = float(np.abs(gradient.ravel() * chosen["scale"] - expected).max())
             gradient_error = miss / largest if largest > 0 else miss
             stored = float(np.abs(np.array(integers, float) * 10.0 ** exponent - expected).max())

@@ -231,8 +231,7 @@ extension Evaluator {
         options.ignoreIndex = problem.ignoreIndex
         try self.init(
             Library.loss(problem.terms),
-            shape: .flat(samples: problem.samples, classes: problem.classes, voxels: problem.voxels),
-            activation: Activation(problem.activation), options: options)
+            shape: problem.shape, activation: Activation(problem.activation), options: options)
     }
 }
 

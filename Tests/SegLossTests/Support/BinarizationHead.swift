@@ -13,6 +13,7 @@ struct Head {
     var dice = false
     var ratio = 3.0
     var minimum = 0
+    var fallback = 0
     var beta = 0.0
     var k = 50.0
     var bytes = true
@@ -48,7 +49,8 @@ struct Head {
                 smoothNumerator: 0, smoothDenominator: 1e-6, squared: false, scope: .batch, excludeBackground: false,
                 classWeights: nil)
             : .balancedBinaryCrossEntropy(
-                negativeRatio: ratio, minimumNegatives: minimum, epsilon: 1e-6, scope: .batch)
+                negativeRatio: ratio, minimumNegatives: minimum, fallbackNegatives: fallback, epsilon: 1e-6,
+                scope: .batch)
         let l1: SegLossReference.Term.Kind =
             beta > 0
             ? .smoothL1(beta: beta, classWeights: nil, divisor: .valid)
@@ -76,6 +78,7 @@ struct Head {
         spec.main = dice ? CLOSS_BINARIZATION_DICE : CLOSS_BINARIZATION_BALANCED
         spec.negative_ratio = ratio
         spec.minimum_negatives = Int64(minimum)
+        spec.fallback_negatives = Int64(fallback)
         spec.balance_epsilon = 1e-6
         spec.dice_epsilon = 1e-6
         spec.smooth_l1_beta = beta
@@ -187,7 +190,9 @@ extension Head {
     var loss: BinarizationLoss {
         BinarizationLoss(
             weights: .init(map: weights.map, threshold: weights.threshold, binary: weights.binary),
-            main: dice ? .dice : .balanced(negativeRatio: ratio, minimumNegatives: minimum),
+            main: dice
+                ? .dice
+                : .balanced(negativeRatio: ratio, minimumNegatives: minimum, fallbackNegatives: fallback),
             steepness: k, smoothL1Beta: beta)
     }
 

@@ -13,7 +13,7 @@ struct GoldenCase {
     /// What a value's error is relative to: our value or the original's, whichever is larger. An original that is a
     /// coefficient near 1 is our small loss, one that is a small coefficient our loss near 1.
     let valueScale: Double
-    /// The original's gradient in our terms.
+    /// The original's gradient in our terms; empty where equal errors leave it a choice.
     let gradient: [Double]
     /// Bounds for a float32 library: the value's relative to its scale, the gradient's relative to its largest element.
     let valueTolerance: Double
@@ -58,6 +58,7 @@ private struct Entry: Decodable {
         let target: Target
         let mask, weights, maps: String?
         let ignore_index: Int?
+        let extents: [Int]?
     }
 
     struct Gradient: Decodable {
@@ -108,7 +109,7 @@ private struct Entry: Decodable {
                 mask: try problem.mask.map { try values($0).map { UInt8($0) } },
                 weights: try problem.weights.map { try values($0).map { Float($0) } },
                 maps: try problem.maps.map { try values($0).map { Float($0) } },
-                ignoreIndex: problem.ignore_index),
+                ignoreIndex: problem.ignore_index, extents: problem.extents),
             value: value.map { ($0 - offset) / scale },
             sumOfScales: sum_of_scales,
             valueScale: value.map { max(abs(($0 - offset) / scale), abs($0 / scale)) } ?? 0,
@@ -133,8 +134,10 @@ private struct TermEntry: Decodable {
     let negative_ratio, epsilon, beta: Double?
     let minimum_negatives: Int?
     let percent: Double?
-    let ignored_count: Bool?
+    let ignored_count, present_only: Bool?
+    let classes: [Bool]?
     let region: RegionEntry?
+    let distance: DistanceEntry?
 
     func term() throws -> Term {
         func needed<Value>(_ value: Value?, _ what: String) throws -> Value {
@@ -200,6 +203,8 @@ private struct TermEntry: Decodable {
                     negativeRatio: try needed(negative_ratio, "negative_ratio"),
                     minimumNegatives: try needed(minimum_negatives, "minimum_negatives"), scope: try parsedScope()),
                 weight: weight)
+        case "lovasz_softmax": return Term(.lovaszSoftmax(try lovasz()), weight: weight)
+        case "lovasz_hinge": return Term(.lovaszHinge(try lovasz()), weight: weight)
         case "absolute_error":
             return Term(
                 .absoluteError(classWeights: class_weights, divisor: try needed(divisor, "divisor").value),
@@ -213,8 +218,19 @@ private struct TermEntry: Decodable {
         case "linear":
             return Term(
                 .linear(classWeights: class_weights, divisor: try needed(divisor, "divisor").value), weight: weight)
+        case "boundary", "hausdorff":
+            let options = try needed(distance, "options").options(try needed(divisor, "divisor").value)
+            return Term(kind == "boundary" ? .boundary(options) : .hausdorff(options), weight: weight)
         default: throw Unreadable(what: "term \(kind)")
         }
+    }
+
+    private func lovasz() throws -> Lovasz {
+        let scopes: [Term.Scope] = [.sample, .batch, .samplePooled, .batchPooled]
+        guard let scope = scopes.first(where: { "\($0)" == self.scope }) else {
+            throw Unreadable(what: "scope of \(kind)")
+        }
+        return Lovasz(scope, presentOnly: present_only ?? false, classes: classes, classWeights: class_weights)
     }
 
     private var binaryOptions: Term.BinaryOptions {
@@ -264,17 +280,37 @@ struct Unreadable: Error {
     let what: String
 }
 
+/// The options of a term that measures distances which are not the plain ones.
+private struct DistanceEntry: Decodable {
+    let classes: [Int]?
+    let spacing: [Double]?
+    let alpha: Double?
+    let predicts_largest, inside_alone, logarithm: Bool?
+
+    func options(_ divisor: Term.Divisor) -> DistanceLoss {
+        var options = DistanceLoss()
+        options.classes = classes.map { classes in (0..<(classes.max()! + 1)).map { classes.contains($0) } }
+        options.spacing = spacing ?? [1, 1, 1]
+        options.divisor = divisor
+        options.alpha = alpha ?? 2
+        options.predictsLargest = predicts_largest ?? false
+        options.insideAlone = inside_alone ?? false
+        options.logarithm = logarithm ?? false
+        return options
+    }
+}
+
 /// The options of a region term that are not the plain ones.
 private struct RegionEntry: Decodable {
     let formula: String
     let smooth_numerator, smooth_denominator: Double?
-    let squared, exclude_background, minimum, exponent_of_mean, weighted: Bool?
+    let squared, exclude_background, minimum, exponent_of_mean, weighted, perfect_is_one: Bool?
     let scope, value, absent, weighting, volume_weighting: String?
     let class_weights, class_exponents: [Float]?
     let classes: [Int]?
     let class_count: Int?
     let least_score, exponent, least_denominator, least_intersection: Double?
-    let alpha, beta, smooth_counts, volume_offset, most_volume_weight: Double?
+    let alpha, beta, smooth_counts, smooth_product, volume_offset, most_volume_weight: Double?
 
     func region() throws -> Region {
         var region = Region(try chosen(formula, Region.Formula.allCases))
@@ -300,6 +336,8 @@ private struct RegionEntry: Decodable {
         region.alpha = alpha ?? 0
         region.beta = beta ?? 0
         region.smoothCounts = smooth_counts ?? 0
+        region.smoothProduct = smooth_product ?? 0
+        region.perfectIsOne = perfect_is_one ?? false
         region.volumeOffset = volume_offset ?? 0
         region.mostVolumeWeight = most_volume_weight ?? 0
         return region

@@ -75,6 +75,8 @@ struct Generator {
     var takesAnyRegion = false
     /// Terms that rank losses too, of which a float's and a Double's may be in another order: for tests of bits.
     var takesRankings = false
+    /// Terms that measure distances too: for tests that give extents, and cut batches at samples.
+    var takesDistances = false
 
     init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
@@ -155,6 +157,7 @@ struct Generator {
             logits: logits, target: target, ignoreIndex: ignoreIndex)
         if masked { problem.mask = labels.indices.map { _ in random.chance(0.8) ? UInt8(1 + random.below(255)) : 0 } }
         if weighted { problem.weights = labels.indices.map { _ in random.chance(0.2) ? 0 : random.unit() * 3 } }
+        if terms.contains(where: \.measures) { problem.extents = extents(voxels) }
         if terms.contains(where: \.takesMaps) { problem.maps = logits.map { _ in random.normal() * 3 } }
         return problem
     }
@@ -239,7 +242,11 @@ struct Generator {
         if [.tversky, .leakyDice].contains(region.formula) {
             (region.alpha, region.beta) = random.element(of: [(0.3, 0.7), (0.5, 0.5), (1, 1), (0, 2)])
         }
-        if region.formula == .matthews { region.smoothCounts = random.element(of: [0, 1e-5, 1]) }
+        if region.formula == .matthews {
+            region.smoothCounts = random.element(of: [0, 1e-5, 1])
+            region.smoothProduct = random.element(of: [0, 0, 1e-5, 10])
+            region.perfectIsOne = random.chance(0.5)
+        }
         if region.formula == .generalizedDice {
             region.scope = random.element(of: [.samplePooled, .batchPooled])
             region.volumeWeighting = random.element(of: Region.VolumeWeighting.allCases)
@@ -352,7 +359,7 @@ struct Generator {
             }
             terms.append(Term(kind, weight: random.element(of: [1, 0.5, 2, 0.3, 1.25, -0.4])))
         }
-        return terms
+        return takesDistances ? addingDistances(terms, classes: classes) : terms
     }
 
     /// The terms with one that ranks losses in the place of one of them, or beside them.
@@ -368,6 +375,29 @@ struct Generator {
         return terms.dropLast() + [term]
     }
 
+    /// A Lovász term of any options that planning accepts.
+    mutating func lovasz(_ activation: Problem.Activation, classes: Int) -> Term.Kind {
+        var options = Lovasz(random.element(of: [.sample, .batch, .samplePooled, .batchPooled]))
+        options.presentOnly = random.chance(0.5)
+        if classes > 1 && random.chance(0.3) {
+            options.classes = (0..<classes).map { $0 == classes - 1 || random.chance(0.6) }
+        }
+        if options.scope == .sample || options.scope == .batch {
+            options.classWeights = classWeights(classes, from: options.classes == nil ? 0 : classes - 1)
+        }
+        return activation == .sigmoid && random.chance(0.5) ? .lovaszHinge(options) : .lovaszSoftmax(options)
+    }
+
+    /// The terms with a Lovász term in the place of one of them, or beside them.
+    private mutating func withLovasz(_ terms: [Term], _ activation: Problem.Activation, classes: Int) -> [Term] {
+        let hasWeightedRegion = terms.contains {
+            if case .region(let region) = $0.kind { region.weighted } else { false }
+        }
+        guard takesRankings, random.chance(0.3), activation != .softmax || !hasWeightedRegion else { return terms }
+        let term = Term(lovasz(activation, classes: classes), weight: random.element(of: [1, 0.5, -0.4]))
+        return random.chance(0.5) ? [term] + terms : terms.dropFirst() + [term]
+    }
+
     /// A problem of any kind, small enough to be looked at from every side.
     mutating func anything(flavour: Flavour? = nil) -> Problem {
         let activation = random.element(of: Problem.Activation.allCases)
@@ -375,9 +405,11 @@ struct Generator {
         let weighted = random.chance(0.4)
         let classes = activation == .softmax ? 2 + random.below(6) : 1 + random.below(5)
         let terms = terms(activation, classes: classes, balancedAllowed: !weighted && subject != .soft)
+        var all = ranking(terms, activation, classes: classes, weighted: weighted)
+        if subject != .soft { all = withLovasz(all, activation, classes: classes) }
         return problem(
             activation, samples: 1 + random.below(3), classes: classes, voxels: 1 + random.below(400),
-            terms: ranking(terms, activation, classes: classes, weighted: weighted),
+            terms: all,
             flavour: flavour ?? random.element(of: Flavour.allCases), subject: subject,
             ignoring: random.chance(0.4), masked: random.chance(0.4), weighted: weighted)
     }
@@ -387,7 +419,25 @@ extension Term {
     /// Whether it selects among values: parts of a batch must be of whole samples.
     var selects: Bool {
         switch kind {
-        case .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1: true
+        case .balancedBinaryCrossEntropy, .topK, .onlineHardExampleMining, .balancedL1, .lovaszSoftmax, .lovaszHinge:
+            true
+        default: false
+        }
+    }
+
+    /// Whether it ranks the errors of a whole batch together: the batch must be one part.
+    var ranksBatch: Bool {
+        switch kind {
+        case .lovaszSoftmax(let options), .lovaszHinge(let options):
+            options.scope == .batch || options.scope == .batchPooled
+        default: false
+        }
+    }
+
+    /// Whether it takes targets of 0 and 1 alone.
+    var isLovasz: Bool {
+        switch kind {
+        case .lovaszSoftmax, .lovaszHinge: true
         default: false
         }
     }

@@ -84,6 +84,14 @@ enum Library {
                 threshold: threshold, minimumKept: minimumKept, divisor: translated(divisor), scope: translated(scope))
         case .balancedL1(let ratio, let minimum, let scope):
             .balancedL1(negativeRatio: ratio, minimumNegatives: minimum, scope: translated(scope))
+        case .lovaszSoftmax(let options):
+            .lovaszSoftmax(
+                scope: translated(options.scope), classes: classes(options.classes), presentOnly: options.presentOnly,
+                classWeights: options.classWeights)
+        case .lovaszHinge(let options):
+            .lovaszHinge(
+                scope: translated(options.scope), classes: classes(options.classes), presentOnly: options.presentOnly,
+                classWeights: options.classWeights)
         case .absoluteError(let weights, let divisor):
             .absoluteError(classWeights: weights, divisor: translated(divisor))
         case .smoothL1(let beta, let weights, let divisor):
@@ -92,10 +100,12 @@ enum Library {
             .squaredError(classWeights: weights, divisor: translated(divisor))
         case .linear(let weights, let divisor):
             .linear(classWeights: weights, divisor: translated(divisor))
+        case .boundary(let options): boundary(options)
+        case .hausdorff(let options): hausdorff(options)
         }
     }
 
-    private static func translated(_ divisor: SegLossReference.Term.Divisor) -> Divisor {
+    static func translated(_ divisor: SegLossReference.Term.Divisor) -> Divisor {
         switch divisor {
         case .weight: .weight
         case .valid: .valid
@@ -132,7 +142,10 @@ enum Library {
         case .jaccard: .jaccard
         case .tversky: .tversky(falsePositives: region.alpha, falseNegatives: region.beta)
         case .generalizedDice: .generalizedDice(volumes(region))
-        case .matthews: .matthews(smoothCounts: region.smoothCounts)
+        case .matthews:
+            .matthews(
+                smoothCounts: region.smoothCounts, smoothProduct: region.smoothProduct,
+                perfectIsOne: region.perfectIsOne)
         case .leakyDice: .leakyDice(falsePositives: region.alpha, falseNegatives: region.beta)
         }
     }
@@ -144,6 +157,10 @@ enum Library {
         case .simple: return .simple(offset: region.volumeOffset, most: most)
         case .square: return .square(offset: region.volumeOffset, most: most)
         }
+    }
+
+    private static func classes(_ flags: [Bool]?) -> Classes {
+        flags.map { flags in .only(flags.indices.filter { flags[$0] }) } ?? .all
     }
 
     private static func classes(_ region: SegLossReference.Region) -> Classes {
@@ -190,8 +207,12 @@ extension InstructionSet {
 }
 
 extension Part {
-    /// A problem cut at random: at samples, and within samples at multiples of 64 voxels unless `wholeSamples`.
+    /// A problem cut at random: at samples, and within samples at multiples of 64 voxels unless `wholeSamples`. What
+    /// ranks the errors of the batch together stays whole.
     static func randomCut(_ problem: Problem, wholeSamples: Bool, using random: inout SplitMix64) -> [Part] {
+        if problem.terms.contains(where: \.ranksBatch) {
+            return [Part(samples: 0..<problem.samples, voxels: 0..<problem.voxels)]
+        }
         var parts: [Part] = []
         var sample = 0
         while sample < problem.samples {
@@ -462,8 +483,7 @@ private struct Call {
             }
         evaluator = try Evaluator(
             configuration.loss ?? Library.loss(problem.terms),
-            shape: .flat(samples: problem.samples, classes: problem.classes, voxels: problem.voxels),
-            activation: activation,
+            shape: problem.shape, activation: activation,
             options: Options(
                 ignoreIndex: problem.ignoreIndex, threads: configuration.threads,
                 instructionSet: configuration.instructionSet, checks: configuration.checks,

@@ -64,12 +64,16 @@ extension Region {
             denominator =
                 s.I + alpha * (sizeP - s.I) + beta * (Dual(value: sizeG) - s.I) + Dual(value: smoothDenominator)
         case .matthews:
+            // The library's sums are in steps of 2^-48.
+            let wrong = (s.P - s.I).value + s.G - s.I.value
+            if perfectIsOne && abs(wrong) < 0x1p-48 { return Dual(value: 1) }
             let TP = s.I + smoothCounts
             let FP = s.P - s.I + Dual(value: smoothCounts)
             let FN = Dual(value: s.G) - s.I + Dual(value: smoothCounts)
             let TN = Dual(value: s.V - s.G) - s.P + s.I + Dual(value: smoothCounts)
             let product = (TP + FP) * (TP + FN) * ((TN + FP) * (TN + FN))
-            let root = product.value > 0 ? product.squareRoot : Dual(value: 0)
+            let inside = product + smoothProduct
+            let root = inside.value > 0 ? inside.squareRoot : Dual(value: 0)
             if root.value + smoothDenominator <= 0 { return Dual(value: 0) }
             return (TP * TN - FP * FN + Dual(value: smoothNumerator)) / (root + smoothDenominator)
         case .leakyDice:

@@ -76,7 +76,8 @@ struct Formulas {
     let labelIgnored: Int64?
     let mask: [UInt8]?
     let weights: [Float]?
-    let maps: [Float]?
+    var maps: [Double]?
+    let extents: [Int]
     var movedIndex = 0
     var movedBy = 0.0
 
@@ -88,7 +89,8 @@ struct Formulas {
         logits = problem.logits
         mask = problem.mask
         weights = problem.weights
-        maps = problem.maps
+        maps = problem.maps?.map(Double.init)
+        extents = problem.extents
         switch problem.target {
         case .labels(let values):
             labels = values
@@ -242,6 +244,10 @@ struct Formulas {
         case .balancedL1(let ratio, let minimum, let scope):
             return balancedErrors(ratio, minimum, scope, term.weight, &gradient, wanted)
 
+        case .lovaszSoftmax(let options): return lovasz(options, isHinge: false, term.weight, &gradient, wanted)
+
+        case .lovaszHinge(let options): return lovasz(options, isHinge: true, term.weight, &gradient, wanted)
+
         case .absoluteError(let w, let divisor):
             return error(w, divisor, term.weight, &gradient, wanted) { _, d, _ in (abs(d), d > 0 ? 1 : d < 0 ? -1 : 0) }
 
@@ -256,6 +262,12 @@ struct Formulas {
 
         case .linear(let w, let divisor):
             return error(w, divisor, term.weight, &gradient, wanted) { p, _, m in (p * m, m) }
+
+        case .boundary(let options):
+            return boundary(options, term.weight, &gradient, wanted)
+
+        case .hausdorff(let options):
+            return hausdorff(options, term.weight, &gradient, wanted)
         }
     }
 
@@ -273,9 +285,9 @@ struct Formulas {
         }
     }
 
-    /// A term of a softmax's classes: each target's share of a class counts with a weight, a balance that does not enter
-    /// the divisor, and a curve over the class's negative log-likelihood and the rest of its probability; the curve
-    /// gives its value and both derivatives. `e` of the target is spread evenly, without balance and curve.
+    /// A term of a softmax's classes: each target's share of a class counts with a weight, a balance that does not
+    /// enter the divisor, and a curve over the class's negative log-likelihood and the rest of its probability; the
+    /// curve gives its value and both derivatives. `e` of the target is spread evenly, without balance and curve.
     func classwise(
         _ w: [Double], _ e: Double, _ divisor: Term.Divisor, _ balance: (Int) -> Double,
         _ factor: Double, _ gradient: inout [Double], _ wanted: Bool,
@@ -348,7 +360,7 @@ struct Formulas {
                         let b = binary(x(n, c, i))
                         let d = g(n, c, i) == 1 ? -b.q : b.p - g(n, c, i)
                         let at = index(n, c, i)
-                        body(at, w[c] * v(n, i), b, formula(b.p, d, maps.map { Double($0[at]) } ?? 0))
+                        body(at, w[c] * v(n, i), b, formula(b.p, d, maps?[at] ?? 0))
                     }
                 }
             }
@@ -386,7 +398,7 @@ struct Formulas {
         var s = makeSoftmax()
         func at(_ n: Int, _ c: Int, _ i: Int, _ s: Softmax) -> (loss: Double, slope: Double) {
             let target = g(n, c, i)
-            let map = maps.map { Double($0[index(n, c, i)]) } ?? 0
+            let map = maps?[index(n, c, i)] ?? 0
             return formula(s.p[c], target == 1 ? -s.q[c] : s.p[c] - target, map)
         }
         for n in 0..<samples {

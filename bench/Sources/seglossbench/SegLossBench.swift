@@ -6,7 +6,7 @@ struct SegLossBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "seglossbench",
         abstract: "Verifies every kernel against the scalar reference, then times it against the memory's limit.",
-        subcommands: [Pictures.self])
+        subcommands: [Pictures.self, Metrics.self])
 
     @Flag(help: "About 20 seconds: the headline figures and one medium size of each kernel.")
     var quick = false

@@ -1,3 +1,5 @@
+import Foundation
+
 /// A kernel at one shape: one line of the catalogue, several rows of the report.
 struct Entry {
     var kernel: Kernel
@@ -14,7 +16,7 @@ struct Entry {
 
 enum Catalogue {
     /// Everything, in the order of the report.
-    static var full: [Entry] { street() + lesions() + text() }
+    static var full: [Entry] { street() + measured() + lesions() + text() + maps() }
 
     /// The headline figures and one medium size of everything.
     static var quick: [Entry] {
@@ -44,6 +46,11 @@ enum Catalogue {
                 }
             }
         }
+        let manyClasses = manyClassShapes.flatMap { shape in
+            [Kernel.softmaxCrossEntropy, .softmaxDice, .softmaxDiceCrossEntropy].map { kernel in
+                Entry(kernel: kernel, source: .seeded(.street, shape))
+            }
+        }
         let more = Kernel.softmaxMore.flatMap { kernel in
             [512, 2048].map { side in Entry(kernel: kernel, source: .seeded(.street, BatchShape(1, 4, side, side))) }
         }
@@ -55,6 +62,11 @@ enum Catalogue {
         let rankings = Kernel.rankings.flatMap { kernel in
             [512, 2048].map { side in Entry(kernel: kernel, source: .seeded(.street, BatchShape(1, 4, side, side))) }
         }
+        let sortings = [Kernel.lovaszSoftmax, .softmaxLovaszCrossEntropy].flatMap { kernel in
+            [BatchShape(1, 4, 64, 64), BatchShape(2, 4, 512, 512), BatchShape(1, 4, 2048, 2048)].map { shape in
+                Entry(kernel: kernel, source: .seeded(.street, shape))
+            }
+        }
         let maps = [512, 2048].map { side in
             Entry(
                 kernel: .softmaxLossMap, source: .seeded(.street, BatchShape(1, 4, side, side)), passes: [.lossMap])
@@ -62,9 +74,18 @@ enum Catalogue {
         let errors = [512, 2048].map { side in
             Entry(kernel: .softmaxDiceBoundary, source: .seeded(.street, BatchShape(1, 4, side, side)))
         }
-        return fourClasses + otherClasses + more + errors + maps + regions + rankings + stored() + [
+        let timed = fourClasses + otherClasses + manyClasses + more + errors + maps + regions + rankings + sortings
+        return timed + stored() + [
             checkedBeforeWriting(.softmaxCrossEntropy, .seeded(.street, BatchShape(1, 4, 2048, 2048)))
         ]
+    }
+
+    /// A Cityscapes image, and a patch of 128^3 voxels with TotalSegmentator's 104 structures and background. Logits
+    /// and gradient of the second take 1.8 GB: it is left out where that is more than a quarter of the memory.
+    private static var manyClassShapes: [BatchShape] {
+        [BatchShape(1, 19, 1024, 2048), BatchShape(1, 105, 128, 128 * 128)].filter { shape in
+            shape.values * 2 * MemoryLayout<Float>.stride < Int(ProcessInfo.processInfo.physicalMemory / 4)
+        }
     }
 
     /// What layouts and types cost beside planar floats.
@@ -98,7 +119,9 @@ enum Catalogue {
         let maps = [512, 2048].map { side in
             Entry(kernel: .sigmoidLossMap, source: lesion(side), passes: [.lossMap])
         }
-        let balanced = [512, 2048].map { side in Entry(kernel: .balancedL1, source: lesion(side)) }
+        let balanced = [Kernel.balancedL1, .lovaszHinge].flatMap { kernel in
+            [512, 2048].map { side in Entry(kernel: kernel, source: lesion(side)) }
+        }
         return plain + checked + errors + balanced + maps
     }
 
@@ -127,6 +150,25 @@ enum Catalogue {
         }
     }
 
+    // MARK: - Maps of labels
+
+    private static func maps() -> [Entry] {
+        let ofStreets = Kernel.maps.flatMap { kernel in
+            [512, 2048].map { side in
+                Entry(
+                    kernel: kernel, source: .seeded(.street, BatchShape(1, 4, side, side)),
+                    isHeadline: side == 2048 && kernel == .boundaryWeights, everyInstructionSet: side == 512,
+                    passes: [.map])
+            }
+        }
+        let ofCells = [512, 2048].map { side in
+            Entry(
+                kernel: .cellWeights, source: .seeded(.cells, BatchShape(1, 1, side, side)),
+                everyInstructionSet: side == 512, passes: [.map])
+        }
+        return ofStreets + ofCells
+    }
+
     // MARK: -
 
     private static let headlines: Set = [Kernel.softmaxDice.name, Kernel.softmaxDiceCrossEntropy.name]
@@ -138,6 +180,8 @@ enum Catalogue {
     /// What can be computed of a batch of the caller's own.
     static func entries(for batch: Batch) -> [Entry] {
         let kernels = batch.shape.classes > 1 ? Kernel.softmax : Kernel.sigmoid + [.hardNegativeMining]
+        let maps = Kernel.maps + (batch.shape.classes == 1 ? [.cellWeights] : [])
         return kernels.map { Entry(kernel: $0, source: .given(batch)) }
+            + maps.map { Entry(kernel: $0, source: .given(batch), passes: [.map]) }
     }
 }

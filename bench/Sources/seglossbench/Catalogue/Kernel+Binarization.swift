@@ -4,6 +4,8 @@ import SegLoss
 enum Formula: Hashable {
     case terms(Loss)
     case binarization(BinarizationLoss)
+    /// No loss: a map of the labels.
+    case map(MapMaker)
 }
 
 extension Kernel {

@@ -18,6 +18,7 @@ struct Kernel: Hashable {
         case softmax = "Softmax over classes"
         case sigmoid = "Sigmoid, one channel"
         case selection = "Hard-negative mining"
+        case maps = "Maps of labels"
     }
 }
 
@@ -98,6 +99,18 @@ extension Kernel {
     static let balancedL1 = Kernel(
         name: "sigmoid balanced L1 3:1", family: .selection, loss: .balancedL1(), activation: .sigmoid,
         bytes: .rankingWithMaps)
+
+    static let lovaszSoftmax = Kernel(
+        name: "Lovasz softmax", family: .softmax, loss: .lovaszSoftmax(), activation: .softmax, bytes: .sorting,
+        peers: "Lovasz softmax")
+
+    static let softmaxLovaszCrossEntropy = Kernel(
+        name: "Lovasz softmax + cross entropy", family: .softmax, loss: .lovaszSoftmax() + .crossEntropy(),
+        activation: .softmax, bytes: .sorting)
+
+    static let lovaszHinge = Kernel(
+        name: "Lovasz hinge", family: .sigmoid, loss: .lovaszHinge(), activation: .sigmoid, bytes: .sorting,
+        peers: "Lovasz hinge")
 
     static let rankings = [softmaxTopK, softmaxDiceTopK, softmaxHardExamples]
 

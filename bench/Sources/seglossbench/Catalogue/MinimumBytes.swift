@@ -16,7 +16,7 @@ struct MinimumBytes: Hashable {
             switch pass {
             case .forward: forward
             case .gradient: gradient
-            case .lossMap: lossMap
+            case .lossMap, .map: lossMap
             }
         return bytes.eachClass * classes + bytes.once
     }
@@ -39,6 +39,11 @@ struct MinimumBytes: Hashable {
     /// The same with maps beside the logits.
     static let rankingWithMaps = MinimumBytes(
         forward: PerVoxel(eachClass: 16, once: 2), gradient: PerVoxel(eachClass: 28, once: 3))
+    /// A sweep that writes errors, one that counts their digits, three that move records of 8 bytes, and one that reads
+    /// them; for the gradient, slopes written and a sweep that reads them.
+    static let sorting = MinimumBytes(
+        forward: PerVoxel(eachClass: 4 + 4 + 4 + 12 + 16 + 16 + 8, once: 1),
+        gradient: PerVoxel(eachClass: 64 + 4 + 12, once: 2))
 }
 
 /// What one call computes.
@@ -46,6 +51,8 @@ enum Pass: String, Codable {
     case forward = "forward"
     case gradient = "forward+gradient"
     case lossMap = "loss map"
+    /// Of labels alone.
+    case map = "map"
 
     /// Those of every kernel.
     static let standard = [Pass.forward, .gradient]

@@ -6,6 +6,7 @@ struct Batch {
     let maps: Maps
     let text: KnownText
     let stored: StoredLogits
+    let cells: Cells
     var ignoreIndex: Int?
 
     init(shape: BatchShape, ignoreIndex: Int? = nil) {
@@ -21,6 +22,7 @@ struct Batch {
         maps = Maps(logits)
         text = KnownText(shape, labels)
         stored = StoredLogits(shape, logits)
+        cells = Cells(shape, labels)
         self.ignoreIndex = ignoreIndex
     }
 
@@ -87,9 +89,10 @@ enum BatchSource {
         }
     }
 
-    /// A batch of the same kind, small enough for the scalar reference, with a tail behind the last full vector.
-    func small() -> Batch {
-        let (height, width) = (97, 131)
+    /// A batch of the same kind, small enough for the scalar reference, with a tail behind the last full vector; maps'
+    /// references look at every pair of voxels, also as a volume of three planes.
+    func small(isForMaps: Bool = false) -> Batch {
+        let (height, width) = isForMaps ? (57, 19) : (97, 131)
         switch self {
         case .seeded(let scene, let shape):
             return scene.batch(BatchShape(min(2, shape.samples), shape.classes, height, width))

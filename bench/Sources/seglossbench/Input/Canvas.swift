@@ -18,6 +18,12 @@ struct Canvas {
         paint(1, share: positive, roundShapes: true, objects: 5, &seeded)
     }
 
+    /// Discs over a third of the image, about 100 for each 512 x 512.
+    mutating func paintCells(_ seeded: inout Seeded) {
+        labels.update(repeating: 0)
+        paint(1, share: 0.35, roundShapes: true, objects: max(4, labels.count / 2600), &seeded)
+    }
+
     /// Paints blobs, about `objects` of them, until the label covers its share of the image.
     private mutating func paint(
         _ label: UInt8, share: Double, roundShapes: Bool, objects: Int, _ seeded: inout Seeded

@@ -1,5 +1,5 @@
-/// What is known of photos with text, beside where it is: the threshold map with its mask, and what is not to be judged.
-/// Made of a batch's labels when it is first asked for.
+/// What is known of photos with text, beside where it is: the threshold map with its mask, and what is not to be
+/// judged. Made of a batch's labels when it is first asked for.
 final class KnownText {
     /// What the threshold map should be: 0.3 to 0.7 near text.
     private(set) lazy var thresholdMap = makeThresholdMap()

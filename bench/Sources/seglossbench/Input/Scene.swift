@@ -6,12 +6,15 @@ enum Scene: Hashable, CustomStringConvertible {
     case lesion(positive: Double)
     /// The same as text in photos, for a head of two maps: where the text is, and the threshold map.
     case text(positive: Double)
+    /// Many round cells, which may touch.
+    case cells
 
     var description: String {
         switch self {
         case .street: "street"
         case .lesion(let positive): "lesion \(positive)"
         case .text(let positive): "text \(positive)"
+        case .cells: "cells"
         }
     }
 
@@ -26,6 +29,7 @@ enum Scene: Hashable, CustomStringConvertible {
             switch self {
             case .street: canvas.paintStreet(classes: shape.classes, &seeded)
             case .lesion(let positive), .text(let positive): canvas.paintLesions(positive: positive, &seeded)
+            case .cells: canvas.paintCells(&seeded)
             }
         }
         if case .text = self {

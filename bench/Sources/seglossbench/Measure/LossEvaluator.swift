@@ -2,9 +2,10 @@ import SegLoss
 
 /// Evaluates a kernel's formula, whichever call it is.
 struct LossEvaluator {
-    // One of the two: an enum's payload would be copied for each call, and its memory with it.
+    // One of the three: an enum's payload would be copied for each call, and its memory with it.
     private var terms: Evaluator?
     private var binarization: BinarizationEvaluator?
+    private var maps: MapEvaluator?
     private let storage: Storage
 
     init(_ kernel: Kernel, _ batch: Batch, threads: Int, instructionSet: InstructionSet) throws {
@@ -22,7 +23,17 @@ struct LossEvaluator {
             binarization = try BinarizationEvaluator(
                 loss, shape: shape, activation: kernel.activation,
                 options: Options(threads: threads, instructionSet: instructionSet))
+        case .map(let maker):
+            maps = try MapEvaluator(maker, batch, threads: threads, instructionSet: instructionSet)
         }
+    }
+
+    /// Values of a map of labels.
+    var mapCount: Int { maps!.count }
+
+    /// Of a map of labels: its values, at the beginning of the buffer.
+    mutating func map(of batch: Batch, into buffer: Buffer<Float>) throws {
+        try maps!.write(batch, into: buffer)
     }
 
     mutating func value(of batch: Batch) throws -> Double {

@@ -74,7 +74,7 @@ struct MemoryLimit {
 
     /// A value alone only reads.
     /// A map of losses is read ten times as much as it is written.
-    func limit(_ pass: Pass) -> Double { pass == .gradient ? copy : read }
+    func limit(_ pass: Pass) -> Double { pass == .gradient || pass == .map ? copy : read }
 }
 
 extension InstructionSet {

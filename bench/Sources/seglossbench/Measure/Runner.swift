@@ -41,12 +41,13 @@ struct Runner {
         for (index, configuration) in configurations(entry).enumerated() {
             var workload = try Workload(configuration, rotation)
             // Others than the best set are timed where all work is done, to bound the time.
-            let passes = configuration.instructionSet == machine.bestInstructionSet ? entry.passes : [.gradient]
+            let passes = configuration.instructionSet == machine.bestInstructionSet ? entry.passes : [entry.passes.last!]
             for pass in passes {
                 let (timing, limit) = try timed(entry, configuration, pass, &workload)
                 var row = row(entry, configuration, pass, timing, limit, cost)
-                if index == 0, pass == .gradient, entry.isHeadline {
-                    try addPeers(to: &row, entry, rotation.batches[0], threads: configuration.threads, workload.value)
+                if index == 0, pass == entry.passes.last, entry.isHeadline {
+                    let value = pass == .map ? try workload.meanSquareOfMap() : workload.value
+                    try addPeers(to: &row, entry, rotation.batches[0], threads: configuration.threads, value)
                 }
                 rows.append(row)
                 progress.show(row)

@@ -22,9 +22,10 @@ extension BinarizationProblem {
     init(_ loss: BinarizationLoss, _ activation: SegLoss.Activation, _ batch: Batch) {
         let main: SegLossReference.Term.Kind =
             switch loss.main {
-            case .balanced(let ratio, let minimum, let epsilon):
+            case .balanced(let ratio, let minimum, let fallback, let epsilon):
                 .balancedBinaryCrossEntropy(
-                    negativeRatio: ratio, minimumNegatives: minimum, epsilon: epsilon, scope: .batch)
+                    negativeRatio: ratio, minimumNegatives: minimum, fallbackNegatives: fallback, epsilon: epsilon,
+                    scope: .batch)
             case .dice:
                 .dice(
                     smoothNumerator: 0, smoothDenominator: loss.diceEpsilon, squared: false, scope: .batch,

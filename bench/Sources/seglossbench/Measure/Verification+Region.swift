@@ -29,7 +29,8 @@ extension SegLossReference.Region {
             (volumeWeighting, volumeOffset, mostVolumeWeight) = (.simple, offset, most ?? 0)
         case .generalizedDice(.square(let offset, let most)):
             (volumeWeighting, volumeOffset, mostVolumeWeight) = (.square, offset, most ?? 0)
-        case .matthews(let counts): smoothCounts = counts
+        case .matthews(let counts, let product, let perfect):
+            (smoothCounts, smoothProduct, perfectIsOne) = (counts, product, perfect)
         }
     }
 

@@ -23,10 +23,11 @@ struct Verification {
     /// Verifies an entry's kernel with every instruction set that will be timed and each number of threads; once for
     /// each kind of input. Returns what the reference cost.
     mutating func verify(_ entry: Entry) throws -> ReferenceCost {
-        let small = entry.source.small()
+        let isOfLabels = entry.passes == [.map]
+        let small = entry.source.small(isForMaps: isOfLabels)
         let key = "\(entry.kernel.name) \(small.shape.text) \(entry.source.isGiven)"
         if let known = costs[key] { return known }
-        let isMap = entry.passes == [.lossMap]
+        let isMap = entry.passes == [.lossMap] || isOfLabels
         let (expected, cost) = isMap ? Self.referenceMap(entry.kernel, small) : Self.reference(entry.kernel, small)
         for instructionSet in machine.instructionSets {
             for threads in machine.threadCounts {
@@ -70,7 +71,11 @@ struct Verification {
         var evaluator = try configuration.evaluator(for: batch)
         let map = Buffer<Float>(count: batch.shape.values)
         map.values.update(repeating: .nan)
-        try evaluator.lossMap(of: batch, into: map)
+        if case .map = configuration.kernel.formula {
+            try evaluator.map(of: batch, into: map)
+        } else {
+            try evaluator.lossMap(of: batch, into: map)
+        }
         for (index, want) in expected.gradient.enumerated() where map.values[index].bitPattern != want.bitPattern {
             let name = "\(configuration.kernel.name) \(batch.shape.text) (\(configuration.instructionSet.name))"
             throw BenchError("\(name): map[\(index)] is \(map.values[index]), the scalar reference's \(want)")
@@ -80,6 +85,7 @@ struct Verification {
     // MARK: - The reference's side
 
     private static func referenceMap(_ kernel: Kernel, _ batch: Batch) -> (Outcome, ReferenceCost) {
+        if case .map(let maker) = kernel.formula { return referenceMap(maker, batch) }
         guard case .terms(let problem) = ReferenceProblem(kernel, batch) else {
             preconditionFailure("\(kernel.name) has no loss of a single voxel")
         }
@@ -89,6 +95,13 @@ struct Verification {
         }.min()! / Double(batch.shape.voxels)
         let outcome = Outcome(value: 0, terms: [], perClass: [], gradient: map)
         return (outcome, ReferenceCost(secondsPerVoxel: [.lossMap: seconds]))
+    }
+
+    private static func referenceMap(_ maker: MapMaker, _ batch: Batch) -> (Outcome, ReferenceCost) {
+        var map: [Float] = []
+        let seconds = ContinuousClock().measure { map = MapReference.map(maker, batch) }.seconds
+        let outcome = Outcome(value: 0, terms: [], perClass: [], gradient: map)
+        return (outcome, ReferenceCost(secondsPerVoxel: [.map: seconds / Double(batch.shape.voxels)]))
     }
 
     private static func reference(_ kernel: Kernel, _ batch: Batch) -> (Outcome, ReferenceCost) {
@@ -121,6 +134,7 @@ extension ReferenceProblem {
         case .terms(let loss): self = .terms(Problem(loss, kernel, batch))
         case .binarization(let loss):
             self = .binarization(BinarizationProblem(loss, kernel.activation, batch), shape: batch.shape)
+        case .map: preconditionFailure("\(kernel.name) is no loss")
         }
     }
 }
@@ -134,7 +148,7 @@ extension Problem {
             logits: batch.logits.values.map(kernel.storage.rounded),
             target: .labels(batch.labels.values.map(Int64.init)),
             maps: Array(batch.logits.values),
-            ignoreIndex: batch.ignoreIndex)
+            ignoreIndex: batch.ignoreIndex, extents: [1, batch.shape.height, batch.shape.width])
     }
 }
 
@@ -186,6 +200,8 @@ extension SegLossReference.Term.Kind {
             self = .balancedL1(
                 negativeRatio: options.negativeRatio, minimumNegatives: options.minimumNegatives,
                 scope: .init(options.scope))
+        case .lovaszSoftmax(let options): self = .lovaszSoftmax(.init(options))
+        case .lovaszHinge(let options): self = .lovaszHinge(.init(options))
         case .absoluteError(let options):
             self = .absoluteError(classWeights: options.classWeights, divisor: .init(options.divisor))
         case .smoothL1(let options):
@@ -195,12 +211,14 @@ extension SegLossReference.Term.Kind {
             self = .squaredError(classWeights: options.classWeights, divisor: .init(options.divisor))
         case .linear(let options):
             self = .linear(classWeights: options.classWeights, divisor: .init(options.divisor))
+        case .boundary(let options): self = .boundary(.init(options))
+        case .hausdorff(let options): self = .hausdorff(.init(options))
         }
     }
 }
 
 extension SegLossReference.Term.Divisor {
-    fileprivate init(_ divisor: SegLoss.Divisor) {
+    init(_ divisor: SegLoss.Divisor) {
         switch divisor {
         case .weight: self = .weight
         case .valid: self = .valid
@@ -209,6 +227,14 @@ extension SegLossReference.Term.Divisor {
         case .target: self = .target
         case .factors(let least): self = .factors(least: least)
         }
+    }
+}
+
+extension SegLossReference.Lovasz {
+    /// Of all classes.
+    fileprivate init(_ options: SegLoss.Term.Lovasz) {
+        precondition(options.classes == .all)
+        self.init(.init(options.scope), presentOnly: options.presentOnly, classWeights: options.classWeights)
     }
 }
 

@@ -101,6 +101,7 @@ struct Workload {
     init(_ configuration: Configuration, _ rotation: Rotation) throws {
         evaluator = try configuration.evaluator(for: rotation.batches[0])
         if case .binarization = configuration.kernel.formula { rotation.batches.forEach { $0.text.prepare() } }
+        if case .map(.cells) = configuration.kernel.formula { rotation.batches.forEach { _ = $0.cells.buffer } }
         self.rotation = rotation
         for batch in rotation.batches { batch.stored.prepare(configuration.kernel.storage) }
     }
@@ -113,11 +114,20 @@ struct Workload {
         case .forward: value = try evaluator.value(of: batch)
         case .gradient: value = try evaluator.value(of: batch, gradient: gradient)
         case .lossMap: try evaluator.lossMap(of: batch, into: gradient)
+        case .map: try evaluator.map(of: batch, into: gradient)
         }
     }
 
-    /// What a call comes to, to the last bit. A call of its own: on a slow machine the timed ones may be fewer than there
-    /// are gradients, some of which would then be another kernel's.
+    /// What tells one map of labels from another.
+    mutating func meanSquareOfMap() throws -> Double {
+        turn = 0
+        try run(.map)
+        let map = rotation.gradients[0].values[..<evaluator.mapCount]
+        return map.reduce(0) { $0 + Double($1) * Double($1) } / Double(map.count)
+    }
+
+    /// What a call comes to, to the last bit. A call of its own: on a slow machine the timed ones may be fewer than
+    /// there are gradients, some of which would then be another kernel's.
     mutating func fingerprint(_ pass: Pass) throws -> Fingerprint {
         rotation.gradients[0].values.update(repeating: .nan)
         turn = 0

@@ -5,7 +5,7 @@ enum Gallery {
     static func all() throws -> [LossPicture] {
         [
             try crossEntropy(), try binaryCrossEntropy(), try focal(), try region(), try regionValue(), try error(),
-            try binarization(),
+            try binarization(), try selection(),
         ]
     }
 
@@ -123,6 +123,27 @@ enum Gallery {
                 ("smooth L1, beta 0.25", try samples(.smoothL1(beta: 0.25))),
                 ("smooth L1, beta 1", try samples(.smoothL1(beta: 1))),
                 ("squared error", try samples(.squaredError())),
+            ])
+    }
+
+    private static func selection() throws -> LossPicture {
+        LossPicture(
+            name: "selection", title: "Terms that select",
+            note: "One voxel of ten, softmax of two classes; the labels of the others have 0.05, 0.15, ... 0.85.",
+            xTitle: "probability of the voxel's label", x: 0...1,
+            panels: [.init(title: "loss", y: 0...4), .init(title: "derivative by its label's logit", y: -0.6...0.1)],
+            curves: [
+                ("cross entropy of all", try Crowd.samples(.crossEntropy())),
+                ("top-k, 20 %", try Crowd.samples(.topK(percent: 20))),
+                ("top-k, 50 %", try Crowd.samples(.topK(percent: 50))),
+                (
+                    "hard examples, threshold 0.7",
+                    try Crowd.samples(.onlineHardExampleMining(threshold: 0.7, minimumKept: 1))
+                ),
+                (
+                    "hard examples, the 3 hardest",
+                    try Crowd.samples(.onlineHardExampleMining(threshold: 0, minimumKept: 3))
+                ),
             ])
     }
 

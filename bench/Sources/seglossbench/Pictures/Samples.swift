@@ -76,6 +76,26 @@ enum OneVoxel {
     }
 }
 
+/// Asks the library for losses of a voxel among nine others, some easier and some harder.
+enum Crowd {
+    /// A softmax of two classes, over the probability of the voxel's label; the derivative by its label's logit.
+    static func samples(_ loss: Loss) throws -> [Sample] {
+        let others = (0..<9).map { 0.05 + 0.1 * Double($0) }
+        let voxels = others.count + 1
+        var evaluator = try Evaluator(
+            loss, shape: .flat(samples: 1, classes: 2, voxels: voxels), activation: .softmax,
+            options: Options(threads: 1))
+        let labels = [UInt8](repeating: 1, count: voxels)
+        return try OneVoxel.probabilities.map { p in
+            let logits = ([p] + others).map { Float(log($0 / (1 - $0))) }
+            var gradient = [Float](repeating: 0, count: 2 * voxels)
+            let result = try evaluator.evaluate(
+                logits: [Float](repeating: 0, count: voxels) + logits, labels: labels, gradient: &gradient)
+            return Sample(x: p, loss: result.value, slopes: [Double(gradient[voxels])])
+        }
+    }
+}
+
 /// Asks the library for region terms of an object that a prediction grows into, and then out of.
 enum GrowingRegion {
     /// Voxels of the object, and of the image.

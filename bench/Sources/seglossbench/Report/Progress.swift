@@ -50,7 +50,7 @@ final class Progress {
         switch pass {
         case .forward: "fwd"
         case .gradient: "fwd+grad"
-        case .lossMap: "map"
+        case .lossMap, .map: "map"
         }
     }
 

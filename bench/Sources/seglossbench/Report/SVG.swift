@@ -32,6 +32,15 @@ struct SVG {
         reach(points.map(\.y).max() ?? 0)
     }
 
+    /// A picture of pixels, which stay squares.
+    mutating func image(_ png: Data, x: Double, y: Double, width: Double, height: Double) {
+        elements.append(
+            "<image x=\"\(number(x))\" y=\"\(number(y))\" width=\"\(number(width))\" height=\"\(number(height))\" "
+                + "preserveAspectRatio=\"none\" style=\"image-rendering: pixelated\" "
+                + "href=\"data:image/png;base64,\(png.base64EncodedString())\"/>")
+        reach(y + height)
+    }
+
     mutating func text(_ text: String, x: Double, y: Double, _ style: String, anchor: Anchor = .start) {
         elements.append(
             "<text x=\"\(number(x))\" y=\"\(number(y))\" text-anchor=\"\(anchor.rawValue)\" class=\"\(style)\">"

@@ -1,8 +1,6 @@
 extension Loss {
     /// mmsegmentation's losses, as of 1.0.
     public static var mmSegmentation: MMSegmentation { MMSegmentation() }
-    /// mmdetection's Dice loss, as of 3.0.
-    public static var mmDetection: MMDetection { MMDetection() }
 
     /// The losses of mmsegmentation: `let loss: Loss = .mmSegmentation.dice()`.
     ///
@@ -10,6 +8,9 @@ extension Loss {
     /// .mmSegmentation.dice()`.
     public struct MMSegmentation: Sendable {
         /// `CrossEntropyLoss`, for ``Activation/softmax``: class weights multiply, the mean divides by the voxels.
+        ///
+        /// In 1.2 the mean divides by the weights that entered where class weights are given: that is
+        /// `.pyTorch.crossEntropy(weight:)`.
         ///
         /// - Parameters:
         ///   - classWeight: One for each class.
@@ -20,6 +21,28 @@ extension Loss {
         ) -> Loss {
             .crossEntropy(
                 classWeights: classWeight, divisor: reduction.divisor(mean: avgNonIgnore ? .valid : .all))
+        }
+
+        /// `LovaszLoss`, for ``Activation/softmax``.
+        ///
+        /// - Parameters:
+        ///   - classes: Which classes count.
+        ///   - perImage: The loss of each image, then their mean. The original asks for a reduction of `"none"` where
+        ///     it is not, to the same effect.
+        ///   - classWeight: One for each class; the mean is not divided by them.
+        public func lovasz(
+            classes: Berman.Counted = .present, perImage: Bool = false, classWeight: [Float]? = nil
+        ) -> Loss {
+            .lovaszSoftmax(
+                scope: perImage ? .sample : .batch, classes: classes.taken, presentOnly: classes == .present,
+                classWeights: classWeight)
+        }
+
+        /// `LovaszLoss` with `loss_type="binary"`, for ``Activation/sigmoid`` of one channel.
+        ///
+        /// - Parameter perImage: The loss of each image, then their mean.
+        public func lovaszBinary(perImage: Bool = false) -> Loss {
+            .lovaszHinge(scope: perImage ? .sample : .batch)
         }
 
         /// `OhemCrossEntropy`, for ``Activation/softmax``: the mean of the cross entropies of hard voxels, those whose
@@ -47,7 +70,13 @@ extension Loss {
             images: Int, thresh: Double? = nil, minKept: Int = 100_000, avgNonIgnore: Bool = false
         ) -> Loss {
             .onlineHardExampleMining(
-                threshold: thresh ?? 0, minimumKept: minKept * images, divisor: avgNonIgnore ? .valid : .all)
+                threshold: thresh ?? 0, minimumKept: product(minKept, images), divisor: avgNonIgnore ? .valid : .all)
+        }
+
+        /// What is more than all voxels keeps them all.
+        private func product(_ kept: Int, _ images: Int) -> Int {
+            let (product, isTooLarge) = kept.multipliedReportingOverflow(by: images)
+            return isTooLarge ? ((kept < 0) == (images < 0) ? .max : .min) : product
         }
 
         /// `CrossEntropyLoss` with `use_sigmoid`, for ``Activation/sigmoid``: binary cross entropy of each channel.
@@ -122,22 +151,6 @@ extension Loss {
             .tversky(
                 falsePositives: alpha, falseNegatives: beta, smooth: .both(smooth),
                 classWeights: classWeight.map { .multiplied($0) })
-        }
-    }
-
-    /// The Dice loss of mmdetection: `let loss: Loss = .mmDetection.dice()`.
-    public struct MMDetection: Sendable {
-        /// `DiceLoss`, for ``Activation/sigmoid``: one Dice for each sample (or instance), over all its channels.
-        ///
-        ///     1 - 2 I / ((sum p^2 + eps) + (sum g^2 + eps)),    or    1 - (2 I + eps) / (P + G + eps)
-        ///
-        /// - Parameters:
-        ///   - naiveDice: The second, linear form.
-        ///   - eps: The smoothing.
-        public func dice(naiveDice: Bool = false, eps: Double = 1e-3) -> Loss {
-            .dice(
-                smooth: naiveDice ? .both(eps) : .each(eps), denominator: naiveDice ? .linear : .squared,
-                scope: .samplePooled)
         }
     }
 }

@@ -1,0 +1,5 @@
+#if defined(__x86_64__)
+#include "kernels/avx2.h"
+#include "kernels/hausdorff.h"
+#pragma clang attribute pop
+#endif

@@ -1,0 +1,2 @@
+#include "kernels/generic.h"
+#include "kernels/hausdorff.h"

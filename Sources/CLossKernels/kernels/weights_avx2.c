@@ -1,0 +1,7 @@
+#if defined(__x86_64__)
+#include "kernels/avx2.h"
+#include "kernels/weights.h"
+#pragma clang attribute pop
+
+const weight_kernels weight_kernels_avx2 = {box_band, cells_row, cells_block, cells_weights, class_counts, class_map};
+#endif

@@ -1,0 +1,61 @@
+import ArgumentParser
+import Foundation
+import SegLoss
+
+/// Times the metrics: confusion counts, counts at thresholds, surface distances.
+struct Metrics: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Verifies and times confusion counts, mean IoU over thresholds and surface distances.")
+
+    @Option(help: "Threads; by default as many as this process may use.")
+    var threads: Int?
+
+    @Option(help: "Seconds for each row.")
+    var budget = 0.5
+
+    @Flag(help: "Time scikit-learn, torchmetrics and MONAI beside them.")
+    var peers = false
+
+    func run() throws {
+        var machine = Machine(threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
+        try machine.measureLimits()
+        let effort = TimingEffort(budget: budget)
+        print("\(machine.cpu), \(machine.bestInstructionSet.name)")
+        for row in MetricRow.all {
+            try row.verify()
+            try require(sameCounts: row, machine)
+            for threads in machine.threadCounts {
+                let call = try row.call(row.input, Options(threads: threads))
+                let timing = try effort.measure { _ = try call() }
+                print(line(row, threads, timing, machine))
+            }
+            if peers { try MetricPeers.run(row, threads: machine.threads) }
+        }
+    }
+
+    /// At the full size every instruction set and number of threads must give what the first one does.
+    private func require(sameCounts row: MetricRow, _ machine: Machine) throws {
+        var first: [Double]?
+        for set in machine.instructionSets {
+            for threads in machine.threadCounts {
+                let call = try row.call(row.input, Options(threads: threads, instructionSet: set))
+                let values = try call()
+                guard values == first ?? values, !values.isEmpty else {
+                    throw BenchError("\(row.name): \(set.name) with \(threads) threads gives other numbers")
+                }
+                first = values
+            }
+        }
+    }
+
+    private func line(_ row: MetricRow, _ threads: Int, _ timing: Timing, _ machine: Machine) -> String {
+        let input = row.input
+        let each = Format.digits(timing.median / Double(input.predictions) * 1e9)
+        var text = "\(row.name), \(input.text), \(threads) threads: \(Format.time(timing.median)), \(each) ns a value"
+        if row.isBoundByMemory {
+            let fraction = Double(input.bytes) / timing.median / machine.limit(.forward, threads: threads)
+            text += ", \(Format.digits(fraction)) of the read limit"
+        }
+        return text + ", spread \(Format.percent(timing.spread))"
+    }
+}
