@@ -11,9 +11,6 @@
 
 _Static_assert((int)LANES == (int)BLOCK_VOXELS, "a block is one vector");
 
-// Of a softmax's walk for labels: so few classes that their exponentials are held in registers.
-enum { FEW_CLASSES = 4 };
-
 // What a walk does: total its run, write the gradient, and add up the losses that a balanced term takes.
 enum { MODE_TOTALS = 1, MODE_GRADIENT = 2, MODE_BALANCED_LOSS = 4 };
 
@@ -166,89 +163,26 @@ LANES_INLINE run simple_block(const run *whole, int64_t offset) {
     };
 }
 
-// Whether a simple softmax's blocks are copied: block by block, what is read and written stays in the nearest cache.
-LANES_INLINE int is_taken_apart(const run *whole) {
-    return whole->beside || whole->logits_type != CLOSS_FLOAT32 ||
-           (whole->gradient && whole->gradient_type != CLOSS_FLOAT32);
-}
-
-LANES_INLINE void widen_classes(float *to, const char *from, closs_float type, int64_t bytes_apart, int classes) {
-    for (int c = 0; c < classes; c++) {
-        const char *row = from + c * bytes_apart;
-        f32_store(to + c * BLOCK_VOXELS, load_floats(row, type));
-        for (size_t line = 0; line < BLOCK_VOXELS * float_bytes(type) && classes > FEW_CLASSES; line += 64)
-            __builtin_prefetch(row + BLOCK_VOXELS * float_bytes(type) + line);
-    }
-}
-
-LANES_INLINE void narrow_classes(char *to, closs_float type, int64_t bytes_apart, const float *from, int classes,
-                                 gradient_store store) {
-    for (int c = 0; c < classes; c++) {
-        char *row = to + c * bytes_apart;
-        vu16 narrow = narrowed_block(f32_load(from + c * BLOCK_VOXELS), type, store != STORE_ADD);
-        if (store == STORE_STREAMING)
-            __builtin_nontemporal_store(narrow, (vu16_lines *)row);
-        else
-            *(vu16_anywhere *)row = narrow;
-    }
-}
-
-// A block's rows of elements of any type as floats, one after another.
-LANES_OUTLINED void copy_classes(float *to, const void *from, closs_float type, int64_t stride, int classes) {
-    const int64_t bytes_apart = stride * (int64_t)float_bytes(type);
-    if (type == CLOSS_FLOAT16)
-        widen_classes(to, from, CLOSS_FLOAT16, bytes_apart, classes);
-    else if (type == CLOSS_BFLOAT16)
-        widen_classes(to, from, CLOSS_BFLOAT16, bytes_apart, classes);
-    else
-        widen_classes(to, from, CLOSS_FLOAT32, bytes_apart, classes);
-}
-
-LANES_OUTLINED void copy_classes_back(void *to, closs_float type, int64_t stride, const float *from, int classes,
-                                      gradient_store store) {
-    const int64_t bytes_apart = stride * (int64_t)float_bytes(type);
-    if (type == CLOSS_FLOAT16) {
-        narrow_classes(to, CLOSS_FLOAT16, bytes_apart, from, classes, store);
-    } else if (type == CLOSS_BFLOAT16) {
-        narrow_classes(to, CLOSS_BFLOAT16, bytes_apart, from, classes, store);
-    } else {
-        const int streaming = store == STORE_STREAMING;
-        for (int c = 0; c < classes; c++)
-            copy_floats((float *)((char *)to + c * bytes_apart), from + c * BLOCK_VOXELS, BLOCK_VOXELS, streaming);
-    }
-}
-
-// The block's classes one after another as floats in `apart`, [2][classes][BLOCK_VOXELS].
+// The block's classes one after another in `apart`, [2][classes][BLOCK_VOXELS], where they stand side by side: block by
+// block, what is read and written stays in the nearest cache.
 LANES_INLINE void take_apart(const run *whole, int64_t offset, int classes, float *apart, run *at) {
     const run rest = run_from(whole, offset);
-    at->logits = apart;
-    at->apart = 1;
-    if (rest.gradient) {
-        at->gradient = apart + classes * BLOCK_VOXELS;
-        at->store = rest.store == STORE_ADD ? STORE_ADD : STORE_PLAIN;
-    }
-    at->class_stride = BLOCK_VOXELS;
-    if (!rest.beside) {
-        copy_classes(apart, rest.logits, rest.logits_type, rest.class_stride, classes);
-        if (rest.gradient && rest.store == STORE_ADD)
-            copy_classes(at->gradient, rest.gradient, rest.gradient_type, rest.class_stride, classes);
-        return;
-    }
     gather_interleaved(apart, BLOCK_VOXELS, rest.logits, &rest.beside->logits, classes, BLOCK_VOXELS);
+    at->logits = apart;
     at->ahead_bytes = BLOCK_VOXELS * (size_t)rest.beside->logits.column * rest.beside->logits.bytes;
     at->ahead = (uintptr_t)rest.logits + BLOCKS_AHEAD * at->ahead_bytes;
-    if (rest.gradient && rest.store == STORE_ADD)
+    at->class_stride = BLOCK_VOXELS;
+    at->logits_type = at->gradient_type = CLOSS_FLOAT32;
+    if (!rest.gradient) return;
+    at->gradient = apart + classes * BLOCK_VOXELS;
+    at->store = rest.store == STORE_ADD ? STORE_ADD : STORE_PLAIN;
+    if (rest.store == STORE_ADD)
         gather_interleaved(at->gradient, BLOCK_VOXELS, rest.gradient, &rest.beside->gradient, classes, BLOCK_VOXELS);
 }
 
 // Takes the block's gradient back.
 LANES_INLINE void put_together(const run *whole, int64_t offset, int classes, const float *apart) {
     const run rest = run_from(whole, offset);
-    if (!rest.beside) {
-        copy_classes_back(rest.gradient, rest.gradient_type, rest.class_stride, apart + classes * BLOCK_VOXELS, classes,
-                          rest.store);
-        return;
-    }
     scatter_interleaved(rest.gradient, &rest.beside->gradient, apart + classes * BLOCK_VOXELS, BLOCK_VOXELS, classes,
                         BLOCK_VOXELS, rest.store == STORE_STREAMING);
 }

@@ -234,8 +234,7 @@ typedef struct run {
     const run_layout *layout;               // NULL: as kernels read it, one element after another
     closs_float logits_type, gradient_type; // without a layout
     const run_layout *beside;               // without a layout: not NULL: classes stand side by side, as this says
-    int apart;                              // of a block: it was taken apart, and this is a copy
-    uintptr_t ahead;                        // ... of classes side by side: what to prefetch
+    uintptr_t ahead;                        // of a block that was taken apart: what to prefetch
     size_t ahead_bytes;
     int64_t first;
     int channels; // with a layout, of a kernel that goes by channel: not 0: so many from channel 0 on, together

@@ -16,6 +16,9 @@ enum { WANTS_REGION = 1, WANTS_POINTWISE = 2 };
 // Where the derivative by a probability is held that maps take beyond it (arithmetic 4.7): differences stay finite.
 static const float LARGEST_SLOPE = 0x1p+124f;
 
+// Of a walk for labels: so few classes that their exponentials are held in registers.
+enum { FEW_CLASSES = 4 };
+
 typedef struct softmax_kind {
     int classes;
     int wants;
@@ -65,7 +68,9 @@ typedef struct softmax_sums {
     int64_t blocks;
 } softmax_sums;
 
-LANES_INLINE vf32 logit_of(const run *at, int c) { return f32_load(at->logits + c * at->class_stride); }
+LANES_INLINE vf32 logit_of(const run *at, int c) {
+    return load_floats(logits_from(at->logits, at->logits_type, c * at->class_stride), at->logits_type);
+}
 
 LANES_INLINE vf32 probability_of(const softmax_block *block, int c) {
     return block->exponential[c] * block->reciprocal;
@@ -126,7 +131,7 @@ LANES_INLINE void exponentiate(const formula *f, softmax_kind kind, const run *a
         vf32 shifted = (kind.holds ? block->exponential[c] : logit_of(at, c)) - largest;
         vf32 e = exp_nonpositive(shifted);
         block->exponential[c] = e;
-        if (kind.classes > FEW_CLASSES && !at->apart) prefetch_class(at, c);
+        if (kind.classes > FEW_CLASSES && !at->ahead_bytes) prefetch_class(at, c);
         sum += e;
         if (pointwise) below_one = f32_select(e >= 1, below_one, below_one + e); // this way round, one masked addition
         if (!picks || labels->uniform) continue;
@@ -658,19 +663,17 @@ LANES_INLINE int64_t simple_softmax_blocks(const formula *f, softmax_kind kind, 
     const uint8_t ignore = (uint8_t)f->ignore_index;
     vf32 few[FEW_CLASSES], many[kind.classes > FEW_CLASSES ? kind.classes : 1];
     softmax_block block = {.exponential = kind.classes > FEW_CLASSES ? many : few};
-    const int is_apart = is_taken_apart(whole);
-    float apart[2 * BLOCK_VOXELS * (kind.classes > FEW_CLASSES && is_apart ? kind.classes : FEW_CLASSES)];
+    float apart[2 * BLOCK_VOXELS * (kind.classes > FEW_CLASSES ? CLASSES_TAKEN_APART : FEW_CLASSES)];
     int64_t offset = 0;
     for (; offset + BLOCK_VOXELS <= whole->voxels; offset += BLOCK_VOXELS) {
         run at = simple_block(whole, offset);
-        if (is_apart) take_apart(whole, offset, kind.classes, apart, &at);
-        at.logits_type = at.gradient_type = CLOSS_FLOAT32;
+        if (whole->beside) take_apart(whole, offset, kind.classes, apart, &at);
         vu8 each = *(const vu8_anywhere *)at.targets, ignored = {0};
         if (ignores) ignored = (vu8)(each == ignore);
         if (kind.mode & MODE_TOTALS)
             sums->largest_label = __builtin_elementwise_max(each & ~ignored, sums->largest_label);
         simple_softmax_block(own, kind, &at, each, ignored, k, smooth, &block, sums);
-        if (is_apart && kind.mode & MODE_GRADIENT) put_together(whole, offset, kind.classes, apart);
+        if (whole->beside && kind.mode & MODE_GRADIENT) put_together(whole, offset, kind.classes, apart);
     }
     if (kind.mode & MODE_TOTALS) {
         sums->valid += (int32_t)(offset / BLOCK_VOXELS);
