@@ -33,7 +33,7 @@ export CC BUILD SWIFTFLAGS
 	pictures lib install uninstall clean
 
 help:
-	@echo 'make test                 everything that must hold, in debug and release, Swift and C (about 5 minutes)'
+	@echo 'make test                 everything that must hold, in debug and release, Swift and C (about 20 minutes)'
 	@echo 'make test-address         the Swift tests under the address sanitizer'
 	@echo 'make test-undefined       problems in C under the sanitizers for undefined behaviour, memory and leaks'
 	@echo 'make test-threads         callers on many threads, and OpenMP, under the thread sanitizer'
