@@ -87,7 +87,7 @@ bench-peers:
 
 pictures:
 	@$(scripts)/install-missing.sh libomp-dev libpng-dev pkg-config
-	swift run -c release --package-path bench seglossbench pictures $(if $(DATA),--data '$(abspath $(DATA))')
+	swift run -c release --package-path bench seglossbench pictures $(if $(DATA),--images '$(abspath $(DATA))')
 
 clean:
 	rm -rf $(BUILD) .build bench/.build Examples/Swift/.build

@@ -48,12 +48,12 @@ struct MapGallery {
         let shape = frame.image.shape
         var transform = try DistanceTransform(of: shape.facade, form: .signed(.zero))
         let map = try transform(Array(frame.image.labels.values))
-        let tiles = frame.classes.map { c in
+        let tiles = frame.classes.prefix(2).map { c in
             ("label \(c)", frame.raster(Array(map[c * shape.plane..<(c + 1) * shape.plane]), .signed))
         }
         return MapPicture(
             name: "maps-distance", title: "Signed distance maps",
-            note: "\(from) Distances to three of its classes, negative (blue) inside; the range is in voxels.",
+            note: "\(from) Distances to two of its classes, negative (blue) inside; the range is in voxels.",
             tiles: [("labels", frame.labels)] + tiles)
     }
 

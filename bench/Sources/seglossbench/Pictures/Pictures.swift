@@ -6,20 +6,21 @@ struct Pictures: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Draws the losses and their gradients for the documentation, as the library computes them.")
 
-    @Option(help: "Where the pictures go; docs/pictures, or with --data bench/out/pictures.")
+    @Option(help: "Where the pictures go; docs/pictures, or with --images bench/out/pictures.")
     var folder: String?
 
     @Option(help: "A folder of label maps (.png) and logits (.npy): draws the maps and gradients of its first image.")
-    var data: String?
+    // Not "data": the command above this one has an option of that name, and would take it.
+    var images: String?
 
     func run() throws {
         // Data sets have terms of their own: what is drawn of them stays out of the documentation.
-        let standard = data == nil ? "docs/pictures" : "bench/out/pictures"
+        let standard = images == nil ? "docs/pictures" : "bench/out/pictures"
         let folder = folder.map { URL(filePath: $0) } ?? SegLossBench.repository.appending(path: standard)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let maps = try data.map { try MapGallery(folder: URL(filePath: $0)) } ?? MapGallery()
+        let maps = try images.map { try MapGallery(folder: URL(filePath: $0)) } ?? MapGallery()
         for picture in try maps.all() { try write(picture.svg, picture.name, folder) }
-        guard data == nil else { return }
+        guard images == nil else { return }
         for picture in try Gallery.all() { try write(picture.svg, picture.name, folder) }
     }
 
