@@ -33,6 +33,7 @@
 #define check_spec                   closs_inner_check_spec
 #define check_totals                 closs_inner_check_totals
 #define check_views                  closs_inner_check_views
+#define check_weight_map             closs_inner_check_weight_map
 #define check_weights                closs_inner_check_weights
 #define class_counts_pass            closs_inner_class_counts_pass
 #define class_map_pass               closs_inner_class_map_pass

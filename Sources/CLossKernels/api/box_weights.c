@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "api/check_batch.h"
+#include "api/weight_map.h"
 #include "driver/environment.h"
 #include "driver/parallel.h"
 #include "driver/sweep.h"
@@ -159,27 +159,6 @@ size_t closs_box_weights_scratch_bytes(const closs_box_weights_spec *spec) {
     return resolve_box(spec, &plan, 0) == CLOSS_OK ? box_scratch_bytes(&plan) : 0;
 }
 
-static closs_status check_box_buffers(const box_plan *plan, closs_target target, const void *labels,
-                                      size_t labels_count, const float *map, size_t map_count, const void *scratch,
-                                      size_t scratch_bytes, closs_error *error) {
-    const size_t values = (size_t)(plan->samples * plan->voxels), bytes = box_scratch_bytes(plan);
-    if (!labels) return refuse(error, CLOSS_NULL_POINTER, -1, "labels is NULL");
-    if (!map) return refuse(error, CLOSS_NULL_POINTER, -1, "map is NULL");
-    if (!scratch) return refuse(error, CLOSS_NULL_POINTER, -1, "scratch is NULL: expected %zu bytes", bytes);
-    if (labels_count != values)
-        return refuse(error, CLOSS_WRONG_SIZE, -1,
-                      "labels_count is %zu: expected %zu, samples * planes * rows * columns", labels_count, values);
-    if (map_count != values)
-        return refuse(error, CLOSS_WRONG_SIZE, -1, "map_count is %zu: expected %zu, that of the labels", map_count,
-                      values);
-    if (scratch_bytes < bytes)
-        return refuse(error, CLOSS_TOO_SMALL, -1, "scratch_bytes is %zu: expected at least %zu", scratch_bytes, bytes);
-    const memory_range ranges[] = {{"labels", labels, values * target_bytes(target), 0},
-                                   {"map", map, values * sizeof *map, 1},
-                                   {"scratch", scratch, scratch_bytes, 1}};
-    return check_disjoint(ranges, 3, error);
-}
-
 // ------------------------------------------------------------------------------------------------------ values ----
 
 // Arithmetic 14.2 and 14.3: the weights of voxels whose sums are `words`.
@@ -222,8 +201,9 @@ NOT_INLINED static closs_status box_weights(const closs_box_weights_spec *spec, 
     box_plan plan;
     closs_status status = resolve_box(spec, &plan, error);
     if (status == CLOSS_OK) status = check_box_classes(spec, target, error);
+    const weight_map_buffers buffers = {target, labels, labels_count, map, map_count, scratch, scratch_bytes};
     if (status == CLOSS_OK)
-        status = check_box_buffers(&plan, target, labels, labels_count, map, map_count, scratch, scratch_bytes, error);
+        status = check_weight_map(&buffers, (size_t)(plan.samples * plan.voxels), box_scratch_bytes(&plan), error);
     if (status != CLOSS_OK) return status;
     plan.job.target = target;
     char *rooms = (char *)(((uintptr_t)scratch + ROOM_ALIGNMENT - 1) / ROOM_ALIGNMENT * ROOM_ALIGNMENT);

@@ -1,7 +1,7 @@
 // U-Net's weights of the distances to the two nearest cells.
 #include <math.h>
 
-#include "api/check_batch.h"
+#include "api/weight_map.h"
 #include "api/distance_plan.h"
 #include "driver/environment.h"
 #include "driver/parallel.h"
@@ -97,28 +97,11 @@ size_t closs_cell_weights_scratch_bytes(const closs_cell_weights_spec *spec) {
     return bytes;
 }
 
-static closs_status check_cells_buffers(const cells_plan *plan, closs_target target, const void *labels,
-                                        size_t labels_count, const float *map, size_t map_count, const void *scratch,
-                                        size_t scratch_bytes, closs_error *error) {
-    const size_t values = (size_t)(plan->samples * plan->voxels), bytes = cells_scratch_bytes(plan);
+static closs_status check_cells_target(closs_target target, closs_error *error) {
     if (target < CLOSS_LABELS_U8 || target > CLOSS_LABELS_I64)
         return refuse(error, CLOSS_BAD_OPTION, -1, "target is %d: expected labels, CLOSS_LABELS_U8 to CLOSS_LABELS_I64",
                       (int)target);
-    if (!labels) return refuse(error, CLOSS_NULL_POINTER, -1, "labels is NULL");
-    if (!map) return refuse(error, CLOSS_NULL_POINTER, -1, "map is NULL");
-    if (!scratch) return refuse(error, CLOSS_NULL_POINTER, -1, "scratch is NULL: expected %zu bytes", bytes);
-    if (labels_count != values)
-        return refuse(error, CLOSS_WRONG_SIZE, -1,
-                      "labels_count is %zu: expected %zu, samples * planes * rows * columns", labels_count, values);
-    if (map_count != values)
-        return refuse(error, CLOSS_WRONG_SIZE, -1, "map_count is %zu: expected %zu, that of the labels", map_count,
-                      values);
-    if (scratch_bytes < bytes)
-        return refuse(error, CLOSS_TOO_SMALL, -1, "scratch_bytes is %zu: expected at least %zu", scratch_bytes, bytes);
-    const memory_range ranges[] = {{"labels", labels, values * target_bytes(target), 0},
-                                   {"map", map, values * sizeof *map, 1},
-                                   {"scratch", scratch, scratch_bytes, 1}};
-    return check_disjoint(ranges, 3, error);
+    return CLOSS_OK;
 }
 
 // Cells are told apart by 32 bits.
@@ -136,9 +119,10 @@ NOT_INLINED static closs_status cell_weights(const closs_cell_weights_spec *spec
                                              void *scratch, size_t scratch_bytes, closs_error *error) {
     cells_plan plan;
     closs_status status = resolve_cells(spec, &plan, error);
+    const weight_map_buffers buffers = {target, labels, labels_count, map, map_count, scratch, scratch_bytes};
+    if (status == CLOSS_OK) status = check_cells_target(target, error);
     if (status == CLOSS_OK)
-        status =
-            check_cells_buffers(&plan, target, labels, labels_count, map, map_count, scratch, scratch_bytes, error);
+        status = check_weight_map(&buffers, (size_t)(plan.samples * plan.voxels), cells_scratch_bytes(&plan), error);
     if (status == CLOSS_OK) status = check_cell_labels(target, labels, labels_count, error);
     if (status != CLOSS_OK) return status;
     plan.job.target = target;
