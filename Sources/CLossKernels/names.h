@@ -9,6 +9,7 @@
 #define accepted                     closs_inner_accepted
 #define binarization_gradient_pass   closs_inner_binarization_gradient_pass
 #define binarization_totals_pass     closs_inner_binarization_totals_pass
+#define box_scale_pass               closs_inner_box_scale_pass
 #define box_weights_pass             closs_inner_box_weights_pass
 #define call_ranges                  closs_inner_call_ranges
 #define cells_weights_pass           closs_inner_cells_weights_pass

@@ -23,6 +23,7 @@ typedef struct box_plan {
     const weight_kernels *kernels;
     int threads;
     int64_t samples, voxels; // of a sample
+    int waits;               // weights have a scale, which is not known before their sum
 } box_plan;
 
 // ----------------------------------------------------------------------------------------------------- checks ----
@@ -118,6 +119,7 @@ static closs_status resolve_box(const closs_box_weights_spec *spec, box_plan *pl
     job->steepness = (float)spec->steepness;
     job->lower = spec->lower;
     job->upper = spec->upper;
+    plan->waits = spec->mean != CLOSS_MEAN_FREE;
     return CLOSS_OK;
 }
 
@@ -150,8 +152,13 @@ static size_t sums_bytes(const box_plan *plan) {
     return (size_t)plan->samples * (sizeof(box_values) + BOX_SUM_WORDS * sizeof(int64_t));
 }
 
+static size_t alike_bytes(const box_plan *plan) {
+    if (!plan->waits) return 0;
+    return (size_t)(plan->samples * box_all_rows(&plan->job) * (box_padded(&plan->job) / BOX_LANES)) * sizeof(float);
+}
+
 static size_t box_scratch_bytes(const box_plan *plan) {
-    return ROOM_ALIGNMENT + (size_t)plan->threads * box_room_bytes(&plan->job) + sums_bytes(plan);
+    return ROOM_ALIGNMENT + (size_t)plan->threads * box_room_bytes(&plan->job) + sums_bytes(plan) + alike_bytes(plan);
 }
 
 size_t closs_box_weights_scratch_bytes(const closs_box_weights_spec *spec) {
@@ -215,17 +222,19 @@ NOT_INLINED static closs_status box_weights(const closs_box_weights_spec *spec, 
                      .samples = plan.samples,
                      .threads = plan.threads,
                      .rooms = rooms,
-                     .map = map};
-    if (spec->mean != CLOSS_MEAN_FREE) {
+                     .map = {.weights = map, .alike = plan.waits ? (float *)(values + plan.samples) : 0}};
+    if (plan.waits) {
         memset(sums, 0, (size_t)plan.samples * BOX_SUM_WORDS * sizeof *sums);
         maps.sums = sums;
         box_weights_pass(&maps);
-        maps.sums = 0;
     }
     find_values(spec, &plan, sums, values);
     for (int64_t s = 0; s < plan.samples; s++) values[s].streaming = is_streaming(&plan, map);
     maps.values = values;
-    box_weights_pass(&maps);
+    if (plan.waits)
+        box_scale_pass(&maps);
+    else
+        box_weights_pass(&maps);
     return accepted(error);
 }
 

@@ -10,11 +10,11 @@
 
 static void box_of_sample(const box_maps *maps, int thread, int64_t sample, int64_t first, int64_t end) {
     const box_job *job = maps->job;
-    const int64_t voxels = job->extents[WEIGHTS_PLANES] * job->extents[WEIGHTS_ROWS] * job->extents[WEIGHTS_COLUMNS];
+    const int64_t rows = box_all_rows(job), voxels = rows * job->extents[WEIGHTS_COLUMNS];
     const char *labels = maps->labels + (size_t)(sample * voxels) * target_bytes(job->target);
     box_sums sums = {0};
     maps->kernels->box(job, labels, first, end, maps->rooms + (size_t)thread * box_room_bytes(job),
-                       maps->values ? &maps->values[sample] : 0, maps->values ? maps->map + sample * voxels : 0,
+                       maps->values ? &maps->values[sample] : 0, box_map_from(job, maps->map, sample * rows),
                        maps->sums ? &sums : 0);
     if (!maps->sums) return;
     int64_t *words = maps->sums + sample * BOX_SUM_WORDS;
@@ -22,20 +22,39 @@ static void box_of_sample(const box_maps *maps, int thread, int64_t sample, int6
     word_add_shared(words + WIDE_WORDS, sums.border);
 }
 
-static void box_of_thread(void *context, int thread, int threads) {
-    const box_maps *maps = context;
+static void scale_of_sample(const box_maps *maps, int thread, int64_t sample, int64_t first, int64_t end) {
+    (void)thread;
+    const box_job *job = maps->job;
+    const int64_t rows = box_all_rows(job), rows_of_line = rows / box_lines(job);
+    maps->kernels->box_scale(job, (end - first) * rows_of_line, &maps->values[sample],
+                             box_map_from(job, maps->map, sample * rows + first * rows_of_line));
+}
+
+// A thread's share of the lines of all samples, sample by sample.
+static void share_of_thread(const box_maps *maps, int thread, int threads,
+                            void (*of_sample)(const box_maps *, int, int64_t, int64_t, int64_t)) {
     const int64_t lines = box_lines(maps->job), all = maps->samples * lines;
     const int64_t end = all * (thread + 1) / threads;
     for (int64_t first = all * thread / threads; first < end;) {
         int64_t sample = first / lines, next = (sample + 1) * lines < end ? (sample + 1) * lines : end;
-        box_of_sample(maps, thread, sample, first - sample * lines, next - sample * lines);
+        of_sample(maps, thread, sample, first - sample * lines, next - sample * lines);
         first = next;
     }
     // Streaming stores are ordered with nothing; whoever is told that the map is there must see it.
     if (maps->values) __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
+static void box_of_thread(void *context, int thread, int threads) {
+    share_of_thread(context, thread, threads, box_of_sample);
+}
+
+static void scale_of_thread(void *context, int thread, int threads) {
+    share_of_thread(context, thread, threads, scale_of_sample);
+}
+
 void box_weights_pass(const box_maps *maps) { run_parallel(maps->threads, box_of_thread, (void *)maps); }
+
+void box_scale_pass(const box_maps *maps) { run_parallel(maps->threads, scale_of_thread, (void *)maps); }
 
 // ------------------------------------------------------------------------------------------------------- cells ----
 

@@ -14,12 +14,15 @@ typedef struct box_maps {
     int64_t samples;
     int threads;
     char *rooms;              // [threads]
-    const box_values *values; // [samples]; NULL: sums alone
-    float *map;
-    int64_t *sums; // [samples][BOX_SUM_WORDS], added to; NULL: not wanted
+    const box_values *values; // [samples]; NULL where they wait for the sums
+    box_map map;              // of all samples
+    int64_t *sums;            // [samples][BOX_SUM_WORDS], added to; NULL where values are known
 } box_maps;
 
 void box_weights_pass(const box_maps *maps);
+
+// Of a map that waited for its values.
+void box_scale_pass(const box_maps *maps);
 
 // One sample.
 typedef struct cells_map {

@@ -43,6 +43,22 @@ static inline int64_t box_padded(const box_job *job) {
     return (job->extents[WEIGHTS_COLUMNS] + BOX_LANES - 1) / BOX_LANES * BOX_LANES;
 }
 
+// Rows of weights. Where these wait for their scale: of each block of a row the value that all of it have, or 0 where
+// they are in `weights`.
+typedef struct box_map {
+    float *weights, *alike;
+} box_map;
+
+static inline box_map box_map_from(const box_job *job, box_map map, int64_t row) {
+    map.weights += row * job->extents[WEIGHTS_COLUMNS];
+    if (map.alike) map.alike += row * (box_padded(job) / BOX_LANES);
+    return map;
+}
+
+static inline int64_t box_all_rows(const box_job *job) {
+    return job->extents[WEIGHTS_PLANES] * job->extents[WEIGHTS_ROWS];
+}
+
 // Of one thread: a row's counts, their running sums, reciprocals, two thresholds, two rows of members, and a plane's
 // counts where there are several; and what blocks have in common.
 static inline size_t box_room_bytes(const box_job *job) {
@@ -95,10 +111,12 @@ typedef struct class_labels {
 // ----------------------------------------------------------------------------------------------------- kernels ----
 
 typedef struct weight_kernels {
-    // Lines [first, end) of a sample; Either `map`, the sample's, or `sums`, which is
-    // added to; the other is NULL.
+    // Lines [first, end) of a sample, whose map is `map`: of these values; or `sums` are added to, and the map's lines
+    // wait for values, which then are NULL.
     void (*box)(const box_job *, const void *labels, int64_t first, int64_t end, void *room, const box_values *,
-                float *map, box_sums *sums);
+                box_map map, box_sums *sums);
+    // Rows of a map that waited.
+    void (*box_scale)(const box_job *, int64_t rows, const box_values *, box_map map);
     // A row's two nearest cells along it.
     void (*cells_row)(const cells_job *, const void *labels, const cells_near *, cells_counts *);
     // Of lanes of columns from `column` on: the sum of the distances to the two nearest cells of each voxel.
