@@ -39,6 +39,8 @@ let package = Package(
         .target(
             name: "SegLossReference",
             path: "Tests/SegLossReference",
+            // Optimised in debug builds too, where it would take most of the tests' time. Its traps stay.
+            swiftSettings: [.unsafeFlags(["-O"], .when(configuration: .debug))],
             // A fused multiply-add is a call of fmaf where the processor is not known to have the instruction.
             linkerSettings: [.linkedLibrary("m")]
         ),
