@@ -96,6 +96,7 @@ struct LovaszRanking {
         var f = 0
         var b = 0
         var quanta: Int64 = 0
+        var rest: Int64 = 0
         for (number, error) in order {
             let j: Float
             if error.isForeground {
@@ -107,8 +108,11 @@ struct LovaszRanking {
                 b += 1
                 slopes[number] = j
             }
-            quanta += Int64((Double(error.e) / s * Double(j) * 0x1p48).rounded(.toNearestOrEven))
+            let product = Double(error.e) / s * Double(j) * 0x1p48
+            let rounded = product.rounded(.toNearestOrEven)
+            quanta += Int64(rounded)
+            rest += Int64(((product - rounded) * 0x1p32).rounded(.toNearestOrEven))
         }
-        return Double(quanta) * 0x1p-48 * s
+        return (Double(quanta) * 0x1p-48 + Double(rest) * 0x1p-80) * s
     }
 }

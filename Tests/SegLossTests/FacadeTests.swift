@@ -407,6 +407,34 @@ final class FacadeTests: XCTestCase {
         }
     }
 
+    /// A Lovász term's: 4 bytes for each value, 16 for those that are sorted at a time, 25 KiB for each thread that sorts.
+    func testLovaszScratchSize() {
+        let shapes: [(Int64, Int64, Int64)] = [(1, 4, 64 * 64), (2, 4, 512 * 512), (1, 1, 1 << 22), (40, 2, 3), (3, 20, 70)]
+        for (samples, classes, voxels) in shapes {
+            let row = (voxels + 63) / 64 * 64, values = samples * classes * row
+            for threads in [Int32(1), 8, 64, 100_000] {
+                for scope in [CLOSS_PER_SAMPLE, CLOSS_PER_BATCH] {
+                    let problem = scope == CLOSS_PER_BATCH ? samples * row : row
+                    let useful = min(Int64(threads), max(1, values / 16384))
+                    let sorted = min(useful * problem, values)
+                    let limit = Int(4 * values + 16 * sorted + useful * 25 << 10 + values / 25) + 64 << 10
+                    var term = closs_term()
+                    term.kind = CLOSS_LOVASZ_HINGE
+                    term.weight = 1
+                    term.of.lovasz.scope = scope
+                    var spec = closs_spec(CLOSS_SIGMOID, samples: samples, classes: classes, voxels: voxels, [term])
+                    spec.threads = threads
+                    var plan: OpaquePointer?
+                    XCTAssertEqual(closs_plan_create(&spec, &plan, nil), CLOSS_OK)
+                    let bytes = closs_scratch_bytes(plan)
+                    XCTAssertTrue(
+                        bytes > 0 && bytes <= limit, "\(bytes) of \(limit): \((samples, classes, voxels, threads, scope))")
+                    closs_plan_destroy(plan)
+                }
+            }
+        }
+    }
+
     // MARK: Help
 
     private var allTerms: [ReferenceTerm] {

@@ -131,6 +131,19 @@ final class LovaszTests: XCTestCase {
         }
     }
 
+    /// A network that is sure of everything and wrong once: one large error, and so many small ones, all equal, that what
+    /// rounding leaves of each adds up. With one wrong background value J goes up by 1 / (F + 1) at each value.
+    func testSmallErrorsBesideALargeOne() throws {
+        let F = 1 << 18
+        for small in [1e-5, 3e-6, 1e-6, 5e-7] as [Float] {
+            let p = 1 - small
+            let problem = probabilities([Float](repeating: p, count: F) + [1], [Int64](repeating: 1, count: F) + [0], Lovasz())
+            let expected = (1 + Double(1 - p) * Double(F)) / Double(F + 1)
+            let error = relativeError(try Library.evaluate(problem).value, expected)
+            XCTAssertTrue(error <= 1e-6, "errors of \(small): off by \(error)")
+        }
+    }
+
     private func isExact(_ kind: Kind, _ activation: Problem.Activation) -> Bool {
         if case .lovaszHinge = kind { true } else { activation == .probabilities }
     }

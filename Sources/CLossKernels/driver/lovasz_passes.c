@@ -10,21 +10,33 @@
 // threads: that is slower, as each thread then reads what another has just written.
 static const int64_t SMALL_PROBLEM = 1 << 16;
 
+// Problems whose classes take part.
+static int64_t sorted_problems(const closs_plan *plan) {
+    const lovasz_layout l = lovasz_layout_of(plan);
+    int64_t problems = 0;
+    for (int64_t i = 0; i < l.problems; i++) problems += lovasz_counts(plan, i, 1);
+    return l.groups * problems;
+}
+
 static int side_by_side(const closs_plan *plan) {
-    lovasz_layout l = lovasz_layout_of(plan);
-    return l.groups * l.problems >= plan->threads || l.values <= SMALL_PROBLEM;
+    return sorted_problems(plan) >= plan->threads || lovasz_layout_of(plan).values <= SMALL_PROBLEM;
 }
 
 // ----------------------------------------------------------------------------------------------------- memory ----
 
 static size_t rounded_up(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-// How many problems are sorted at a time.
+// How many problems are sorted at a time, at most.
 static int64_t rooms(const closs_plan *plan) {
-    lovasz_layout l = lovasz_layout_of(plan);
-    int64_t problems = l.groups * l.problems;
     if (!side_by_side(plan)) return 1;
-    return plan->threads < problems ? plan->threads : problems;
+    const int64_t problems = sorted_problems(plan);
+    const int threads = threads_for(plan->threads, problems * lovasz_layout_of(plan).values);
+    return threads < problems ? threads : problems;
+}
+
+// How many chunks there are at a time: of one problem, or one of each.
+static int64_t chunks(const closs_plan *plan) {
+    return side_by_side(plan) ? rooms(plan) : threads_for(plan->threads, lovasz_layout_of(plan).values);
 }
 
 static size_t values_bytes(const closs_plan *plan) {
@@ -37,7 +49,7 @@ static size_t records_bytes(const closs_plan *plan) {
 
 size_t lovasz_memory_bytes(const closs_plan *plan) {
     if (!plan->lovasz) return 0;
-    return values_bytes(plan) + records_bytes(plan) + rounded_up((size_t)plan->threads * sizeof(lovasz_chunk));
+    return values_bytes(plan) + records_bytes(plan) + rounded_up((size_t)chunks(plan) * sizeof(lovasz_chunk));
 }
 
 lovasz_memory lovasz_memory_in(const closs_plan *plan, void *memory) {
@@ -146,8 +158,8 @@ static void foreground_step(sorting *s, int chunk) {
 static void scan_step(sorting *s, int chunk) {
     int64_t count, first = chunk_of(s, chunk, &count), before = 0;
     for (int i = 0; i < chunk; i++) before += s->chunks[i].foreground;
-    s->chunks[chunk].quanta = s->kernels->scan(&(lovasz_stretch){s->from + first, count, first, s->foreground, before,
-                                                                 s->inverse_scale, s->slopes ? s->values : 0});
+    s->chunks[chunk].loss = s->kernels->scan(&(lovasz_stretch){s->from + first, count, first, s->foreground, before,
+                                                               s->inverse_scale, s->slopes ? s->values : 0});
 }
 
 // Whether all records have the same digit; of the counts that the values gave.
@@ -224,7 +236,10 @@ static void rank(sorting *s, int64_t *words) {
     s->inverse_scale = inverse_scale(words[LOVASZ_EXPONENT]);
     if (s->chunk_count > 1) take_step(s, foreground_step);
     take_step(s, scan_step);
-    for (int c = 0; c < s->chunk_count; c++) words[LOVASZ_QUANTA] += s->chunks[c].quanta;
+    for (int c = 0; c < s->chunk_count; c++) {
+        words[LOVASZ_QUANTA] += s->chunks[c].loss.quanta;
+        words[LOVASZ_REST] += s->chunks[c].loss.rest;
+    }
 }
 
 static void solve(const closs_plan *plan, int64_t problem, sorting *s, int64_t *words) {
@@ -294,7 +309,7 @@ sweep_fault lovasz_pass(const part *p, int slopes, int64_t *totals, const lovasz
         int threads = threads_for(plan->threads, problems * l.values);
         run_parallel(threads < rooms(plan) ? threads : (int)rooms(plan), problems_of_thread, &context);
     } else {
-        for (int64_t i = 0; i < problems; i++) solve_problem(&context, i, 0, threads_for(plan->threads, l.values));
+        for (int64_t i = 0; i < problems; i++) solve_problem(&context, i, 0, (int)chunks(plan));
     }
     return found;
 }

@@ -445,8 +445,9 @@ typedef struct closs_balanced_l1 {
  *
  * Targets must be 0 or 1; voxel weights do not enter. A loss has one such term at most, and in a softmax none beside a
  * weighted region term. Ranking needs a whole problem at once: parts must be whole samples, or with a batch scope the
- * whole batch. Scratch holds 4 bytes for each value, and 16 for each of the problems that are sorted at a time (one for
- * each thread), none of which may have more than 2147483520. All zero: per sample, all classes. */
+ * whole batch. Scratch holds 4 bytes for each value, 16 for each of the problems that are sorted at a time (one for each
+ * thread that there is work for), none of which may have more than 2147483520, and 25 KiB for each of these threads; a
+ * sample's row of values is filled up to a multiple of 64. All zero: per sample, all classes. */
 typedef struct closs_lovasz {
     closs_scope scope;
     int present_only; /* not 0: a class without foreground does not count (Berman's classes="present"). Otherwise its

@@ -161,10 +161,12 @@ LANES_INLINE int32_t unpack(const lovasz_record *records, int64_t count, int32_t
     return before;
 }
 
-// (e / s) j, each exact in Double, rounded once.
-LANES_INLINE void add_products(f32x16 error, f32x16 slope, double inverse_scale, u64x16 *sum) {
+// (e / s) j, each exact in Double: one large error may leave the many small ones nothing but what is rounded off.
+LANES_INLINE void add_products(f32x16 error, f32x16 slope, double inverse_scale, u64x16 *sum, u64x16 *rest) {
     f64x16 product = __builtin_convertvector(error, f64x16) * inverse_scale * __builtin_convertvector(slope, f64x16);
-    *sum += (u64x16)(product + PROBABILITY_ANCHOR);
+    f64x16 anchored = product + PROBABILITY_ANCHOR;
+    *sum += (u64x16)anchored;
+    *rest += (u64x16)((product - (anchored - PROBABILITY_ANCHOR)) + REST_ANCHOR);
 }
 
 // J_k - J_k-1 of each record of a block whose first has that rank (arithmetic 8.8.2).
@@ -176,9 +178,9 @@ LANES_INLINE vf32 increments(const lovasz_block *block, int32_t rank, int32_t fo
     return f32_select(is_foreground, f32_splat(1), left) / f32_select(is_foreground, here, here * next);
 }
 
-static int64_t lovasz_scan(const lovasz_stretch *s) {
+static lovasz_total lovasz_scan(const lovasz_stretch *s) {
     lovasz_block block;
-    u64x16 sum = {0};
+    u64x16 sum = {0}, rest = {0};
     int64_t additions = 0;
     int32_t before = (int32_t)s->before;
     for (int64_t i = 0; i < s->count; i += LANES) {
@@ -187,17 +189,17 @@ static int64_t lovasz_scan(const lovasz_stretch *s) {
                                : unpack(s->records + i, here, before, &block);
         vf32 slope = increments(&block, (int32_t)(s->rank + i), (int32_t)s->foreground);
         vf32 error = f32_from_bits(i32_load((const int32_t *)block.key));
-        add_products(SIXTEEN(error, 0), SIXTEEN(slope, 0), s->inverse_scale, &sum);
-        add_products(SIXTEEN(error, 16), SIXTEEN(slope, 16), s->inverse_scale, &sum);
-        add_products(SIXTEEN(error, 32), SIXTEEN(slope, 32), s->inverse_scale, &sum);
-        add_products(SIXTEEN(error, 48), SIXTEEN(slope, 48), s->inverse_scale, &sum);
+        add_products(SIXTEEN(error, 0), SIXTEEN(slope, 0), s->inverse_scale, &sum, &rest);
+        add_products(SIXTEEN(error, 16), SIXTEEN(slope, 16), s->inverse_scale, &sum, &rest);
+        add_products(SIXTEEN(error, 32), SIXTEEN(slope, 32), s->inverse_scale, &sum, &rest);
+        add_products(SIXTEEN(error, 48), SIXTEEN(slope, 48), s->inverse_scale, &sum, &rest);
         additions += LANES / TREE_LANES;
         if (!s->slopes) continue;
         float slopes[LANES];
         f32_store(slopes, f32_select(i32_load(block.foreground), -slope, slope));
         for (int64_t j = 0; j < here; j++) s->slopes[block.number[j]] = slopes[j];
     }
-    return exact_total(sum, PROBABILITY_ANCHOR, additions);
+    return (lovasz_total){exact_total(sum, PROBABILITY_ANCHOR, additions), exact_total(rest, REST_ANCHOR, additions)};
 }
 
 #define LOVASZ_KERNELS                                                                                                 \

@@ -20,11 +20,17 @@ static inline uint32_t lovasz_mask(int digit) {
 // A record of the sort: the error's bits above, the value's number below, and in the lowest bit the foreground.
 typedef uint64_t lovasz_record;
 
+// A loss: quanta of 2^-48, and what rounding to these leaves in quanta of 2^-80; of the power of two above the largest
+// error.
+typedef struct lovasz_total {
+    int64_t quanta, rest;
+} lovasz_total;
+
 typedef struct lovasz_chunk {
     uint32_t bins[LOVASZ_DIGITS][LOVASZ_BINS]; // how many records have each digit; then where the next one goes
     int64_t items;                             // values whose error is not 0
     int64_t foreground;
-    int64_t quanta; // of the loss
+    lovasz_total loss;
 } lovasz_chunk;
 
 // Where a stretch of sorted records stands in its problem.
@@ -48,8 +54,8 @@ typedef struct lovasz_kernels {
     void (*recount)(const lovasz_record *, int64_t count, int digit, uint32_t *bins);
     void (*move)(const lovasz_record *, int64_t count, int digit, uint32_t *places, lovasz_record *to);
     int64_t (*foreground)(const lovasz_record *, int64_t count);
-    // Gives back the stretch's share of the loss, in quanta, and writes its slopes.
-    int64_t (*scan)(const lovasz_stretch *);
+    // Gives back the stretch's share of the loss, and writes its slopes.
+    lovasz_total (*scan)(const lovasz_stretch *);
 } lovasz_kernels;
 
 extern const lovasz_kernels lovasz_kernels_generic;

@@ -64,9 +64,10 @@ static double power_of_two(int64_t exponent) {
     return value;
 }
 
-// L of a problem; exact.
+// L of a problem.
 static double problem_loss(const int64_t *words) {
-    return (double)words[LOVASZ_QUANTA] * power_of_two(words[LOVASZ_EXPONENT] - 126 - 48);
+    double sum = (double)words[LOVASZ_QUANTA] * 0x1p-48 + (double)words[LOVASZ_REST] * 0x1p-80;
+    return sum * power_of_two(words[LOVASZ_EXPONENT] - 126);
 }
 
 static double class_weight(const closs_plan *plan, int64_t class) {

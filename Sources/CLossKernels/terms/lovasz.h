@@ -5,9 +5,9 @@
 
 #include "terms/plan.h"
 
-// Words of a problem among the totals. Its loss is LOVASZ_QUANTA * 2^-48 * s, s the power of two above its largest
-// error.
-enum { LOVASZ_QUANTA, LOVASZ_EXPONENT, LOVASZ_FOREGROUND, LOVASZ_WORDS };
+// Words of a problem among the totals. Its loss is (LOVASZ_QUANTA * 2^-48 + LOVASZ_REST * 2^-80) * s, s the power of two
+// above its largest error.
+enum { LOVASZ_QUANTA, LOVASZ_REST, LOVASZ_EXPONENT, LOVASZ_FOREGROUND, LOVASZ_WORDS };
 
 // How the errors lie, which the slopes take the place of: the values of a problem side by side, rows of whole blocks.
 typedef struct lovasz_layout {
