@@ -414,7 +414,11 @@ final class BadCallTests: XCTestCase {
             call.addWeights()
             accepted(call.call(verb), line: line)
             spoil(call)
-            refused(call.call(verb), CLOSS_OVERLAP, "overlap", first, second, line: line)
+            let answer = call.call(verb)
+            refused(answer, CLOSS_OVERLAP, "overlap", first, second, line: line)
+            // What a gradient may do is said of gradients alone.
+            XCTAssertEqual(
+                answer.message.contains("very buffer"), [first, second].contains("gradient"), answer.message, line: line)
         }
         func inside<Value>(_ pointer: UnsafePointer<Value>?, _ count: Int) -> UnsafeMutableRawPointer {
             UnsafeMutableRawPointer(mutating: pointer! + count - 1)

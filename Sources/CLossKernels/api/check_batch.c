@@ -151,13 +151,19 @@ static memory_range buffer_range(const char *name, const void *start, const buff
     return (memory_range){name, start, (size_t)b->span * b->bytes, written};
 }
 
+static int is_gradient(const memory_range *range) { return strcmp(range->name, "gradient") == 0; }
+
+static closs_status overlapping(const memory_range *a, const memory_range *b, closs_error *error) {
+    const char *but = ": only an overwriting gradient may be the logits' very buffer";
+    return refuse(error, CLOSS_OVERLAP, -1, "%s and %s overlap%s", a->name, b->name,
+                  is_gradient(a) || is_gradient(b) ? but : "");
+}
+
 closs_status check_disjoint(const memory_range *ranges, int count, closs_error *error) {
     for (int i = 0; i < count; i++)
         for (int j = i + 1; j < count; j++)
             if ((ranges[i].written || ranges[j].written) && overlap(&ranges[i], &ranges[j]))
-                return refuse(error, CLOSS_OVERLAP, -1,
-                              "%s and %s overlap: only an overwriting gradient may be the logits' very buffer",
-                              ranges[i].name, ranges[j].name);
+                return overlapping(&ranges[i], &ranges[j], error);
     return CLOSS_OK;
 }
 
