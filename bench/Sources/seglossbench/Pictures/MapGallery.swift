@@ -41,25 +41,39 @@ struct MapGallery {
         ("Dice + cross entropy", .dice() + .crossEntropy()),
     ]
 
+    /// Those of masks: a softmax takes two classes at least.
+    private static let lossesOfMasks: [(String, Loss)] = [
+        ("Dice", .dice()),
+        ("binary cross entropy", .binaryCrossEntropy()),
+        ("focal, gamma 2", .focal(gamma: 2, alpha: nil)),
+        ("boundary", .boundary()),
+        ("Lovász hinge", .lovaszHinge()),
+        ("Dice + binary cross entropy", .dice() + .binaryCrossEntropy()),
+    ]
+
     // MARK: - Pictures
 
     private func distances() throws -> MapPicture {
-        let frame = Frame(street)
+        let frame = try Frame(street)
         let shape = frame.image.shape
-        var transform = try DistanceTransform(of: shape.facade, form: .signed(.zero))
+        let shown = Array(frame.classes.prefix(2))
+        var transform = try DistanceTransform(
+            of: .planar(samples: 1, classes: shown.count, height: shape.height, width: shape.width), classes: shown,
+            form: .signed(.zero))
         let map = try transform(Array(frame.image.labels.values))
-        let tiles = frame.classes.prefix(2).map { c in
-            ("label \(c)", frame.raster(Array(map[c * shape.plane..<(c + 1) * shape.plane]), .signed))
+        let tiles = shown.enumerated().map { i, label in
+            ("label \(label)", frame.raster(Array(map[i * shape.plane..<(i + 1) * shape.plane]), .signed))
         }
         return MapPicture(
             name: "maps-distance", title: "Signed distance maps",
-            note: "\(from) Distances to two of its classes, negative (blue) inside; the range is in voxels.",
+            note: "\(from) Distances to \(shown.count == 1 ? "one" : "two") of its classes, negative (blue) inside; "
+                + "the range is in voxels.",
             tiles: [("labels", frame.labels)] + tiles)
     }
 
     private func weights() throws -> MapPicture {
-        let frame = Frame(street)
-        let cellFrame = Frame(cells)
+        let frame = try Frame(street)
+        let cellFrame = try Frame(cells)
         let labels = Array(frame.image.labels.values)
         let facade = frame.image.shape.facade
         let chosen = frame.classes[0]
@@ -68,7 +82,7 @@ struct MapGallery {
             return frame.raster(try weights(labels), .scale)
         }
         let options = Options(ignoreIndex: frame.image.ignoreIndex)
-        var counts = ClassCounts(classes: facade.classes)
+        var counts = ClassCounts(classes: frame.labelCount)
         try counts.add(labels, samples: 1, options: options)
         let frequencies = try ClassWeightMap(counts.weights(.median), options: options)(labels)
         var separation = try CellWeights(of: cellFrame.image.shape.facade)
@@ -85,22 +99,25 @@ struct MapGallery {
     }
 
     private func gradients() throws -> MapPicture {
-        let frame = Frame(street)
+        let frame = try Frame(street)
         let shape = frame.image.shape
+        let isMask = shape.classes == 1
         let chosen = frame.classes[1 % frame.classes.count]
+        let channel = isMask ? 0 : chosen
         let logits = Array(frame.image.logits.values)
         let labels = Array(frame.image.labels.values)
         let of = (0..<shape.plane).map { v in
-            Float((0..<shape.classes).max { logits[$0 * shape.plane + v] < logits[$1 * shape.plane + v] }!)
+            if isMask { return Float(logits[v] > 0 ? 1 : 0) }
+            return Float((0..<shape.classes).max { logits[$0 * shape.plane + v] < logits[$1 * shape.plane + v] }!)
         }
         var tiles = [("labels", frame.labels), ("prediction", frame.raster(of, .labels(ignored: nil)))]
-        for (name, loss) in Self.losses {
+        for (name, loss) in isMask ? Self.lossesOfMasks : Self.losses {
             var evaluator = try Evaluator(
-                loss, shape: shape.facade, activation: shape.classes > 1 ? .softmax : .sigmoid,
+                loss, shape: shape.facade, activation: isMask ? .sigmoid : .softmax,
                 options: Options(ignoreIndex: frame.image.ignoreIndex))
             var gradient = [Float](repeating: 0, count: shape.values)
             _ = try evaluator.evaluate(logits: logits, labels: labels, gradient: &gradient)
-            let own = Array(gradient[chosen * shape.plane..<(chosen + 1) * shape.plane])
+            let own = Array(gradient[channel * shape.plane..<(channel + 1) * shape.plane])
             tiles.append((name, frame.raster(own, .signed)))
         }
         return MapPicture(
@@ -117,11 +134,27 @@ private struct Frame {
     private let width: Int
     private let top: Int
     private let left: Int
+    /// Up to three classes of the part that is shown, the most frequent first; of the whole image where that part has
+    /// none, and of a mask the one that it is of.
+    let classes: [Int]
+    /// Labels are below it.
+    let labelCount: Int
 
-    init(_ batch: Batch) {
+    init(_ batch: Batch) throws {
         image = batch.crop(samples: 1, height: batch.shape.height, width: batch.shape.width)
         (height, width) = (min(120, image.shape.height), min(160, image.shape.width))
         (top, left) = ((image.shape.height - height) / 2, (image.shape.width - width) / 2)
+        labelCount = max(image.shape.classes, 2)
+        guard image.shape.classes > 1 else {
+            classes = [1]
+            return
+        }
+        let shown = Self.classes(of: image, rows: top..<top + height, columns: left..<left + width)
+        classes = shown.isEmpty
+            ? Self.classes(of: image, rows: 0..<image.shape.height, columns: 0..<image.shape.width) : shown
+        guard !classes.isEmpty else {
+            throw BenchError("the first image of \(image.shape.text) has no label but the one that is ignored")
+        }
     }
 
     func raster(_ map: [Float], _ colours: Raster.Colours) -> Raster {
@@ -134,13 +167,12 @@ private struct Frame {
 
     var labels: Raster { raster(image.labels.values.map(Float.init), .labels(ignored: image.ignoreIndex)) }
 
-    /// Up to three classes of the part that is shown, the most frequent first.
-    var classes: [Int] {
+    private static func classes(of image: Batch, rows: Range<Int>, columns: Range<Int>) -> [Int] {
         var counts = [Int](repeating: 0, count: 256)
-        for y in top..<top + height {
-            for x in left..<left + width { counts[Int(image.labels.values[y * image.shape.width + x])] += 1 }
+        for y in rows {
+            for x in columns { counts[Int(image.labels.values[y * image.shape.width + x])] += 1 }
         }
-        let there = (0..<max(image.shape.classes, 1)).filter { counts[$0] > 0 }.sorted { counts[$0] > counts[$1] }
+        let there = (0..<min(image.shape.classes, 256)).filter { counts[$0] > 0 }.sorted { counts[$0] > counts[$1] }
         return Array(there.prefix(3))
     }
 }
