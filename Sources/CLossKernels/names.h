@@ -67,6 +67,7 @@
 #define kernels_avx512               closs_inner_kernels_avx512
 #define kernels_for                  closs_inner_kernels_for
 #define kernels_generic              closs_inner_kernels_generic
+#define labels_of_type               closs_inner_labels_of_type
 #define loss_map_avx2                closs_inner_loss_map_avx2
 #define loss_map_avx512              closs_inner_loss_map_avx512
 #define loss_map_generic             closs_inner_loss_map_generic
@@ -162,5 +163,6 @@
 #define weight_kernels_avx2          closs_inner_weight_kernels_avx2
 #define weight_kernels_avx512        closs_inner_weight_kernels_avx512
 #define weight_kernels_generic       closs_inner_weight_kernels_generic
+#define weight_map_threads           closs_inner_weight_map_threads
 
 #endif

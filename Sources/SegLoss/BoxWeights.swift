@@ -8,11 +8,17 @@
 /// default 5 exp(-5 |a - 1/2|), rescaled to a mean of 1.
 ///
 /// **Window.** It reaches (w - 1) / 2 voxels back and w / 2 on along each extent, rounded down, as TensorFlow pads
-/// ("SAME"). What a map costs does not depend on it.
+/// ("SAME"). What a voxel costs does not depend on it, but for the window's lines that each thread reads before its
+/// own.
 ///
 /// **Exact.** Averages are counts: a map's bits depend on the labels alone (arithmetic 14).
 ///
-/// **Memory and threads** as for a ``DistanceTransform``.
+/// **Memory.** A plan allocates everything; a call allocates nothing. It has a room for each thread, of no more
+/// threads than all samples have rows (of volumes: planes): about 22 bytes for each column of a row and 4 for each
+/// column of the window, and of a volume 4 for each voxel of a plane; 36 bytes for each sample; and, where weights are
+/// rescaled, 4 bytes for each 64 voxels of a row.
+///
+/// **Threads.** To make maps from several tasks at once, give each a copy.
 public struct BoxWeights: Sendable {
     /// The shape of the labels and maps; its classes play no part.
     public let shape: Shape

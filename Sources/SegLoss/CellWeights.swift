@@ -11,8 +11,13 @@
 /// **Cells.** A cell is all voxels of one label other than the background's, touching or not; labels are at most 32
 /// bits wide. Without two cells in a sample, and where the exponent is below -87.25, the exponential is 0.
 ///
-/// **Cost.** It grows with the distance between cells, up to 13.3 sigma, and not with their number. Making a plan
-/// allocates everything, about 20 bytes for each voxel of one sample; a call allocates nothing.
+/// **Cost.** It grows with the distance between cells, up to 13.3 sigma, and not with their number. A sample without
+/// two cells costs least.
+///
+/// **Memory.** A plan allocates everything; a call allocates nothing. It has 16 bytes for each voxel of one sample, and
+/// a room for each thread that works on a block of 32 columns, 512 bytes for each row of the sample: with threads
+/// enough about 16 more for each voxel. Blocks have 16 columns where spacings differ or the diagonal has 32768 voxels or
+/// more: then these 16 are 32.
 ///
 /// **Threads.** To make maps from several tasks at once, give each a copy.
 public struct CellWeights: Sendable {
@@ -36,7 +41,7 @@ public struct CellWeights: Sendable {
     ///   - sigma: Above 0.
     ///   - classWeights: w_c in the background and in cells, 0 to 65536 each.
     ///   - balanced: Whether w_c is multiplied by N / (2 n), n of a sample's N voxels being background, or cells.
-    ///   - background: The label between cells.
+    ///   - background: The label between cells, one that the labels' type can hold, of 32 bits at most.
     ///   - spacing: The lengths between voxels along each extent, all positive; `nil`: 1.
     ///   - options: Threads, instruction set, and a label that is neither cell nor background: it weighs 0.
     /// - Throws: ``LossError`` where the shape or an option is refused.
@@ -60,8 +65,8 @@ public struct CellWeights: Sendable {
     /// - Parameters:
     ///   - labels: `[samples][extents...]`.
     ///   - map: `[samples][extents...]`; what it holds is overwritten.
-    /// - Throws: ``LossError`` where a buffer has the wrong count, or a label is wider than 32 bits. The map is then as
-    ///   it was.
+    /// - Throws: ``LossError`` where a buffer has the wrong count, a label is wider than 32 bits, or the background is
+    ///   no label that this type can hold. The map is then as it was.
     public mutating func write<L: Label>(_ labels: Span<L>, into map: inout MutableSpan<Float>) throws(LossError) {
         try plan.write(labels, into: &map, scratch: &scratch)
     }

@@ -38,16 +38,26 @@ public struct ClassCounts: Sendable, Hashable {
     }
 
     /// Adds the counts of other samples.
+    ///
+    /// - Throws: ``LossError`` where they are of another number of classes, or a sum leaves 64 bits. The counts are then
+    ///   as they were.
     public mutating func merge(_ other: ClassCounts) throws(LossError) {
         guard other.voxels.count == voxels.count else {
             throw LossError(
                 kind: .wrongSize,
                 message: "the other counts are of \(other.voxels.count) classes; expected \(voxels.count)")
         }
-        for c in voxels.indices {
-            voxels[c] += other.voxels[c]
-            voxelsOfSamples[c] += other.voxelsOfSamples[c]
+        var sums = voxels + voxelsOfSamples
+        for (i, more) in (other.voxels + other.voxelsOfSamples).enumerated() {
+            let (sum, isTooLarge) = sums[i].addingReportingOverflow(more)
+            guard !isTooLarge else {
+                throw LossError(
+                    kind: .outOfRange, index: i,
+                    message: "counts of \(sums[i]) and \(more) add up to more than 64 bits")
+            }
+            sums[i] = sum
         }
+        (voxels, voxelsOfSamples) = (Array(sums[..<voxels.count]), Array(sums[voxels.count...]))
     }
 
     /// A weight for each class.

@@ -148,10 +148,13 @@ struct ClassKernels {
     private var spec = closs_class_counts_spec()
 
     init(classes: Int, samples: Int, labels: Int, options: Options) throws(LossError) {
-        guard samples >= 1, labels % samples == 0 else {
+        guard samples >= 1 else {
+            throw LossError(kind: .badShape, message: "samples is \(samples); expected 1 or more")
+        }
+        guard labels % samples == 0 else {
             throw LossError(
                 kind: .badShape,
-                message: "there are \(labels) labels in \(samples) samples; expected a multiple of them")
+                message: "there are \(labels) labels; expected as many in each of the \(samples) samples")
         }
         spec.samples = Int64(samples)
         spec.voxels = Int64(labels / samples)
@@ -282,8 +285,9 @@ struct CellWeightsPlan: Sendable {
         self.spacing = Array(repeating: 1, count: 3 - spacing.count) + spacing
         (self.amplitude, self.sigma, self.classWeights) = (amplitude, sigma, classWeights)
         (self.balanced, self.background, self.options) = (balanced, background, options)
+        // Which type the labels have is not known yet: this one can hold every background.
         try unsafe checkingSpec { error in
-            unsafe withSpec { spec in unsafe closs_cell_weights(spec, CLOSS_LABELS_U8, nil, 0, nil, 0, nil, 0, error) }
+            unsafe withSpec { spec in unsafe closs_cell_weights(spec, CLOSS_LABELS_I64, nil, 0, nil, 0, nil, 0, error) }
         }
     }
 

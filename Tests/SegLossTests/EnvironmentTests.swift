@@ -115,13 +115,21 @@ final class EnvironmentTests: XCTestCase {
         func everything() throws -> (maps: [[Float]], scores: [Double]) {
             var distances = try DistanceTransform(of: shape, form: .signed(.half), spacing: [0.7, 1.3])
             var weights = try BoxWeights(of: shape, window: [9, 6], classes: [1])
+            var separation = try CellWeights(of: shape, sigma: 1.7, balanced: true, spacing: [0.7, 1.3])
+            var counts = ClassCounts(classes: 3)
+            try counts.add(predicted, samples: 1)
+            let frequencies = [
+                try counts.weights(.balanced, norm: .voxels), try counts.weights(.logarithmic()),
+                try counts.weights(.effective(beta: 0.999)),
+            ]
+            let ofClasses = try ClassWeightMap(frequencies[1])(labels)
             var surfaces = try SurfaceMetric(of: shape, spacing: [0.7, 1.3])
             var thresholds = try ThresholdCounter(of: shape, activation: .sigmoid)
             let apart = try surfaces.distances(predictions: predicted, labels: labels)
-            let counts = try thresholds.count(probabilities, labels: labels)
+            let scored = try thresholds.count(probabilities, labels: labels)
             return (
-                [try distances(labels), try weights(labels)],
-                apart.values.flatMap { [$0.average, $0.hausdorffPercentile] } + counts.scores(.iou, empty: .one)
+                [try distances(labels), try weights(labels), try separation(labels), ofClasses] + frequencies,
+                apart.values.flatMap { [$0.average, $0.hausdorffPercentile] } + scored.scores(.iou, empty: .one)
             )
         }
         let expected = try everything()

@@ -377,6 +377,58 @@ final class WeightMapTests: XCTestCase {
         XCTAssertTrue(sameBits(try weights(maps.flatMap { $0.map(UInt8.init) }), expected))
     }
 
+    /// Without two cells nothing is added, wherever the one is; where there are two, other threads may see the second.
+    func testSamplesWithoutTwoCells() throws {
+        let extents = [200, 301], voxels = 200 * 301
+        let (least, most) = (Int(Int32.min), Int(Int32.max))
+        // Cells of a few voxels each: places with labels.
+        let samples: [[Int: Int]] = [
+            [:], [0: least], [voxels - 1: most], [9: 9, voxels - 2: 9], [70: 4, voxels - 90: 4],
+            [0: least, voxels - 1: most], [4: 1, 5: 2], [150 * 301: -1, 150 * 301 + 300: 3],
+        ]
+        func expected(_ cells: [Int: Int], at v: Int) -> (weight: Double, isExact: Bool) {
+            if v == 7 { return (0, true) }
+            let all = Double(voxels - 1), gaps = all - Double(cells.count)
+            if cells[v] != nil { return (Double(Float(3 * (all / (2 * Double(cells.count))))), true) }
+            let background = 2 * (all / (2 * gaps))
+            guard Set(cells.values).count > 1 else { return (Double(Float(background)), true) }
+            var nearest: [Int: Double] = [:]
+            for (place, label) in cells {
+                let (dy, dx) = (Double(place / 301 - v / 301), Double(place % 301 - v % 301))
+                nearest[label] = min(nearest[label] ?? .infinity, (dy * dy + dx * dx).squareRoot())
+            }
+            let two = nearest.values.sorted()
+            return (background + 10 * exp(-(two[0] + two[1]) * (two[0] + two[1]) / (2 * 80 * 80)), false)
+        }
+        for background in [0, -5] {
+            var labels = [Int32](repeating: Int32(background), count: samples.count * voxels)
+            for (s, cells) in samples.enumerated() {
+                for (place, label) in cells { labels[s * voxels + place] = Int32(label) }
+                labels[s * voxels + 7] = 77
+            }
+            var first: [Float]?
+            for set in sets {
+                for threads in [1, 3] {
+                    var weights = try CellWeights(
+                        of: Shape(samples: samples.count, classes: 1, extents: extents), sigma: 80,
+                        classWeights: (2, 3), balanced: true, background: background,
+                        options: Options(ignoreIndex: 77, threads: threads, instructionSet: set))
+                    let map = try weights(labels)
+                    first = first ?? map
+                    XCTAssertTrue(sameBits(map, first!), "\(background), \(set), \(threads)")
+                }
+            }
+            let map = try XCTUnwrap(first)
+            for (s, cells) in samples.enumerated() {
+                let wrong = (0..<voxels).filter { v in
+                    let (weight, isExact) = expected(cells, at: v)
+                    return !(abs(Double(map[s * voxels + v]) - weight) <= (isExact ? 0 : 3e-6 * weight))
+                }
+                XCTAssertTrue(wrong.isEmpty, "\(background), \(cells): \(wrong.count), first \(wrong.first ?? -1)")
+            }
+        }
+    }
+
     /// Large enough for several threads; a few voxels are looked at.
     func testLargeCellMaps() throws {
         let seed = testSeed(1305)

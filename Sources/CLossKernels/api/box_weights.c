@@ -1,11 +1,8 @@
 // Weights of box averages: checks, sums where weights are rescaled, and the map.
-#include <math.h>
 #include <string.h>
 
 #include "api/weight_map.h"
 #include "driver/environment.h"
-#include "driver/parallel.h"
-#include "driver/sweep.h"
 #include "driver/weights_passes.h"
 #include "kernels/formula.h"
 #include "sums/wide.h"
@@ -15,8 +12,6 @@ static const char *const axis_names[WEIGHTS_AXES] = {"planes", "rows", "columns"
 static const int64_t MOST_WINDOW = 1 << 24; // counts are exact as floats
 static const double MOST_AMPLITUDE = 0x1p16, LEAST_AMPLITUDE = 0x1p-16, MOST_STEEPNESS = 32;
 static const size_t STREAMING_MAP_BYTES = 4u << 20;
-
-enum { ROOM_ALIGNMENT = 128 };
 
 typedef struct box_plan {
     box_job job;
@@ -40,12 +35,14 @@ static closs_status check_box_extents(const closs_box_weights_spec *spec, box_pl
             return refuse(error, CLOSS_BAD_SHAPE, -1, "extents.%s is %lld: expected 1 .. 16777216", axis_names[a],
                           (long long)extents[a]);
         plan->job.extents[a] = extent;
-        if (plan->voxels > INT64_MAX / 8 / extent)
-            return refuse(error, CLOSS_BAD_SHAPE, -1, "the map's samples and extents make too many values");
+        if (plan->voxels > WEIGHT_MAP_MOST_VALUES / extent)
+            return refuse(error, CLOSS_BAD_SHAPE, -1, "the map's extents make too many values: expected at most 2^56");
         plan->voxels *= extent;
     }
-    if (plan->voxels > INT64_MAX / 8 / spec->samples)
-        return refuse(error, CLOSS_BAD_SHAPE, -1, "the map's samples and extents make too many values");
+    if (plan->voxels > WEIGHT_MAP_MOST_VALUES / spec->samples)
+        return refuse(error, CLOSS_BAD_SHAPE, -1,
+                      "the map's %lld samples make too many values of %lld each: expected at most 2^56",
+                      (long long)spec->samples, (long long)plan->voxels);
     return CLOSS_OK;
 }
 
@@ -110,7 +107,9 @@ static closs_status resolve_box(const closs_box_weights_spec *spec, box_plan *pl
         return refuse(error, CLOSS_UNSUPPORTED_ISA, -1, "isa is %d: this machine or build does not have it",
                       (int)spec->isa);
     plan->kernels = of_isa->weights;
-    plan->threads = threads_for(parallel_threads(spec->threads), plan->samples * plan->voxels);
+    plan->threads = weight_map_threads(spec->threads, plan->samples * plan->voxels);
+    const int64_t lines = plan->samples * box_lines(&plan->job); // a thread without any needs no room
+    if (lines < plan->threads) plan->threads = (int)lines;
     box_job *job = &plan->job;
     job->excludes_padding = spec->padding == CLOSS_PADDING_EXCLUDED;
     job->classes = spec->classes;
@@ -134,15 +133,11 @@ static closs_status check_box_classes(const closs_box_weights_spec *spec, closs_
                       spec->class_count);
     if (target != CLOSS_DENSE_U8 && !spec->class_count)
         return refuse(error, CLOSS_BAD_OPTION, -1, "class_count is 0: expected the labels that are inside");
-    const int64_t least = target == CLOSS_LABELS_I64 ? INT64_MIN : target == CLOSS_LABELS_I32 ? INT32_MIN : 0;
-    const int64_t most = target == CLOSS_LABELS_I64   ? INT64_MAX
-                         : target == CLOSS_LABELS_I32 ? INT32_MAX
-                         : target == CLOSS_LABELS_U16 ? UINT16_MAX
-                                                      : UINT8_MAX;
+    const label_range labels = labels_of_type(target);
     for (int k = 0; k < spec->class_count; k++)
-        if (spec->classes[k] < least || spec->classes[k] > most)
+        if (spec->classes[k] < labels.least || spec->classes[k] > labels.most)
             return refuse(error, CLOSS_BAD_OPTION, k, "classes[%d] is %lld: labels of this type are %lld .. %lld", k,
-                          (long long)spec->classes[k], (long long)least, (long long)most);
+                          (long long)spec->classes[k], (long long)labels.least, (long long)labels.most);
     return CLOSS_OK;
 }
 
@@ -208,12 +203,14 @@ NOT_INLINED static closs_status box_weights(const closs_box_weights_spec *spec, 
     box_plan plan;
     closs_status status = resolve_box(spec, &plan, error);
     if (status == CLOSS_OK) status = check_box_classes(spec, target, error);
+    // Scratch that was sized for fewer threads is used by so many.
+    while (status == CLOSS_OK && plan.threads > 1 && box_scratch_bytes(&plan) > scratch_bytes) plan.threads--;
     const weight_map_buffers buffers = {target, labels, labels_count, map, map_count, scratch, scratch_bytes};
     if (status == CLOSS_OK)
         status = check_weight_map(&buffers, (size_t)(plan.samples * plan.voxels), box_scratch_bytes(&plan), error);
     if (status != CLOSS_OK) return status;
     plan.job.target = target;
-    char *rooms = (char *)(((uintptr_t)scratch + ROOM_ALIGNMENT - 1) / ROOM_ALIGNMENT * ROOM_ALIGNMENT);
+    char *rooms = first_room(scratch);
     int64_t *sums = (int64_t *)(rooms + (size_t)plan.threads * box_room_bytes(&plan.job));
     box_values *values = (box_values *)(sums + plan.samples * BOX_SUM_WORDS);
     box_maps maps = {.job = &plan.job,

@@ -1,11 +1,9 @@
 // U-Net's weights of the distances to the two nearest cells.
 #include <math.h>
 
-#include "api/weight_map.h"
 #include "api/distance_plan.h"
+#include "api/weight_map.h"
 #include "driver/environment.h"
-#include "driver/parallel.h"
-#include "driver/sweep.h"
 #include "driver/weights_passes.h"
 #include "kernels/formula.h"
 
@@ -14,12 +12,10 @@ static const double MOST_CELL_WEIGHT = 0x1p16;
 // Where -(d1 + d2)^2 / (2 sigma^2) is below -87.25: in sigmas, and a little more.
 static const double REACH_SIGMAS = 13.21;
 
-enum { CELLS_ALIGNMENT = 128 };
-
 typedef struct cells_plan {
     cells_job job;
     const weight_kernels *kernels;
-    int threads;
+    int threads, rooms;      // threads that work on blocks have a room each
     int64_t samples, voxels; // of a sample
 } cells_plan;
 
@@ -63,9 +59,15 @@ static closs_status resolve_cells(const closs_cell_weights_spec *spec, cells_pla
     if (status == CLOSS_OK) status = check_cell_options(spec, error);
     if (status != CLOSS_OK) return status;
     job->distance = resolved.job;
+    if (resolved.values > WEIGHT_MAP_MOST_VALUES)
+        return refuse(error, CLOSS_BAD_SHAPE, -1,
+                      "the map's samples and extents make %lld values: expected at most 2^56",
+                      (long long)resolved.values);
     plan->voxels = job->distance.planes * job->distance.rows * job->distance.columns;
     plan->kernels = kernels_for(spec->isa)->weights;
-    plan->threads = threads_for(parallel_threads(spec->threads), plan->voxels);
+    plan->threads = weight_map_threads(spec->threads, plan->voxels);
+    plan->rooms = plan->threads;
+    if (cells_blocks(job) < plan->rooms) plan->rooms = (int)cells_blocks(job);
     job->reach[WEIGHTS_PLANES] = reach_along(spec, WEIGHTS_PLANES, job->distance.planes);
     job->reach[WEIGHTS_ROWS] = reach_along(spec, WEIGHTS_ROWS, job->distance.rows);
     job->background = spec->background;
@@ -77,12 +79,10 @@ static closs_status resolve_cells(const closs_cell_weights_spec *spec, cells_pla
 }
 
 // The steps or the cells of all voxels of a sample.
-static size_t near_bytes(const cells_plan *plan) {
-    return ((size_t)plan->voxels * sizeof(int32_t) + CELLS_ALIGNMENT - 1) / CELLS_ALIGNMENT * CELLS_ALIGNMENT;
-}
+static size_t near_bytes(const cells_plan *plan) { return room_bytes((size_t)plan->voxels * sizeof(int32_t)); }
 
 static size_t cells_scratch_bytes(const cells_plan *plan) {
-    return CELLS_ALIGNMENT + 4 * near_bytes(plan) + (size_t)plan->threads * cells_block_bytes(&plan->job);
+    return ROOM_ALIGNMENT + 4 * near_bytes(plan) + (size_t)plan->rooms * cells_block_bytes(&plan->job);
 }
 
 NOT_INLINED static size_t cell_weights_scratch_bytes(const closs_cell_weights_spec *spec) {
@@ -97,10 +97,15 @@ size_t closs_cell_weights_scratch_bytes(const closs_cell_weights_spec *spec) {
     return bytes;
 }
 
-static closs_status check_cells_target(closs_target target, closs_error *error) {
+static closs_status check_cells_target(const closs_cell_weights_spec *spec, closs_target target, closs_error *error) {
     if (target < CLOSS_LABELS_U8 || target > CLOSS_LABELS_I64)
         return refuse(error, CLOSS_BAD_OPTION, -1, "target is %d: expected labels, CLOSS_LABELS_U8 to CLOSS_LABELS_I64",
                       (int)target);
+    // A background that no voxel can have would make all of them cells.
+    const label_range labels = labels_of_type(target == CLOSS_LABELS_I64 ? CLOSS_LABELS_I32 : target);
+    if (spec->background < labels.least || spec->background > labels.most)
+        return refuse(error, CLOSS_BAD_OPTION, -1, "background is %lld: labels of this type are %lld .. %lld",
+                      (long long)spec->background, (long long)labels.least, (long long)labels.most);
     return CLOSS_OK;
 }
 
@@ -120,16 +125,19 @@ NOT_INLINED static closs_status cell_weights(const closs_cell_weights_spec *spec
     cells_plan plan;
     closs_status status = resolve_cells(spec, &plan, error);
     const weight_map_buffers buffers = {target, labels, labels_count, map, map_count, scratch, scratch_bytes};
-    if (status == CLOSS_OK) status = check_cells_target(target, error);
+    if (status == CLOSS_OK) status = check_cells_target(spec, target, error);
+    // Scratch that was sized for fewer threads is used by so many.
+    while (status == CLOSS_OK && plan.rooms > 1 && cells_scratch_bytes(&plan) > scratch_bytes) plan.rooms--;
     if (status == CLOSS_OK)
         status = check_weight_map(&buffers, (size_t)(plan.samples * plan.voxels), cells_scratch_bytes(&plan), error);
     if (status == CLOSS_OK) status = check_cell_labels(target, labels, labels_count, error);
     if (status != CLOSS_OK) return status;
     plan.job.target = target;
-    char *room = (char *)(((uintptr_t)scratch + CELLS_ALIGNMENT - 1) / CELLS_ALIGNMENT * CELLS_ALIGNMENT);
+    char *room = first_room(scratch);
     cells_map of_sample = {.job = &plan.job,
                            .kernels = plan.kernels,
                            .threads = plan.threads,
+                           .rooms = plan.rooms,
                            .background_weight = spec->background_weight,
                            .cell_weight = spec->cell_weight,
                            .balanced = spec->balanced};

@@ -3,11 +3,11 @@
 #include <string.h>
 
 #include "api/check_batch.h"
+#include "api/weight_map.h"
 #include "driver/environment.h"
-#include "driver/parallel.h"
-#include "driver/sweep.h"
 #include "driver/weights_passes.h"
 #include "kernels/formula.h"
+#include "kernels/label.h"
 #include "terms/real.h"
 
 // ------------------------------------------------------------------------------------------------------ counts ----
@@ -16,9 +16,12 @@ static closs_status check_counts_spec(const closs_class_counts_spec *spec, closs
     if (!spec) return refuse(error, CLOSS_NULL_POINTER, -1, "spec is NULL");
     if (spec->samples < 1)
         return refuse(error, CLOSS_BAD_SHAPE, -1, "samples is %lld: expected at least 1", (long long)spec->samples);
-    if (spec->voxels < 1 || spec->voxels > INT64_MAX / 8 / spec->samples)
-        return refuse(error, CLOSS_BAD_SHAPE, -1, "voxels is %lld: expected at least 1, and fewer with the samples",
-                      (long long)spec->voxels);
+    if (spec->voxels < 1)
+        return refuse(error, CLOSS_BAD_SHAPE, -1, "voxels is %lld: expected at least 1", (long long)spec->voxels);
+    if (spec->voxels > WEIGHT_MAP_MOST_VALUES / spec->samples)
+        return refuse(error, CLOSS_BAD_SHAPE, -1,
+                      "voxels is %lld, in each of %lld samples: expected at most 2^56 in all", (long long)spec->voxels,
+                      (long long)spec->samples);
     if (spec->class_count < 1 || spec->class_count > CLOSS_MAX_CLASSES)
         return refuse(error, CLOSS_BAD_SHAPE, -1, "class_count is %d: expected 1 .. %d", spec->class_count,
                       CLOSS_MAX_CLASSES);
@@ -51,23 +54,14 @@ static closs_status check_count(const char *name, const void *buffer, size_t cou
     return CLOSS_OK;
 }
 
-static int64_t label_value(closs_target target, const void *labels, int64_t i) {
-    switch (target) {
-    case CLOSS_LABELS_U8: return ((const uint8_t *)labels)[i];
-    case CLOSS_LABELS_U16: return ((const uint16_t *)labels)[i];
-    case CLOSS_LABELS_I32: return ((const int32_t *)labels)[i];
-    default: return ((const int64_t *)labels)[i];
-    }
-}
-
 static closs_status bad_label(const closs_class_counts_spec *spec, closs_target target, const void *labels, int64_t i,
                               closs_error *error) {
     if (spec->has_ignore_index)
-        return refuse(error, CLOSS_BAD_LABEL, i, "labels[%lld] is %lld: expected 0 to %d, or %lld (ignored)",
-                      (long long)i, (long long)label_value(target, labels, i), spec->class_count - 1,
+        return refuse(error, CLOSS_BAD_LABEL, i, "labels[%lld] is %lld: expected 0 to %d, or the ignore_index %lld",
+                      (long long)i, (long long)label_at(target, labels, i), spec->class_count - 1,
                       (long long)spec->ignore_index);
     return refuse(error, CLOSS_BAD_LABEL, i, "labels[%lld] is %lld: expected 0 to %d (no ignore_index is set)",
-                  (long long)i, (long long)label_value(target, labels, i), spec->class_count - 1);
+                  (long long)i, (long long)label_at(target, labels, i), spec->class_count - 1);
 }
 
 // Counts all samples into `counts`, both halves.
@@ -75,7 +69,7 @@ static closs_status count_samples(const closs_class_counts_spec *spec, closs_tar
                                   int64_t *counts, closs_error *error) {
     const class_labels l = {target, spec->class_count, spec->has_ignore_index, spec->ignore_index};
     const weight_kernels *kernels = kernels_for(spec->isa)->weights;
-    const int threads = threads_for(parallel_threads(spec->threads), spec->voxels), classes = spec->class_count;
+    const int threads = weight_map_threads(spec->threads, spec->voxels), classes = spec->class_count;
     for (int64_t s = 0; s < spec->samples; s++) {
         int64_t of_sample[CLOSS_MAX_CLASSES] = {0}, all = 0;
         int64_t bad = class_counts_pass(&l, kernels, threads,
@@ -91,6 +85,29 @@ static closs_status count_samples(const closs_class_counts_spec *spec, closs_tar
     return CLOSS_OK;
 }
 
+// Refuses what cannot be counts, or cannot be once `more` voxels are added.
+static closs_status check_class_counts(int classes, const int64_t *counts, int64_t more, closs_error *error) {
+    int64_t all = more;
+    for (int i = 0; i < 2 * classes; i++) {
+        if (counts[i] < 0)
+            return refuse(error, CLOSS_OUT_OF_RANGE, i, "counts[%d] is %lld: expected 0 or more", i,
+                          (long long)counts[i]);
+        if (counts[i] > INT64_MAX - more)
+            return refuse(error, CLOSS_OUT_OF_RANGE, i, "counts[%d] is %lld: with %lld more it leaves 64 bits", i,
+                          (long long)counts[i], (long long)more);
+    }
+    for (int c = 0; c < classes; c++) {
+        if (counts[c] > INT64_MAX - all)
+            return refuse(error, CLOSS_OUT_OF_RANGE, c, "the counts' sum leaves the range of 64 bits");
+        all += counts[c];
+        if (counts[classes + c] < counts[c])
+            return refuse(error, CLOSS_OUT_OF_RANGE, classes + c,
+                          "counts[%d] is %lld: expected the voxels of samples with class %d, of which %lld are its own",
+                          classes + c, (long long)counts[classes + c], c, (long long)counts[c]);
+    }
+    return CLOSS_OK;
+}
+
 closs_status closs_class_counts(const closs_class_counts_spec *spec, closs_target target, const void *labels,
                                 size_t labels_count, int64_t *counts, size_t counts_count, closs_error *error) {
     int64_t found[2 * CLOSS_MAX_CLASSES] = {0};
@@ -101,6 +118,7 @@ closs_status closs_class_counts(const closs_class_counts_spec *spec, closs_targe
     const memory_range ranges[] = {{"labels", labels, labels_count * target_bytes(target), 0},
                                    {"counts", counts, counts_count * sizeof *counts, 1}};
     status = check_disjoint(ranges, 2, error);
+    if (status == CLOSS_OK) status = check_class_counts(spec->class_count, counts, (int64_t)labels_count, error);
     if (status == CLOSS_OK) status = count_samples(spec, target, labels, found, error);
     if (status != CLOSS_OK) return status;
     for (size_t i = 0; i < counts_count; i++) counts[i] += found[i];
@@ -132,26 +150,6 @@ static closs_status check_weights_spec(const closs_class_weights_spec *spec, clo
                       "absent is CLOSS_ABSENT_WEIGHT_FORMULA: expected another, only the logarithmic one has a value");
     if (spec->norm < CLOSS_NORM_NONE || spec->norm > CLOSS_NORM_VOXELS)
         return refuse(error, CLOSS_BAD_OPTION, -1, "norm is %d: expected a closs_weights_norm", (int)spec->norm);
-    return CLOSS_OK;
-}
-
-static closs_status check_class_counts(const closs_class_weights_spec *spec, const int64_t *counts,
-                                       closs_error *error) {
-    const int classes = spec->class_count;
-    int64_t all = 0;
-    for (int i = 0; i < 2 * classes; i++)
-        if (counts[i] < 0)
-            return refuse(error, CLOSS_OUT_OF_RANGE, i, "counts[%d] is %lld: expected 0 or more", i,
-                          (long long)counts[i]);
-    for (int c = 0; c < classes; c++) {
-        if (counts[c] > INT64_MAX - all)
-            return refuse(error, CLOSS_OUT_OF_RANGE, c, "the counts' sum leaves the range of 64 bits");
-        all += counts[c];
-        if (counts[classes + c] < counts[c])
-            return refuse(error, CLOSS_OUT_OF_RANGE, classes + c,
-                          "counts[%d] is %lld: expected the voxels of samples with class %d, of which %lld are its own",
-                          classes + c, (long long)counts[classes + c], c, (long long)counts[c]);
-    }
     return CLOSS_OK;
 }
 
@@ -214,7 +212,7 @@ NOT_INLINED static closs_status class_weights(const closs_class_weights_spec *sp
     const int classes = spec->class_count;
     status = check_count("counts", counts, counts_count, 2 * (size_t)classes, error);
     if (status == CLOSS_OK) status = check_count("weights", weights, weights_count, (size_t)classes, error);
-    if (status == CLOSS_OK) status = check_class_counts(spec, counts, error);
+    if (status == CLOSS_OK) status = check_class_counts(classes, counts, 0, error);
     if (status != CLOSS_OK) return status;
     const memory_range ranges[] = {{"counts", counts, counts_count * sizeof *counts, 0},
                                    {"weights", weights, weights_count * sizeof *weights, 1}};
@@ -265,9 +263,8 @@ NOT_INLINED static closs_status class_weight_map(const closs_class_counts_spec *
     if (status == CLOSS_OK) status = count_samples(spec, target, labels, counts, error);
     if (status != CLOSS_OK) return status;
     const class_labels l = {target, spec->class_count, spec->has_ignore_index, spec->ignore_index};
-    class_map_pass(&l, kernels_for(spec->isa)->weights,
-                   threads_for(parallel_threads(spec->threads), (int64_t)labels_count), labels, (int64_t)labels_count,
-                   weights, map);
+    class_map_pass(&l, kernels_for(spec->isa)->weights, weight_map_threads(spec->threads, (int64_t)labels_count),
+                   labels, (int64_t)labels_count, weights, map);
     return accepted(error);
 }
 

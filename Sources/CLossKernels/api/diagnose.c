@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "kernels/label.h"
+
 // A row's voxel, and the places of its values in the caller's buffers.
 typedef struct place {
     int64_t channel;
@@ -26,26 +28,19 @@ static float input_at(const part *p, int64_t i) {
     return float_of_bits16((const uint16_t *)p->batch->logits + i, b->type);
 }
 
-static int64_t label_at(const closs_batch *batch, int64_t i) {
-    switch (batch->target) {
-    case CLOSS_LABELS_U16: return ((const uint16_t *)batch->targets)[i];
-    case CLOSS_LABELS_I32: return ((const int32_t *)batch->targets)[i];
-    case CLOSS_LABELS_I64: return ((const int64_t *)batch->targets)[i];
-    default: return ((const uint8_t *)batch->targets)[i];
-    }
-}
+static int64_t batch_label(const closs_batch *batch, int64_t i) { return label_at(batch->target, batch->targets, i); }
 
 static int is_ignored(const part *p, const place *at) {
     const formula *f = &p->plan->formula;
     return f->has_ignore_index && p->batch->target != CLOSS_DENSE_F32 &&
-           label_at(p->batch, at->in_targets) == f->ignore_index;
+           batch_label(p->batch, at->in_targets) == f->ignore_index;
 }
 
 // Whether a channel's target is 1.
 static int is_positive(const part *p, const place *at) {
     if (p->batch->target == CLOSS_DENSE_F32) return ((const float *)p->batch->targets)[at->in_targets] == 1;
     int64_t positive = channel_positive(p->batch->target, p->plan->shape.classes, at->channel);
-    return label_at(p->batch, at->in_targets) == positive;
+    return batch_label(p->batch, at->in_targets) == positive;
 }
 
 static closs_status diagnose_soft_target(const part *p, int64_t i, closs_error *error) {
@@ -65,7 +60,7 @@ static closs_status diagnose_soft_target(const part *p, int64_t i, closs_error *
 static closs_status diagnose_target(const part *p, int64_t i, closs_error *error) {
     const formula *f = &p->plan->formula;
     if (p->batch->target == CLOSS_DENSE_F32) return diagnose_soft_target(p, i, error);
-    int64_t label = label_at(p->batch, i);
+    int64_t label = batch_label(p->batch, i);
     int dense = p->batch->target == CLOSS_DENSE_U8;
     int64_t largest = channel_labels(p->batch->target, f->classes) - 1;
     if ((label >= 0 && label <= largest) || (f->has_ignore_index && label == f->ignore_index)) return CLOSS_OK;
@@ -122,8 +117,8 @@ static closs_status diagnose_distribution(const part *p, int64_t first, closs_er
         int64_t i = first + c * p->layout.targets.channel;
         closs_status status = diagnose_target(p, i, error);
         if (status != CLOSS_OK) return status;
-        sum +=
-            p->batch->target == CLOSS_DENSE_F32 ? ((const float *)p->batch->targets)[i] : (float)label_at(p->batch, i);
+        sum += p->batch->target == CLOSS_DENSE_F32 ? ((const float *)p->batch->targets)[i]
+                                                   : (float)batch_label(p->batch, i);
     }
     if (!p->plan->formula.classwise || fabsf(sum - 1) <= DISTRIBUTION_TOLERANCE) return CLOSS_OK;
     return refuse(error, CLOSS_BAD_TARGET, first,

@@ -1,22 +1,40 @@
 #include "api/weight_map.h"
 
 #include "api/check_batch.h"
+#include "driver/parallel.h"
+#include "driver/sweep.h"
 #include "kernels/formula.h"
 
-closs_status check_weight_map(const weight_map_buffers *b, size_t values, size_t scratch_needed, closs_error *error) {
+enum { MOST_THREADS = 1024 };
+
+int weight_map_threads(int requested, int64_t values) {
+    const int threads = threads_for(parallel_threads(requested), values);
+    return threads < MOST_THREADS ? threads : MOST_THREADS;
+}
+
+label_range labels_of_type(closs_target target) {
+    switch (target) {
+    case CLOSS_LABELS_I64: return (label_range){INT64_MIN, INT64_MAX};
+    case CLOSS_LABELS_I32: return (label_range){INT32_MIN, INT32_MAX};
+    case CLOSS_LABELS_U16: return (label_range){0, UINT16_MAX};
+    default: return (label_range){0, UINT8_MAX};
+    }
+}
+
+closs_status check_weight_map(const weight_map_buffers *b, size_t values, size_t least_scratch, closs_error *error) {
     if (!b->labels) return refuse(error, CLOSS_NULL_POINTER, -1, "labels is NULL");
     if (!b->map) return refuse(error, CLOSS_NULL_POINTER, -1, "map is NULL");
     if (!b->scratch)
-        return refuse(error, CLOSS_NULL_POINTER, -1, "scratch is NULL: expected %zu bytes", scratch_needed);
+        return refuse(error, CLOSS_NULL_POINTER, -1, "scratch is NULL: expected at least %zu bytes", least_scratch);
     if (b->labels_count != values)
         return refuse(error, CLOSS_WRONG_SIZE, -1,
                       "labels_count is %zu: expected %zu, samples * planes * rows * columns", b->labels_count, values);
     if (b->map_count != values)
         return refuse(error, CLOSS_WRONG_SIZE, -1, "map_count is %zu: expected %zu, that of the labels", b->map_count,
                       values);
-    if (b->scratch_bytes < scratch_needed)
+    if (b->scratch_bytes < least_scratch)
         return refuse(error, CLOSS_TOO_SMALL, -1, "scratch_bytes is %zu: expected at least %zu", b->scratch_bytes,
-                      scratch_needed);
+                      least_scratch);
     const memory_range ranges[] = {{"labels", b->labels, values * target_bytes(b->target), 0},
                                    {"map", b->map, values * sizeof *b->map, 1},
                                    {"scratch", b->scratch, b->scratch_bytes, 1}};

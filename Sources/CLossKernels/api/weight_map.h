@@ -1,8 +1,28 @@
-// What the makers of voxel weights are given: labels or a mask, the map, and scratch.
+// What the makers of voxel weights have in common: their sizes, threads and buffers.
 #ifndef CLOSS_API_WEIGHT_MAP_H
 #define CLOSS_API_WEIGHT_MAP_H
 
 #include "api/refuse.h"
+
+// Values of a map, so that no number of bytes made of them leaves 63 bits; the messages say 2^56.
+#define WEIGHT_MAP_MOST_VALUES ((int64_t)1 << 56)
+
+// Rooms in scratch begin at whole pairs of cache lines.
+enum { ROOM_ALIGNMENT = 128 };
+
+static inline size_t room_bytes(size_t bytes) { return (bytes + ROOM_ALIGNMENT - 1) / ROOM_ALIGNMENT * ROOM_ALIGNMENT; }
+
+static inline char *first_room(void *scratch) { return (char *)room_bytes((uintptr_t)scratch); }
+
+// The labels that a type can hold.
+typedef struct label_range {
+    int64_t least, most;
+} label_range;
+
+label_range labels_of_type(closs_target target);
+
+// Threads for a map of so many values, each of which may have a room of its own.
+int weight_map_threads(int requested, int64_t values);
 
 typedef struct weight_map_buffers {
     closs_target target;
@@ -14,7 +34,7 @@ typedef struct weight_map_buffers {
     size_t scratch_bytes;
 } weight_map_buffers;
 
-// Refuses buffers that are missing, not of `values` each, or overlap.
-closs_status check_weight_map(const weight_map_buffers *b, size_t values, size_t scratch_needed, closs_error *error);
+// Refuses buffers that are missing, not of `values` each, or overlap, and scratch below `least_scratch`.
+closs_status check_weight_map(const weight_map_buffers *b, size_t values, size_t least_scratch, closs_error *error);
 
 #endif

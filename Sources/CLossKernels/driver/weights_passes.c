@@ -60,16 +60,24 @@ void box_scale_pass(const box_maps *maps) { run_parallel(maps->threads, scale_of
 
 typedef struct cells_pass {
     const cells_map *map;
-    int64_t counts[2]; // of the background, of cells
+    int64_t counts[2];         // of the background, of cells
+    int64_t least, minus_most; // of the labels of cells
     float background, cell;
 } cells_pass;
+
+static void keep_smaller(int64_t *shared, int64_t value) {
+    int64_t known = __atomic_load_n(shared, __ATOMIC_RELAXED);
+    while (value < known &&
+           !__atomic_compare_exchange_n(shared, &known, value, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    }
+}
 
 static void cells_rows_of_thread(void *context, int thread, int threads) {
     cells_pass *pass = context;
     const cells_map *map = pass->map;
     const cells_job *job = map->job;
     const int64_t all = job->distance.planes * job->distance.rows, columns = job->distance.columns;
-    cells_counts counts = {0};
+    cells_counts counts = {.least = INT32_MAX, .most = INT32_MIN};
     for (int64_t row = all * thread / threads; row < all * (thread + 1) / threads; row++) {
         cells_near near = map->near;
         for (int k = 0; k < 2; k++) {
@@ -80,16 +88,20 @@ static void cells_rows_of_thread(void *context, int thread, int threads) {
     }
     word_add_shared(&pass->counts[0], counts.background);
     word_add_shared(&pass->counts[1], counts.cells);
+    keep_smaller(&pass->least, counts.least);
+    keep_smaller(&pass->minus_most, -(int64_t)counts.most);
 }
 
 static void cells_blocks_of_thread(void *context, int thread, int threads) {
     const cells_map *map = ((cells_pass *)context)->map;
-    const int64_t lanes = distance_lanes(&map->job->distance);
-    const int64_t blocks = (map->job->distance.columns + lanes - 1) / lanes;
+    const int64_t lanes = distance_lanes(&map->job->distance), blocks = cells_blocks(map->job);
     for (int64_t i = blocks * thread / threads; i < blocks * (thread + 1) / threads; i++)
         map->kernels->cells_block(map->job, &map->near, i * lanes, map->map,
                                   map->blocks + (size_t)thread * cells_block_bytes(map->job));
 }
+
+// Otherwise all voxels are infinitely far from the second.
+static int are_two(const cells_pass *pass) { return pass->least < -pass->minus_most; }
 
 static void cells_weights_of_thread(void *context, int thread, int threads) {
     const cells_pass *pass = context;
@@ -97,7 +109,7 @@ static void cells_weights_of_thread(void *context, int thread, int threads) {
     const distance_job *d = &map->job->distance;
     const int64_t all = d->planes * d->rows, first = all * thread / threads, end = all * (thread + 1) / threads;
     map->kernels->cells_weights(map->job, map->labels + (size_t)(first * d->columns) * target_bytes(map->job->target),
-                                (end - first) * d->columns, pass->background, pass->cell,
+                                (end - first) * d->columns, pass->background, pass->cell, are_two(pass),
                                 map->map + first * d->columns);
 }
 
@@ -107,9 +119,9 @@ static float balanced_weight(double weight, int64_t all, int64_t count) {
 }
 
 void cells_weights_pass(const cells_map *map) {
-    cells_pass pass = {.map = map};
+    cells_pass pass = {.map = map, .least = INT64_MAX, .minus_most = INT64_MAX};
     run_parallel(map->threads, cells_rows_of_thread, &pass);
-    run_parallel(map->threads, cells_blocks_of_thread, &pass);
+    if (are_two(&pass)) run_parallel(map->rooms, cells_blocks_of_thread, &pass);
     pass.background = (float)map->background_weight;
     pass.cell = (float)map->cell_weight;
     if (map->balanced) {
@@ -132,13 +144,6 @@ typedef struct class_pass {
     const float *weights;
     float *map;
 } class_pass;
-
-static void keep_smaller(int64_t *shared, int64_t value) {
-    int64_t known = __atomic_load_n(shared, __ATOMIC_RELAXED);
-    while (value < known &&
-           !__atomic_compare_exchange_n(shared, &known, value, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-    }
-}
 
 static void counts_of_thread(void *context, int thread, int threads) {
     class_pass *pass = context;

@@ -29,9 +29,9 @@ typedef struct cells_map {
     const cells_job *job;
     const weight_kernels *kernels;
     const char *labels;
-    int threads;
+    int threads, rooms; // blocks are worked on by as many threads as there are rooms
     cells_near near;
-    char *blocks; // [threads]
+    char *blocks; // [rooms]
     double background_weight, cell_weight;
     int balanced;
     float *map;

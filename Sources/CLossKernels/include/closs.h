@@ -1005,10 +1005,16 @@ CLOSS_API closs_status closs_surface(const closs_surface_spec *spec, const closs
 /* ----------------------------------------------------------------------------------------------- weight maps ---- */
 
 /* Maps of voxel weights, made of label maps or masks: what closs_batch.weights takes. They are functions of integer
- * counts and exact distances, so that their bits depend on nothing but the labels (arithmetic 14).
+ * counts and exact distances, so that their bits depend on nothing but the labels (arithmetic 14). A map has at most
+ * 2^56 values.
+ *
+ * Scratch: the makers that take some say how much `threads` threads use (0: as many as OpenMP's default is at that
+ * moment; 1024 at most). Less is taken too, down to what is said of one thread: then fewer threads work on what needs
+ * rooms, with the same bits.
  *
  * Of box averages: a is the average, over a window around the voxel, of whether voxels are inside (of the classes).
- * A window costs what one of a single voxel does, whatever its size. */
+ * What a voxel costs does not depend on the window, but for the window's lines that each thread reads before its
+ * own. */
 typedef enum closs_box_form {
     CLOSS_BOX_BOUNDARY = 0, /* amplitude * exp(-steepness |a - 1/2|): as published 5 exp(-5 |a - 1/2|), box 50 x 50 */
     CLOSS_BOX_BORDER = 1    /* 1 + amplitude where lower < a < upper, else 1: as published 1 + 2 where
@@ -1045,7 +1051,10 @@ typedef struct closs_box_weights_spec {
     closs_isa isa;
 } closs_box_weights_spec;
 
-/* Bytes of scratch that closs_box_weights needs; 0 where it would refuse the spec. */
+/* Bytes of scratch that closs_box_weights uses; 0 where it would refuse the spec. About 36 for each sample; for each
+ * thread, of no more than all samples have rows (planes, where there are several), 22 for each column of a row,
+ * rounded up to 64, 4 for each that a window reaches along it, and of several planes 4 for each voxel of a plane; and
+ * where weights are rescaled, 4 for each 64 voxels of a row. */
 CLOSS_API size_t closs_box_weights_scratch_bytes(const closs_box_weights_spec *spec);
 
 /* Writes map[samples][voxels] from labels[samples][voxels]: CLOSS_LABELS_U8 to CLOSS_LABELS_I64, or CLOSS_DENSE_U8, a
@@ -1066,7 +1075,9 @@ typedef struct closs_class_counts_spec {
 } closs_class_counts_spec;
 
 /* Adds to counts[2][class_count] (all 0 at first): the voxels of each class; and for each class the counted voxels of
- * all samples in which it is. A refused call leaves them as they were. */
+ * all samples in which it is. A refused call leaves them as they were. Refused are counts that could not have been
+ * counted, as closs_class_weights refuses them: negative ones, a class with more voxels than its samples, and sums that
+ * leave 64 bits with all of these voxels. */
 CLOSS_API closs_status closs_class_counts(const closs_class_counts_spec *spec, closs_target target, const void *labels,
                                           size_t labels_count, int64_t *counts, size_t counts_count,
                                           closs_error *error);
@@ -1126,7 +1137,7 @@ typedef struct closs_cell_weights_spec {
     int64_t samples;
     closs_extents extents;
     double spacing[3];  /* as in closs_distance_spec */
-    int64_t background; /* the label between cells */
+    int64_t background; /* the label between cells, one that the labels' type can hold */
     int has_ignore_index;
     int64_t ignore_index; /* voxels with this label are no cell, and weigh 0 */
     double amplitude;     /* w_0 >= 0; 10 as published */
@@ -1137,8 +1148,11 @@ typedef struct closs_cell_weights_spec {
     closs_isa isa;
 } closs_cell_weights_spec;
 
-/* Bytes of scratch that closs_cell_weights needs, about 16 for each voxel of one sample; 0 where it would refuse the
- * spec. */
+/* Bytes of scratch that closs_cell_weights uses; 0 where it would refuse the spec. With L = 32 columns to a block, or
+ * 16 where spacings differ or the squares of the extents less 1 sum up to 2^30 or more: 16 for each voxel of one
+ * sample; and for each of min(threads, columns / L, rounded up) threads 512 for each of max(planes, rows) lines and, of
+ * several planes, for each of their planes * rows rows. Where rows fill their blocks, all threads together have about
+ * 512 / L for each voxel at most. */
 CLOSS_API size_t closs_cell_weights_scratch_bytes(const closs_cell_weights_spec *spec);
 
 /* Writes map[samples][voxels] from labels[samples][voxels], CLOSS_LABELS_U8 to CLOSS_LABELS_I64, none beyond 32 bits.

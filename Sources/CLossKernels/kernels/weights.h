@@ -1,5 +1,5 @@
-// Weight maps (arithmetic 14): functions of box averages, and of the distances to the two nearest cells. Included once
-// for each instruction set.
+// Weight maps (arithmetic 14): functions of box averages, of the distances to the two nearest cells, and of classes'
+// frequencies. Included once for each instruction set.
 #ifndef CLOSS_KERNELS_WEIGHTS_H
 #define CLOSS_KERNELS_WEIGHTS_H
 
@@ -9,6 +9,7 @@
 #include "kernels/elementary.h"
 #include "kernels/exact.h"
 #include "kernels/formula.h"
+#include "kernels/label.h"
 #include "kernels/weights_job.h"
 
 #include "kernels/weights_box.h"

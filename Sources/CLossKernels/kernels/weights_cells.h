@@ -6,15 +6,6 @@
 
 // -------------------------------------------------------------------------------------------------------- rows ----
 
-LANES_INLINE int64_t label_at(closs_target target, const void *labels, int64_t i) {
-    switch (target) {
-    case CLOSS_LABELS_U8: return ((const uint8_t *)labels)[i];
-    case CLOSS_LABELS_U16: return ((const uint16_t *)labels)[i];
-    case CLOSS_LABELS_I32: return ((const int32_t *)labels)[i];
-    default: return ((const int64_t *)labels)[i];
-    }
-}
-
 typedef enum voxel_kind { OF_BACKGROUND, OF_CELL, OF_NOTHING } voxel_kind;
 
 LANES_INLINE voxel_kind kind_of(const cells_job *job, int64_t label) {
@@ -76,6 +67,11 @@ LANES_INLINE void near_of_row(const cells_job *job, closs_target target, const v
     }
     counts->background += background;
     counts->cells += cells;
+    // Where a row has two cells, these are two.
+    for (int k = 0; k < 2 && met.at[k] >= 0; k++) {
+        if (met.cell[k] < counts->least) counts->least = met.cell[k];
+        if (met.cell[k] > counts->most) counts->most = met.cell[k];
+    }
     met = (cells_met){{0, 0}, {nowhere, nowhere}};
     for (int64_t i = n - 1; i >= 0; i--) {
         int64_t label = label_at(target, labels, i);
@@ -145,7 +141,7 @@ LANES_INLINE vf32 cell_weights(const cells_job *job, vf32 together, vi32 is_back
 }
 
 static void cells_weights(const cells_job *job, const void *labels, int64_t voxels, float background, float cell,
-                          float *map) {
+                          int are_two, float *map) {
     for (int64_t i = 0; i < voxels; i += LANES) {
         const int64_t count = voxels - i < LANES ? voxels - i : LANES;
         int32_t of_background[LANES] = {0}, of_cell[LANES] = {0};
@@ -154,8 +150,8 @@ static void cells_weights(const cells_job *job, const void *labels, int64_t voxe
             of_background[j] = -(kind == OF_BACKGROUND);
             of_cell[j] = -(kind == OF_CELL);
         }
-        vf32 together = {0};
-        memcpy(&together, map + i, (size_t)count * sizeof *map);
+        vf32 together = f32_splat(INFINITY);
+        if (are_two) memcpy(&together, map + i, (size_t)count * sizeof *map);
         vf32 weights = cell_weights(job, together, i32_load(of_background), i32_load(of_cell), background, cell);
         memcpy(map + i, &weights, (size_t)count * sizeof *map);
     }

@@ -87,17 +87,23 @@ typedef struct cells_near {
     int32_t *steps[2], *cells[2];
 } cells_near;
 
+// Voxels, and the least and the greatest label of a cell; where there is none, the least is the greater.
 typedef struct cells_counts {
     int64_t background, cells;
+    int32_t least, most;
 } cells_counts;
 
-// Of one thread's block: lines and results, each two distances and two cells, and of several planes the results of all
+static inline int64_t cells_blocks(const cells_job *job) {
+    return (job->distance.columns + distance_lanes(&job->distance) - 1) / distance_lanes(&job->distance);
+}
+
+// Of one thread's block: a line, each place with two distances and two cells, and of several planes the results of all
 // rows.
 static inline size_t cells_block_bytes(const cells_job *job) {
     const distance_job *d = &job->distance;
     int64_t longest = d->planes > d->rows ? d->planes : d->rows;
-    int64_t lines = 2 * longest + (d->planes > 1 ? d->planes * d->rows : 0);
-    return (size_t)(lines * distance_lanes(d)) * 4 * distance_element(&d->metric);
+    int64_t places = longest + (d->planes > 1 ? d->planes * d->rows : 0);
+    return (size_t)(places * distance_lanes(d)) * 4 * distance_element(&d->metric);
 }
 
 // ----------------------------------------------------------------------------------------------------- classes ----
@@ -121,9 +127,9 @@ typedef struct weight_kernels {
     void (*cells_row)(const cells_job *, const void *labels, const cells_near *, cells_counts *);
     // Of lanes of columns from `column` on: the sum of the distances to the two nearest cells of each voxel.
     void (*cells_block)(const cells_job *, const cells_near *, int64_t column, float *map, void *scratch);
-    // From those sums to weights, in place.
+    // From those sums to weights, in place; where there are not two cells, there are no sums.
     void (*cells_weights)(const cells_job *, const void *labels, int64_t voxels, float background, float cell,
-                          float *map);
+                          int are_two, float *map);
     // Adds the voxels of each class; gives back the first label that is none, or -1.
     int64_t (*class_counts)(const class_labels *, const void *labels, int64_t voxels, int64_t *counts);
     void (*class_map)(const class_labels *, const void *labels, int64_t voxels, const float *weights, float *map);
