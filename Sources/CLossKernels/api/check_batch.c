@@ -86,6 +86,13 @@ static closs_status check_buffer(const void *buffer, size_t count, const buffer_
     return refuse(error, CLOSS_WRONG_SIZE, -1, "%s has %zu elements: expected %zu", name, count, expected);
 }
 
+closs_status check_elements(const char *name, const void *buffer, size_t count, size_t expected, closs_error *error) {
+    if (!buffer) return refuse(error, CLOSS_NULL_POINTER, -1, "%s is NULL", name);
+    if (count != expected)
+        return refuse(error, CLOSS_WRONG_SIZE, -1, "%s_count is %zu: expected %zu", name, count, expected);
+    return CLOSS_OK;
+}
+
 static closs_status check_maps(const closs_plan *plan, const closs_batch *batch, const buffer_layout *b,
                                closs_error *error) {
     if (!plan->formula.maps && batch->maps)
@@ -151,13 +158,18 @@ static memory_range buffer_range(const char *name, const void *start, const buff
     return (memory_range){name, start, (size_t)b->span * b->bytes, written};
 }
 
+static int is_gradient(const memory_range *range) { return strcmp(range->name, "gradient") == 0; }
+
 closs_status check_disjoint(const memory_range *ranges, int count, closs_error *error) {
     for (int i = 0; i < count; i++)
-        for (int j = i + 1; j < count; j++)
-            if ((ranges[i].written || ranges[j].written) && overlap(&ranges[i], &ranges[j]))
-                return refuse(error, CLOSS_OVERLAP, -1,
-                              "%s and %s overlap: only an overwriting gradient may be the logits' very buffer",
-                              ranges[i].name, ranges[j].name);
+        for (int j = i + 1; j < count; j++) {
+            const memory_range *a = &ranges[i], *b = &ranges[j];
+            if (!(a->written || b->written) || !overlap(a, b)) continue;
+            return refuse(error, CLOSS_OVERLAP, -1, "%s and %s overlap%s", a->name, b->name,
+                          is_gradient(a) || is_gradient(b)
+                              ? ": only an overwriting gradient may be the logits' very buffer"
+                              : "");
+        }
     return CLOSS_OK;
 }
 

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "api/distance_plan.h"
+#include "api/label_range.h"
 #include "api/refuse.h"
 #include "driver/distance_passes.h"
 #include "driver/environment.h"
@@ -199,7 +200,7 @@ static closs_status check_buffers(const closs_distance_spec *spec, const distanc
     if (overlap_in_memory(scratch, scratch_bytes, map, map_bytes) ||
         overlap_in_memory(scratch, scratch_bytes, labels, voxels * target_bytes(target)))
         return refuse(error, CLOSS_OVERLAP, -1, "scratch overlaps labels or map");
-    return CLOSS_OK;
+    return check_classes_exist(target, "labels", spec->classes, spec->class_count, error);
 }
 
 NOT_INLINED static closs_status distance_map(const closs_distance_spec *spec, closs_target target, const void *labels,

@@ -824,7 +824,8 @@ typedef struct closs_distance_spec {
 CLOSS_API size_t closs_distance_scratch_bytes(const closs_distance_spec *spec);
 
 /* Writes map[samples][class_count][voxels] from labels[samples][voxels] (CLOSS_LABELS_U8 to CLOSS_LABELS_I64). A label
- * that is not among the classes is outside all of them. Labels and map are aligned as their elements are. */
+ * that is not among the classes is outside all of them; a class that the labels' type cannot hold is refused. Labels and
+ * map are aligned as their elements are. */
 CLOSS_API closs_status closs_distance_map(const closs_distance_spec *spec, closs_target target, const void *labels,
                                           size_t labels_count, void *map, size_t map_count, void *scratch,
                                           size_t scratch_bytes, closs_error *error);
