@@ -29,7 +29,7 @@ export CC BUILD SWIFTFLAGS
 
 # ------------------------------------------------------------------------------------------------------ tasks ----
 
-.PHONY: help test test-address test-undefined test-threads test-serial test-arm test-exhaustive bench bench-peers \
+.PHONY: help test test-address test-undefined test-threads test-serial test-arm test-exhaustive bench bench-peers bench-metrics \
 	pictures lib install uninstall clean
 
 help:
@@ -42,6 +42,7 @@ help:
 	@echo 'make test-exhaustive      the slow sweeps too, such as the elementary functions over every float'
 	@echo 'make bench                verifies and times every kernel; DATA=folder: on your data; BENCHFLAGS=--quick'
 	@echo 'make bench-peers          times PyTorch and MONAI beside them'
+	@echo 'make bench-metrics        verifies and times the metrics; BENCHFLAGS=--peers: scikit-learn and others beside them'
 	@echo 'make pictures             draws losses, gradients and maps into docs/pictures; DATA=folder: of your data, elsewhere'
 	@echo 'make lib                  the C library, in $(BUILD)/; OPENMP=0: without threads'
 	@echo 'make install              the C library, its header and segloss.pc; PREFIX=$(PREFIX) DESTDIR='
@@ -84,6 +85,10 @@ bench-peers:
 	@$(scripts)/install-missing.sh libomp-dev libpng-dev pkg-config python3-venv
 	bench/peers/setup.sh
 	swift run -c release --package-path bench seglossbench --peers $(BENCHFLAGS)
+
+bench-metrics:
+	@$(scripts)/install-missing.sh libomp-dev libpng-dev pkg-config
+	swift run -c release --package-path bench seglossbench metrics $(BENCHFLAGS)
 
 pictures:
 	@$(scripts)/install-missing.sh libomp-dev libpng-dev pkg-config

@@ -18,14 +18,17 @@
 #define channel_walks_generic        closs_inner_channel_walks_generic
 #define check_batch                  closs_inner_check_batch
 #define check_binary_options         closs_inner_check_binary_options
+#define check_classes_exist          closs_inner_check_classes_exist
 #define check_coefficients           closs_inner_check_coefficients
 #define check_disjoint               closs_inner_check_disjoint
 #define check_distance               closs_inner_check_distance
 #define check_divisor                closs_inner_check_divisor
+#define check_elements               closs_inner_check_elements
 #define check_extents                closs_inner_check_extents
 #define check_finish_overlap         closs_inner_check_finish_overlap
 #define check_focal_options          closs_inner_check_focal_options
 #define check_focal_star             closs_inner_check_focal_star
+#define check_label_exists           closs_inner_check_label_exists
 #define check_lovasz                 closs_inner_check_lovasz
 #define check_number                 closs_inner_check_number
 #define check_region                 closs_inner_check_region
@@ -47,6 +50,7 @@
 #define distance_kernels_avx512      closs_inner_distance_kernels_avx512
 #define distance_kernels_generic     closs_inner_distance_kernels_generic
 #define distance_resolve             closs_inner_distance_resolve
+#define distance_rooms               closs_inner_distance_rooms
 #define distance_rows_pass           closs_inner_distance_rows_pass
 #define distance_squares_bytes       closs_inner_distance_squares_bytes
 #define distance_terms_bytes         closs_inner_distance_terms_bytes

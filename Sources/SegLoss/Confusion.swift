@@ -9,7 +9,7 @@
 /// finite all the same.
 ///
 /// Counts are whole numbers: the same on any number of threads and every instruction set (arithmetic 15.1). Making a
-/// counter allocates what its calls work in; a call allocates its result alone.
+/// counter allocates what its calls work in, for as many threads as they take then; a call allocates its result alone.
 public struct ConfusionCounter: Sendable {
     /// The shape of the logits.
     public let shape: Shape
@@ -72,8 +72,10 @@ public struct ConfusionCounter: Sendable {
 
 /// How many voxels of each class were predicted to be of which, for each sample.
 public struct ConfusionMatrix: Sendable, Hashable {
-    /// Samples and classes.
-    public let samples, classes: Int
+    /// Samples: those of a batch, and those that were appended.
+    public private(set) var samples: Int
+    /// Classes.
+    public let classes: Int
     /// `[samples][classes][classes]`: the class of the row is true, that of the column was predicted.
     public private(set) var values: [Int64]
     /// `[samples][classes]`: each class against the others.
@@ -88,11 +90,26 @@ public struct ConfusionMatrix: Sendable, Hashable {
 
     /// How many voxels of one class were predicted to be of another.
     public subscript(sample sample: Int, target target: Int, predicted predicted: Int) -> Int64 {
-        values[(sample * classes + target) * classes + predicted]
+        check(sample, named: "sample", isBelow: samples)
+        check(target, named: "target", isBelow: classes)
+        check(predicted, named: "predicted", isBelow: classes)
+        return values[(sample * classes + target) * classes + predicted]
     }
 
     /// A class of a sample against the others.
-    public func counts(sample: Int, class c: Int) -> ConfusionCounts { counts[sample * classes + c] }
+    public func counts(sample: Int, class c: Int) -> ConfusionCounts {
+        check(sample, named: "sample", isBelow: samples)
+        check(c, named: "class", isBelow: classes)
+        return counts[sample * classes + c]
+    }
+
+    /// A class against the others, over all samples.
+    public func counts(class c: Int) -> ConfusionCounts {
+        check(c, named: "class", isBelow: classes)
+        var all = ConfusionCounts()
+        for sample in 0..<samples { all += counts[sample * classes + c] }
+        return all
+    }
 
     /// One score over samples and classes.
     ///
@@ -114,7 +131,41 @@ public struct ConfusionMatrix: Sendable, Hashable {
         counts.map { $0.score(kind, empty: empty) }
     }
 
-    /// Adds the counts of another batch of the same shape, sample by sample.
+    /// The score of each class.
+    ///
+    /// - Parameters:
+    ///   - kind: Which.
+    ///   - perSample: Whether it is the mean of the samples' scores, without a NaN; otherwise that of the counts added
+    ///     over the samples.
+    ///   - empty: What a score is whose denominator is 0.
+    public func classScores(_ kind: Score, perSample: Bool = false, empty: EmptyScore = .excluded) -> [Double] {
+        (0..<classes).map { c in
+            guard perSample else { return counts(class: c).score(kind, empty: empty) }
+            return scoresInC(
+                (0..<samples).map { counts[$0 * classes + c] }, samples: samples, classes: 1, thresholds: 1, kind,
+                .macroPerSample, empty, true
+            ).mean
+        }
+    }
+
+    /// Appends the samples of another batch, of any number: a data set, batch by batch.
+    ///
+    /// Every average is then that over all samples. Where none of single samples is wanted, ``add(_:)`` keeps less.
+    ///
+    /// - Throws: ``LossError`` where the classes differ.
+    public mutating func append(_ other: ConfusionMatrix) throws(LossError) {
+        guard other.classes == classes else {
+            throw LossError(
+                kind: .wrongSize,
+                message: "a matrix of \(other.classes) classes cannot be appended to one of \(classes)")
+        }
+        values += other.values
+        counts += other.counts
+        samples += other.samples
+    }
+
+    /// Adds the counts of another batch of the same shape: sample 0 to sample 0, and so on. So averages over samples are
+    /// no longer of single ones: ``append(_:)`` keeps them apart.
     ///
     /// - Throws: ``LossError`` where samples or classes differ.
     public mutating func add(_ other: ConfusionMatrix) throws(LossError) {

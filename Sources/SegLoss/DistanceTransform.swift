@@ -70,7 +70,8 @@ public struct DistanceTransform<Element: DistanceElement>: Sendable {
     /// - Parameters:
     ///   - labels: `[samples][extents...]`.
     ///   - map: `[samples][classes][extents...]`; what it holds is overwritten.
-    /// - Throws: ``LossError`` where a buffer has the wrong count. The map is then as it was.
+    /// - Throws: ``LossError`` where a buffer has the wrong count, or the labels' type cannot hold one of the classes. The
+    ///   map is then as it was.
     public mutating func write<L: Label>(_ labels: Span<L>, into map: inout MutableSpan<Element>) throws(LossError) {
         try plan.write(labels, into: &map, scratch: &scratch)
     }

@@ -37,13 +37,12 @@ private func withMetricBatch<P: BitwiseCopyable, T: BitwiseCopyable>(
     }
 }
 
-/// Runs a call that is refused for want of buffers alone, once its spec is right.
-private func checkSpec(_ call: (UnsafeMutablePointer<closs_error>) -> closs_status) throws(LossError) {
-    do {
-        try unsafe refusing(call)
-    } catch {
-        guard error.kind == .nullPointer, error.message.hasPrefix("batch") else { throw error }
-    }
+/// Memory of as many bytes as a spec takes. One that is refused takes none: `call`, without buffers, says why.
+private func makeScratch(
+    bytes: Int, refusedBy call: (UnsafeMutablePointer<closs_error>) -> closs_status
+) throws(LossError) -> [UInt8] {
+    if bytes == 0 { try unsafe refusing(call) }
+    return Array(repeating: 0, count: bytes)
 }
 
 /// To C, a shape's voxels are one number.
@@ -65,8 +64,10 @@ extension ConfusionCounter {
     func makeScratch() throws(LossError) -> [UInt8] {
         try checkExtents(shape)
         var spec = spec(of: CLOSS_PREDICTED_LABELS)
-        try unsafe checkSpec { error in unsafe closs_confusion(&spec, nil, nil, 0, nil, 0, error) }
-        return unsafe Array(repeating: 0, count: closs_confusion_scratch_bytes(&spec))
+        let bytes = unsafe closs_confusion_scratch_bytes(&spec)
+        return try unsafe SegLoss.makeScratch(bytes: bytes) { error in
+            unsafe closs_confusion(&spec, nil, nil, 0, nil, 0, error)
+        }
     }
 
     private func spec(of prediction: closs_prediction_kind) -> closs_confusion_spec {
@@ -121,10 +122,10 @@ private func classCounts(_ matrix: [Int64], samples: Int, classes: Int) -> [Conf
 extension ThresholdCounter {
     func makeScratch() throws(LossError) -> [UInt8] {
         try checkExtents(shape)
-        try unsafe checkSpec { error in
+        let bytes = unsafe withSpec { spec in unsafe closs_threshold_scratch_bytes(spec) }
+        return try unsafe SegLoss.makeScratch(bytes: bytes) { error in
             unsafe withSpec { spec in unsafe closs_threshold_counts(spec, nil, nil, 0, nil, 0, error) }
         }
-        return unsafe withSpec { spec in unsafe Array(repeating: 0, count: closs_threshold_scratch_bytes(spec)) }
     }
 
     private func withSpec<Result>(_ body: (UnsafePointer<closs_threshold_spec>) -> Result) -> Result {
@@ -193,7 +194,7 @@ extension ConfusionCounts {
 /// The scores at each threshold, and their mean. The counts are those of a batch, so that nothing is refused.
 func scoresInC(
     _ counts: [ConfusionCounts], samples: Int, classes: Int, thresholds: Int, _ kind: Score, _ average: Average,
-    _ empty: EmptyScore, _ includesFirst: Bool
+    _ empty: EmptyScore, _ includesBackground: Bool
 ) -> (values: [Double], mean: Double) {
     var spec = closs_score_spec()
     spec.samples = Int64(samples)
@@ -202,7 +203,7 @@ func scoresInC(
     spec.kind = kind.code
     spec.average = average.code
     spec.empty = empty.code
-    spec.first_class = includesFirst || classes == 1 ? 0 : 1
+    spec.first_class = includesBackground || classes == 1 ? 0 : 1
     var values = [Double](repeating: 0, count: thresholds)
     var mean = 0.0
     let all = counts.map(\.inC)
@@ -220,10 +221,10 @@ func scoresInC(
 extension SurfaceMetric {
     func makeScratch() throws(LossError) -> [UInt8] {
         try shape.checkMeasured(classes, spacing)
-        try unsafe checkSpec { error in
+        let bytes = unsafe withSpec { spec in unsafe closs_surface_scratch_bytes(spec) }
+        return try unsafe SegLoss.makeScratch(bytes: bytes) { error in
             unsafe withSpec { spec in unsafe closs_surface(spec, nil, nil, 0, nil, 0, error) }
         }
-        return unsafe withSpec { spec in unsafe Array(repeating: 0, count: closs_surface_scratch_bytes(spec)) }
     }
 
     private func withSpec<Result>(_ body: (UnsafePointer<closs_surface_spec>) -> Result) -> Result {
@@ -274,7 +275,7 @@ extension SurfaceMetric {
             }
         }
         return SurfaceDistances(
-            samples: shape.samples, classes: shape.classes, values: distances.map(SurfaceDistances.Distances.init))
+            samples: shape.samples, classes: classes, values: distances.map(SurfaceDistances.Distances.init))
     }
 }
 
@@ -315,6 +316,7 @@ extension EmptyScore {
         case .one: CLOSS_EMPTY_ONE
         case .zero: CLOSS_EMPTY_ZERO
         case .targetExcluded: CLOSS_EMPTY_TARGET_EXCLUDED
+        case .absentExcluded: CLOSS_EMPTY_ABSENT_EXCLUDED
         }
     }
 }

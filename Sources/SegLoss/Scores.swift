@@ -19,7 +19,7 @@ public struct ConfusionCounts: Sendable, Hashable {
         self.trueNegatives = trueNegatives
     }
 
-    /// One score of these counts.
+    /// One score of these counts; NaN where one is negative.
     public func score(_ kind: Score, empty: EmptyScore = .excluded) -> Double { scoreInC(kind, empty) }
 
     /// 2 TP / (2 TP + FP + FN), the F1 score; NaN where that is 0/0.
@@ -56,7 +56,8 @@ public enum Score: Sendable, Hashable, CaseIterable {
     case accuracy
     /// TN / (TN + FP + FN).
     case backgroundIoU
-    /// The mean of ``iou`` and ``backgroundIoU``, without one that is empty: TensorFlow's MeanIoU of two classes.
+    /// The mean of ``iou`` and ``backgroundIoU``, whatever ``EmptyScore`` says without one that is empty; it is empty
+    /// itself where both are. With ``EmptyScore/zero`` TensorFlow's MeanIoU of two classes.
     case twoClassIoU
 }
 
@@ -70,6 +71,9 @@ public enum EmptyScore: Sendable, Hashable, CaseIterable {
     case zero
     /// NaN wherever nothing is true, whatever was predicted: MONAI's `ignore_empty`.
     case targetExcluded
+    /// NaN where nothing is true and nothing predicted, otherwise 0: torchmetrics, and scikit-learn without `labels`, both
+    /// with `zero_division` 0.
+    case absentExcluded
 }
 
 /// How the scores of samples and classes become one number. A NaN is left out of every mean; a mean of nothing is NaN.

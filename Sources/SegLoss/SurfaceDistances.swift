@@ -4,12 +4,17 @@
 ///     var metric = try SurfaceMetric(
 ///         of: .volume(samples: 1, classes: 3, depth: 64, height: 256, width: 256), spacing: [2.5, 1, 1])
 ///     let distances = try metric.distances(predictions: predictions.span, labels: labels.span)
-///     distances[sample: 0, class: 1].hausdorffPercentile      // HD95
+///     distances[sample: 0, class: 2].hausdorffPercentile      // HD95 of label 2
 ///
 /// A class's surface is those of its voxels that have a neighbour outside it across a face, or lie at the image's
 /// border (MONAI's definition); axes of extent 1 have no neighbours. Masked and ignored voxels are outside both
 /// classes. The distance of a surface voxel is that to the nearest of the other surface, exact, and all surface voxels
 /// weigh alike (arithmetic 15.4).
+///
+/// **Memory.** Making a metric allocates what its calls work in, for as many threads as they take then. Of one sample it is about 12 bytes for each voxel, 8
+/// for each row of voxels and, for each room of a block of columns, 128 for each of 2 max(planes, rows) + planes * rows
+/// lines (in 2-D: 2 rows). There are as many rooms as threads, but no more than blocks: 2 ceil(columns / 32), or / 16
+/// where spacings differ.
 public struct SurfaceMetric: Sendable {
     /// The shape: samples, how many classes are compared, and the extents of label maps.
     public let shape: Shape
@@ -28,7 +33,8 @@ public struct SurfaceMetric: Sendable {
     ///
     /// - Parameters:
     ///   - shape: Samples, the number of classes that are compared, and two or three extents.
-    ///   - classes: These classes, `shape.classes` of them; `nil`: `0 ..< shape.classes`.
+    ///   - classes: The labels of these classes, `shape.classes` of them, without ``Options/ignoreIndex``; `nil`:
+    ///     `0 ..< shape.classes`.
     ///   - spacing: The lengths between voxels along each extent, all positive; `nil`: 1.
     ///   - percentile: Which, 0 to 100; linear between two distances, as NumPy's and PyTorch's default is.
     ///   - absent: What the distances are where a surface is missing.
@@ -54,7 +60,7 @@ public struct SurfaceMetric: Sendable {
     ///   - predictions: Label maps, `[samples][extents...]`. A label that is not among the classes is outside all.
     ///   - labels: The true ones.
     ///   - mask: 0 where a voxel is outside all classes of both; `nil`: nowhere.
-    /// - Throws: ``LossError`` where a buffer has the wrong count.
+    /// - Throws: ``LossError`` where a buffer has the wrong count, or its type cannot hold one of the classes.
     public mutating func distances<P: Label, L: Label>(
         predictions: Span<P>, labels: Span<L>, mask: Span<UInt8>? = nil
     ) throws(LossError) -> SurfaceDistances {
@@ -71,7 +77,7 @@ public struct SurfaceMetric: Sendable {
 
 /// What surface distances are where a surface is missing.
 public enum SurfaceAbsent: Sendable, Hashable, CaseIterable {
-    /// Infinity where one is, NaN where both are: MONAI.
+    /// Infinity where one is, NaN where both are: as MONAI, but that its percentiles are NaN where one is.
     case infinite
     /// The length of the image's diagonal where one is, 0 where both are.
     case diagonal
@@ -87,8 +93,8 @@ public struct SurfaceDistances: Sendable, Hashable {
         public var predictedVoxels, targetVoxels: Int
         /// The larger of both maxima.
         public var hausdorff: Double
-        /// The larger of both percentiles: HD95 of MONAI, and of DeepMind's surface-distance but for its weights by
-        /// area.
+        /// The larger of both percentiles: HD95 of MONAI. (DeepMind's surface-distance has other surfaces: elements
+        /// between voxels, weighted by area.)
         public var hausdorffPercentile: Double
         /// The percentile of the distances of both surfaces together: MedPy's hd95.
         public var pooledPercentile: Double
@@ -110,11 +116,19 @@ public struct SurfaceDistances: Sendable, Hashable {
         public var average: Double
     }
 
-    /// Samples and classes.
-    public let samples, classes: Int
+    /// Samples.
+    public let samples: Int
+    /// The labels that were compared.
+    public let classes: [Int]
     /// `[samples][classes]`.
     public let values: [Distances]
 
-    /// Of one sample and class, which is a place among ``SurfaceMetric/classes``.
-    public subscript(sample sample: Int, class c: Int) -> Distances { values[sample * classes + c] }
+    /// Of one sample and of the class with a label, which is one of ``classes``.
+    public subscript(sample sample: Int, class label: Int) -> Distances {
+        check(sample, named: "sample", isBelow: samples)
+        guard let place = classes.firstIndex(of: label) else {
+            preconditionFailure("class is \(label): expected one of those that were compared, \(classes)")
+        }
+        return values[sample * classes.count + place]
+    }
 }

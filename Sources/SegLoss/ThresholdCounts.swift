@@ -7,8 +7,10 @@
 ///     let counts = try counter.count(logits.span, labels: labels.span)
 ///     counts.mean(.iou, average: .macroPerSample)
 ///
-/// A channel is predicted where p > t, strictly. Logits are not turned into probabilities: they are compared with
-/// log t - log(1 - t), rounded to a `Float` (arithmetic 15.2).
+/// A channel is predicted where p > t, strictly. Logits are not turned into probabilities: of them x > b is counted,
+/// where b is log t - log(1 - t), rounded to a `Float` (arithmetic 15.2). Every value is compared with every threshold, so
+/// that time grows with their number. Making a counter allocates what its calls work in, for as many threads as they take
+/// then.
 public struct ThresholdCounter: Sendable {
     /// 0.50 to 0.95 in steps of 0.05.
     public static let meanIoU: [Float] = [0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95]
@@ -80,8 +82,10 @@ public struct ThresholdCounter: Sendable {
 
 /// Confusion counts of each sample and channel at each threshold.
 public struct ThresholdCounts: Sendable, Hashable {
-    /// Samples and channels.
-    public let samples, channels: Int
+    /// Samples: those of a batch, and those that were appended.
+    public private(set) var samples: Int
+    /// Channels.
+    public let channels: Int
     /// The thresholds, ascending.
     public let thresholds: [Float]
     /// `[samples][channels][thresholds]`.
@@ -94,34 +98,58 @@ public struct ThresholdCounts: Sendable, Hashable {
         self.counts = counts
     }
 
-    /// The counts of a sample and channel at a threshold.
+    /// The counts of a sample and channel at a threshold, which is a place among ``thresholds``.
     public func counts(sample: Int, channel: Int, threshold: Int) -> ConfusionCounts {
-        counts[(sample * channels + channel) * thresholds.count + threshold]
+        check(sample, named: "sample", isBelow: samples)
+        check(channel, named: "channel", isBelow: channels)
+        check(threshold, named: "threshold", isBelow: thresholds.count)
+        return counts[(sample * channels + channel) * thresholds.count + threshold]
     }
 
     /// A score over samples and channels, at each threshold.
+    ///
+    /// - Parameters:
+    ///   - kind: Which.
+    ///   - average: How samples and channels become one number.
+    ///   - empty: What a score is whose denominator is 0.
+    ///   - includesBackground: Whether channel 0 takes part. Where it is the only channel it does.
     public func scores(
-        _ kind: Score, average: Average = .macro, empty: EmptyScore = .excluded, includesFirst: Bool = true
+        _ kind: Score, average: Average = .macro, empty: EmptyScore = .excluded, includesBackground: Bool = true
     ) -> [Double] {
-        values(kind, average, empty, includesFirst).values
+        values(kind, average, empty, includesBackground).values
     }
 
-    /// The mean of ``scores(_:average:empty:includesFirst:)`` over the thresholds, without a NaN: mean IoU.
+    /// The mean of ``scores(_:average:empty:includesBackground:)`` over the thresholds, without a NaN: mean IoU.
     public func mean(
-        _ kind: Score, average: Average = .macro, empty: EmptyScore = .excluded, includesFirst: Bool = true
+        _ kind: Score, average: Average = .macro, empty: EmptyScore = .excluded, includesBackground: Bool = true
     ) -> Double {
-        values(kind, average, empty, includesFirst).mean
+        values(kind, average, empty, includesBackground).mean
     }
 
     private func values(
-        _ kind: Score, _ average: Average, _ empty: EmptyScore, _ includesFirst: Bool
+        _ kind: Score, _ average: Average, _ empty: EmptyScore, _ includesBackground: Bool
     ) -> (values: [Double], mean: Double) {
         scoresInC(
             counts, samples: samples, classes: channels, thresholds: thresholds.count, kind, average, empty,
-            includesFirst)
+            includesBackground)
     }
 
-    /// Adds the counts of another batch of the same shape and thresholds.
+    /// Appends the samples of another batch, of any number: a data set, batch by batch.
+    ///
+    /// - Throws: ``LossError`` where channels or thresholds differ.
+    public mutating func append(_ other: ThresholdCounts) throws(LossError) {
+        guard other.channels == channels, other.thresholds == thresholds else {
+            throw LossError(
+                kind: .wrongSize,
+                message: "counts of \(other.channels) channels and \(other.thresholds.count) thresholds cannot be "
+                    + "appended to those of \(channels) and \(thresholds.count): expected the same thresholds too")
+        }
+        counts += other.counts
+        samples += other.samples
+    }
+
+    /// Adds the counts of another batch of the same shape and thresholds: sample 0 to sample 0, and so on. So averages
+    /// over samples are no longer of single ones: ``append(_:)`` keeps them apart.
     ///
     /// - Throws: ``LossError`` where samples, channels or thresholds differ.
     public mutating func add(_ other: ThresholdCounts) throws(LossError) {

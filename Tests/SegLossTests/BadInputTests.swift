@@ -403,7 +403,7 @@ final class BadInputTests: XCTestCase {
             let logits = UnsafeBufferPointer(rebasing: memory[0..<values]).span
             for shift in [1, 64, values - 1] {
                 var gradient = UnsafeMutableBufferPointer(rebasing: memory[shift..<shift + values]).mutableSpan
-                expect(.overlap, nil, ["logits", "gradient", "overlap"]) { () throws(LossError) in
+                expect(.overlap, nil, ["logits", "gradient", "overlap", "the logits' very buffer"]) { () throws(LossError) in
                     _ = try evaluator.evaluate(logits: logits, labels: labels.span, gradient: &gradient)
                 }
             }

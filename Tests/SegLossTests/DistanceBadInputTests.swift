@@ -56,6 +56,30 @@ final class DistanceBadInputTests: XCTestCase {
         XCTAssertTrue(short.allSatisfy { $0 == -7 })
     }
 
+    /// A class that labels of the type cannot be is a mistake, not an absent class.
+    func testClassesThatTypesLack() throws {
+        let values = [UInt8](repeating: 0, count: 30)
+        var map = [Float](repeating: -7, count: 60)
+        for (label, position) in [(300, 1), (-1, 0), (256, 0)] {
+            let classes = position == 0 ? [label, 5] : [5, label]
+            var transform = try DistanceTransform(of: shape, classes: classes)
+            refused(.badOption, "classes[\(position)] is \(label): labels of this type are 0 .. 255") {
+                try transform.write(values, into: &map)
+            }
+            XCTAssertTrue(map.allSatisfy { $0 == -7 })
+            _ = try transform(values.map(Int32.init))
+        }
+        var wide = try DistanceTransform(of: shape, classes: [70000, 1])
+        refused(.badOption, "classes[0] is 70000: labels of this type are 0 .. 65535") {
+            try wide.write(values.map(UInt16.init), into: &map)
+        }
+        var far = try DistanceTransform(of: shape, classes: [1, 1 << 40])
+        refused(.badOption, "classes[1] is 1099511627776: labels of this type are -2147483648 .. 2147483647") {
+            try far.write(values.map(Int32.init), into: &map)
+        }
+        _ = try far(values.map(Int64.init))
+    }
+
     /// What Swift cannot say.
     func testCalls() {
         var spec = closs_distance_spec()

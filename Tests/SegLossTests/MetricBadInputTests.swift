@@ -185,6 +185,12 @@ final class MetricBadInputTests: XCTestCase {
             (.badShape, "extent is 0", { try SurfaceMetric(of: Shape(samples: 1, classes: 1, extents: [1, 0])) }),
             (.badShape, "class_count is 0", { try SurfaceMetric(of: Shape(samples: 1, classes: 0, extents: [3])) }),
             (.badShape, "2 classes", { try SurfaceMetric(of: self.shape, classes: [1, 2]) }),
+            (.badOption, "classes[1] is 7, as is ignore_index", {
+                try SurfaceMetric(of: self.shape, classes: [1, 7, 2], options: Options(ignoreIndex: 7))
+            }),
+            (.badOption, "classes[0] is 0, as is ignore_index", {
+                try SurfaceMetric(of: self.shape, options: Options(ignoreIndex: 0))
+            }),
             (.badOption, "classes[2] is 1", { try SurfaceMetric(of: self.shape, classes: [1, 2, 1]) }),
             (.badOption, "1 spacings", { try SurfaceMetric(of: self.shape, spacing: [1]) }),
             (.badOption, "spacing 1 is 0.0", { try SurfaceMetric(of: self.shape, spacing: [1, 0]) }),
@@ -196,6 +202,39 @@ final class MetricBadInputTests: XCTestCase {
             (.badOption, "percentile is nan", { try SurfaceMetric(of: self.shape, percentile: .nan) }),
         ]
         for (kind, words, make) in bad { refused(kind, words) { _ = try make() } }
+    }
+
+    /// Such a class would look like a missing one, whose distance may be 0.
+    func testClassesThatTypesLack() throws {
+        let bytes = [UInt8](repeating: 0, count: 30), words = bytes.map(Int32.init)
+        for label in [300, -1, 256] {
+            var metric = try SurfaceMetric(of: shape, classes: [1, 2, label], absent: .diagonal)
+            refused(.badOption, "classes[2] is \(label): labels of this type are 0 .. 255") {
+                _ = try metric.distances(predictions: words, labels: bytes)
+            }
+            refused(.badOption, "classes[2] is \(label): predictions of this type are 0 .. 255") {
+                _ = try metric.distances(predictions: bytes, labels: words)
+            }
+            XCTAssertEqual(try metric.distances(predictions: words, labels: words)[sample: 0, class: label].hausdorff, 0)
+        }
+        var spec = closs_surface_spec(), error = closs_error()
+        (spec.samples, spec.class_count, spec.percentile) = (1, 300, 95)
+        spec.extents = closs_extents(planes: 1, rows: 1, columns: 30)
+        var distances = [closs_surface_distances](repeating: closs_surface_distances(), count: 300)
+        var scratch = [UInt8](repeating: 0, count: closs_surface_scratch_bytes(&spec))
+        bytes.withUnsafeBytes { bytes in
+            var batch = closs_metric_batch()
+            (batch.predicted, batch.target) = (CLOSS_LABELS_U8, CLOSS_LABELS_U8)
+            (batch.predictions, batch.targets) = (bytes.baseAddress, bytes.baseAddress)
+            (batch.predictions_count, batch.targets_count) = (30, 30)
+            XCTAssertEqual(
+                closs_surface(&spec, &batch, &distances, 300, &scratch, scratch.count, &error), CLOSS_BAD_OPTION)
+        }
+        XCTAssertEqual(self.words(error), "class_count is 300: labels of this type are 0 .. 255")
+        (spec.class_count, spec.has_ignore_index, spec.ignore_index) = (3, 1, 2)
+        XCTAssertEqual(closs_surface_scratch_bytes(&spec), 0)
+        XCTAssertEqual(closs_surface(&spec, nil, nil, 0, nil, 0, &error), CLOSS_BAD_OPTION)
+        XCTAssertEqual(self.words(error), "ignore_index is 2: expected none of the classes 0 .. 2")
     }
 
     // MARK: - From C
@@ -271,14 +310,16 @@ final class MetricBadInputTests: XCTestCase {
             (CLOSS_BAD_OPTION, "thresholds is -1", call { $0.thresholds = -1 }),
             (CLOSS_BAD_OPTION, "kind is 8", call { $0.kind = closs_score_kind(rawValue: 8) }),
             (CLOSS_BAD_OPTION, "average is 4", call { $0.average = closs_average(rawValue: 4) }),
-            (CLOSS_BAD_OPTION, "empty is 4", call { $0.empty = closs_empty(rawValue: 4) }),
+            (CLOSS_BAD_OPTION, "empty is 5", call { $0.empty = closs_empty(rawValue: 5) }),
+            (CLOSS_BAD_SHAPE, "classes is 513: expected 1 .. 512", call { $0.classes = 513 }),
             (CLOSS_BAD_OPTION, "first_class is 3", call { $0.first_class = 3 }),
             (CLOSS_WRONG_SIZE, "counts_count is 5: expected 6", call({ _ in }, counted: 5)),
             (CLOSS_WRONG_SIZE, "values_count is 2: expected 1", call({ _ in }, wanted: 2)),
         ]
         for (status, expected, answer) in bad {
             XCTAssertEqual(answer.0, status, answer.1)
-            XCTAssertTrue(answer.1.contains(expected), answer.1)
+            // Their spec has no shape to be at fault.
+            XCTAssertTrue(answer.1.hasPrefix(expected), answer.1)
         }
         XCTAssertEqual(values, [-7])
         XCTAssertEqual(call { _ in }.0, CLOSS_OK)
@@ -288,6 +329,140 @@ final class MetricBadInputTests: XCTestCase {
         XCTAssertEqual(closs_confusion_counts(2, 3, &matrix, 17, &counts, 6, nil), CLOSS_WRONG_SIZE)
         XCTAssertEqual(closs_confusion_counts(2, 3, &matrix, 18, &counts, 5, nil), CLOSS_WRONG_SIZE)
         XCTAssertEqual(closs_confusion_counts(2, 3, nil, 18, &counts, 6, nil), CLOSS_NULL_POINTER)
-        XCTAssertEqual(closs_confusion_counts(0, 3, &matrix, 18, &counts, 6, nil), CLOSS_BAD_SHAPE)
+        var error = closs_error()
+        XCTAssertEqual(closs_confusion_counts(0, 3, &matrix, 18, &counts, 6, &error), CLOSS_BAD_SHAPE)
+        XCTAssertEqual(self.words(error), "samples is 0: expected at least 1")
+        XCTAssertEqual(closs_confusion_counts(1, 0, &matrix, 18, &counts, 6, &error), CLOSS_BAD_SHAPE)
+        XCTAssertEqual(self.words(error), "classes is 0: expected 1 .. 512")
+    }
+
+    /// Counts that nobody counted.
+    func testImpossibleCounts() {
+        var values = [-7.0, -7], mean = -7.0, error = closs_error(), spec = closs_score_spec()
+        (spec.samples, spec.classes, spec.thresholds) = (2, 3, 2)
+        func refused(_ counts: [closs_counts], _ index: Int64, _ words: String, line: UInt = #line) {
+            var counts = counts
+            XCTAssertEqual(closs_scores(&spec, &counts, 12, &values, 2, &mean, &error), CLOSS_OUT_OF_RANGE, line: line)
+            XCTAssertEqual(self.words(error), words, line: line)
+            XCTAssertEqual(error.index, index, line: line)
+            XCTAssertEqual(values + [mean], [-7, -7, -7], line: line)
+        }
+        let good = [closs_counts](
+            repeating: closs_counts(true_positives: 1, false_positives: 2, false_negatives: 3, true_negatives: 4), count: 12)
+        let members: [(WritableKeyPath<closs_counts, Int64>, String)] = [
+            (\.true_positives, "true_positives"), (\.false_positives, "false_positives"),
+            (\.false_negatives, "false_negatives"), (\.true_negatives, "true_negatives"),
+        ]
+        for (member, name) in members {
+            for place in [0, 7, 11] {
+                var bad = good
+                bad[place][keyPath: member] = -5
+                refused(bad, Int64(place), "counts[\(place)].\(name) is -5: expected a count, 0 or more")
+            }
+        }
+        var many = good
+        many[1].true_negatives = .max - 20
+        refused(many, 5, "counts[5].false_negatives is 3: expected a sum below 2^63 over samples and classes")
+        many[1].true_negatives = .max - 56
+        XCTAssertEqual(closs_scores(&spec, &many, 12, &values, 2, &mean, &error), CLOSS_OK, self.words(error))
+
+        var matrix: [Int64] = [1, 2, 3, 4, 5, -6, 7, 8], counts = [closs_counts](repeating: closs_counts(), count: 4)
+        counts[0].true_positives = -7
+        XCTAssertEqual(closs_confusion_counts(2, 2, &matrix, 8, &counts, 4, &error), CLOSS_OUT_OF_RANGE)
+        XCTAssertEqual(self.words(error), "matrix[5] is -6: expected a count, 0 or more")
+        (matrix[5], matrix[4]) = (6, .max - 20)
+        XCTAssertEqual(closs_confusion_counts(2, 2, &matrix, 8, &counts, 4, &error), CLOSS_OUT_OF_RANGE)
+        XCTAssertEqual(self.words(error), "matrix[7] is 8: expected a sum below 2^63 for each sample")
+        XCTAssertEqual(error.index, 7)
+        XCTAssertEqual(counts[0].true_positives, -7)
+        matrix[4] -= 1
+        XCTAssertEqual(closs_confusion_counts(2, 2, &matrix, 8, &counts, 4, &error), CLOSS_OK)
+        XCTAssertEqual(counts[2].true_positives, .max - 21)
+    }
+
+    // MARK: - Overlap
+
+    /// Memory in which buffers can be made to meet.
+    private func withMemory(_ bytes: Int, _ body: (UnsafeMutableRawPointer) -> Void) {
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 128)
+        memory.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
+        body(memory)
+        memory.deallocate()
+    }
+
+    func testOverlapOfScores() {
+        var error = closs_error(), spec = closs_score_spec()
+        (spec.samples, spec.classes) = (1, 2)
+        withMemory(256) { memory in
+            let counts = memory.bindMemory(to: closs_counts.self, capacity: 2)
+            let last = (memory + 56).assumingMemoryBound(to: Double.self)
+            let beyond = (memory + 64).assumingMemoryBound(to: Double.self)
+            XCTAssertEqual(closs_scores(&spec, counts, 2, last, 1, nil, &error), CLOSS_OVERLAP)
+            XCTAssertEqual(words(error), "counts and values overlap")
+            XCTAssertEqual(closs_scores(&spec, counts, 2, beyond, 1, last, &error), CLOSS_OVERLAP)
+            XCTAssertEqual(words(error), "counts and mean overlap")
+            XCTAssertEqual(closs_scores(&spec, counts, 2, beyond, 1, beyond, &error), CLOSS_OVERLAP)
+            XCTAssertEqual(words(error), "values and mean overlap")
+            XCTAssertEqual(closs_scores(&spec, counts, 2, beyond, 1, beyond + 1, &error), CLOSS_OK)
+            memory.initializeMemory(as: UInt8.self, repeating: 0, count: 256)
+            let matrix = (memory + 56).assumingMemoryBound(to: Int64.self)
+            XCTAssertEqual(closs_confusion_counts(1, 2, matrix, 4, counts, 2, &error), CLOSS_OVERLAP)
+            XCTAssertEqual(words(error), "matrix and counts overlap")
+            XCTAssertEqual(closs_confusion_counts(1, 2, matrix + 1, 4, counts, 2, &error), CLOSS_OK)
+        }
+    }
+
+    /// What is written meets nothing else, by a single byte.
+    func testOverlapOfCounters() {
+        var thresholds: [Float] = [0.5]
+        thresholds.withUnsafeMutableBufferPointer { thresholds in
+            var counting = closs_threshold_spec(), measuring = closs_surface_spec(), error = closs_error()
+            counting.shape = closs_shape(samples: 1, classes: 1, voxels: 64)
+            (counting.activation, counting.thresholds, counting.threshold_count) = (
+                CLOSS_PROBABILITIES, UnsafePointer(thresholds.baseAddress!), 1
+            )
+            (measuring.samples, measuring.class_count, measuring.percentile) = (1, 1, 95)
+            measuring.extents = closs_extents(planes: 1, rows: 8, columns: 8)
+            let needs = [closs_threshold_scratch_bytes(&counting), closs_surface_scratch_bytes(&measuring)]
+            for isSurface in [false, true] {
+                let needed = needs[isSurface ? 1 : 0], element = isSurface ? 1 : 4
+                // predictions, targets, mask, results, scratch: 1024 bytes apart, but for what is moved.
+                let names = ["predictions", "targets", "mask", isSurface ? "distances" : "counts", "scratch"]
+                let sizes = [64 * element, 64, 64, isSurface ? 96 : 32, needed]
+                func call(_ offsets: [Int], _ memory: UnsafeMutableRawPointer) -> closs_status {
+                    var batch = closs_metric_batch()
+                    (batch.predicted, batch.target) = (CLOSS_LABELS_U8, CLOSS_LABELS_U8)
+                    batch.predictions = UnsafeRawPointer(memory + offsets[0])
+                    batch.targets = UnsafeRawPointer(memory + offsets[1])
+                    batch.mask = UnsafePointer((memory + offsets[2]).assumingMemoryBound(to: UInt8.self))
+                    (batch.predictions_count, batch.targets_count, batch.mask_count) = (64, 64, 64)
+                    let results = memory + offsets[3], scratch = memory + offsets[4]
+                    return isSurface
+                        ? closs_surface(
+                            &measuring, &batch, results.assumingMemoryBound(to: closs_surface_distances.self), 1, scratch,
+                            needed, &error)
+                        : closs_threshold_counts(
+                            &counting, &batch, results.assumingMemoryBound(to: closs_counts.self), 1, scratch, needed,
+                            &error)
+                }
+                withMemory(8192 + needed) { memory in
+                    let apart = [0, 1024, 2048, 3072, 4096]
+                    XCTAssertEqual(call(apart, memory), CLOSS_OK, words(error))
+                    for written in [3, 4] {
+                        for other in 0..<written {
+                            var offsets = apart
+                            // The last element of the other is the first of what is written.
+                            let step = other == 3 ? 8 : other == 0 ? element : 1
+                            offsets[other] = apart[written] - sizes[other] + step
+                            let what = "\(names[other]) and \(names[written]) overlap"
+                            XCTAssertEqual(call(offsets, memory), CLOSS_OVERLAP, what)
+                            XCTAssertEqual(words(error), what)
+                            offsets[other] = apart[written] - sizes[other]
+                            XCTAssertEqual(call(offsets, memory), CLOSS_OK, "\(what) not: \(words(error))")
+                        }
+                    }
+                }
+            }
+        }
     }
 }

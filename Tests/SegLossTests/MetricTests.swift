@@ -124,6 +124,33 @@ final class MetricTests: XCTestCase {
         XCTAssertEqual(twice.score(.dice), expected.score(.dice))
     }
 
+    /// Bytes hold 256 labels: of more classes the others are absent, not met by labels that wrap around.
+    func testMoreClassesThanBytesHold() throws {
+        let seed = testSeed(1708)
+        var g = SplitMix64(seed: seed)
+        let classes = 300, voxels = 5000
+        let labels = (0..<voxels).map { _ in UInt8.random(in: 0...255, using: &g) }
+        let predicted = (0..<voxels).map { _ in UInt16.random(in: 0..<300, using: &g) }
+        let expected = ReferenceMetrics.matrix(labels: labels.map(Int.init), predictions: predicted.map(Int.init), classes: classes)
+        let turned = ReferenceMetrics.matrix(labels: predicted.map(Int.init), predictions: labels.map(Int.init), classes: classes)
+        for set in sets {
+            var counter = try ConfusionCounter(
+                of: .flat(samples: 1, classes: classes, voxels: voxels), options: Options(instructionSet: set))
+            XCTAssertEqual(try counter.count(predictions: predicted, labels: labels).values, expected, "seed \(seed), \(set)")
+            XCTAssertEqual(try counter.count(predictions: labels, labels: predicted).values, turned, "seed \(seed), \(set)")
+            var channels = try ThresholdCounter(
+                of: .flat(samples: 1, classes: classes, voxels: 20), thresholds: [0.5], activation: .probabilities,
+                options: Options(instructionSet: set))
+            let few = Array(labels.prefix(20)), ones = [Float](repeating: 1, count: 20 * classes)
+            let counts = try channels.count(ones, labels: few)
+            for c in 0..<classes {
+                XCTAssertEqual(
+                    counts.counts(sample: 0, channel: c, threshold: 0).truePositives,
+                    Int64(few.filter { Int($0) == c }.count), "seed \(seed), channel \(c), \(set)")
+            }
+        }
+    }
+
     func testEqualLogitsGoToTheSmallestClass() throws {
         for set in sets {
             var counter = try ConfusionCounter(of: .flat(samples: 1, classes: 3, voxels: 4), options: Options(instructionSet: set))
@@ -201,6 +228,9 @@ final class MetricTests: XCTestCase {
         XCTAssertEqual(try counter.count(values, targets: dense.map { Float($0) }, mask: mask), expected)
         XCTAssertEqual(try counter.count(values.map(Float16.init), labels: labels, mask: mask), expected)
         XCTAssertEqual(try counter.count(values.map(BFloat16.init), labels: labels, mask: mask), expected)
+        XCTAssertEqual(try counter.count(values, labels: labels.map(UInt16.init), mask: mask), expected)
+        XCTAssertEqual(try counter.count(values, labels: labels.map(Int32.init), mask: mask), expected)
+        XCTAssertEqual(try counter.count(values, labels: labels.map(Int64.init), mask: mask), expected)
         // A dense value that is ignored takes its channel out alone.
         var some = dense
         some[voxels + 5] = 255
@@ -244,17 +274,61 @@ final class MetricTests: XCTestCase {
             for (kind, above, below) in formulas {
                 for empty in EmptyScore.allCases {
                     let got = c.score(kind, empty: empty)
-                    var wanted = below > 0 ? above / below : empty == .one ? 1 : empty == .zero ? 0 : .nan
-                    if empty == .targetExcluded, tp + fn == 0 { wanted = .nan }
+                    var wanted = below > 0 ? above / below : whereEmpty(empty)
+                    if leftOut(empty, c) { wanted = .nan }
                     XCTAssertTrue(
                         abs(got - wanted) <= 1e-15 || (got.isNaN && wanted.isNaN),
                         "seed \(seed), round \(round): \(kind), \(empty) of \(c): \(got), not \(wanted)")
                 }
             }
+            // One of the two that is empty is never in their mean, whatever the rule.
             let both = [c.score(.iou), c.score(.backgroundIoU)].filter { !$0.isNaN }
-            let mean = both.isEmpty ? Double.nan : both.reduce(0, +) / Double(both.count)
-            let got = c.score(.twoClassIoU)
-            XCTAssertTrue(abs(got - mean) <= 1e-15 || (got.isNaN && mean.isNaN), "\(got), not \(mean) of \(c)")
+            for empty in EmptyScore.allCases {
+                var wanted = both.isEmpty ? whereEmpty(empty) : both.reduce(0, +) / Double(both.count)
+                if leftOut(empty, c) { wanted = .nan }
+                let got = c.score(.twoClassIoU, empty: empty)
+                XCTAssertTrue(
+                    abs(got - wanted) <= 1e-15 || (got.isNaN && wanted.isNaN),
+                    "seed \(seed), round \(round): \(empty): \(got), not \(wanted) of \(c)")
+            }
+        }
+    }
+
+    private func whereEmpty(_ empty: EmptyScore) -> Double {
+        switch empty {
+        case .one: 1
+        case .zero, .absentExcluded: 0
+        case .excluded, .targetExcluded: .nan
+        }
+    }
+
+    private func leftOut(_ empty: EmptyScore, _ c: ConfusionCounts) -> Bool {
+        let isTrue = c.truePositives + c.falseNegatives > 0
+        return empty == .targetExcluded && !isTrue || empty == .absentExcluded && !isTrue && c.falsePositives == 0
+    }
+
+    /// TensorFlow's MeanIoU of two classes leaves out the one of which there is nothing, and is 0 of nothing at all.
+    func testTwoClassIoUOfOneClassAlone() {
+        for empty in [EmptyScore.excluded, .one, .zero] {
+            XCTAssertEqual(ConfusionCounts(trueNegatives: 10).score(.twoClassIoU, empty: empty), 1, "\(empty)")
+            XCTAssertEqual(ConfusionCounts(truePositives: 10).score(.twoClassIoU, empty: empty), 1, "\(empty)")
+        }
+        XCTAssertEqual(ConfusionCounts().score(.twoClassIoU, empty: .zero), 0)
+        XCTAssertEqual(ConfusionCounts().score(.twoClassIoU, empty: .one), 1)
+    }
+
+    func testNegativeCountsHaveNoScore() {
+        for kind in Score.allCases {
+            for c in [
+                ConfusionCounts(truePositives: -5, trueNegatives: 10), ConfusionCounts(truePositives: 9, falsePositives: -1),
+                ConfusionCounts(truePositives: 9, falseNegatives: -1), ConfusionCounts(truePositives: 9, trueNegatives: .min),
+            ] {
+                XCTAssertTrue(c.score(kind, empty: .one).isNaN, "\(kind) of \(c)")
+            }
+            // Their sum leaves 64 bits, their score does not care.
+            let many = ConfusionCounts(
+                truePositives: .max, falsePositives: .max, falseNegatives: .max, trueNegatives: .max)
+            XCTAssertTrue((0.3...0.7).contains(many.score(kind)), "\(kind)")
         }
     }
 
@@ -301,6 +375,58 @@ final class MetricTests: XCTestCase {
         }
     }
 
+    // MARK: - Data sets
+
+    /// Batches that are appended, the last a smaller one, have every average that all samples together have.
+    func testAppendedBatchesAreADataSet() throws {
+        let seed = testSeed(1707)
+        var g = SplitMix64(seed: seed)
+        let voxels = 77, sizes = [3, 3, 1]
+        let labels = (0..<7 * voxels).map { i in UInt8.random(in: 0...UInt8(i / voxels % 4), using: &g) }
+        let predicted = labels.map { Bool.random(using: &g) ? $0 : UInt8.random(in: 0...2, using: &g) }
+        let values = labels.map { _ in Float.random(in: 0...1, using: &g) }
+        func slice<T>(_ all: [T], _ range: Range<Int>) -> [T] { Array(all[range.lowerBound * voxels..<range.upperBound * voxels]) }
+        func count(_ range: Range<Int>) throws -> (ConfusionMatrix, ThresholdCounts) {
+            var confusion = try ConfusionCounter(of: .flat(samples: range.count, classes: 5, voxels: voxels))
+            var thresholds = try ThresholdCounter(
+                of: .flat(samples: range.count, classes: 1, voxels: voxels), activation: .probabilities)
+            return (
+                try confusion.count(predictions: slice(predicted, range), labels: slice(labels, range)),
+                try thresholds.count(slice(values, range), labels: slice(labels, range).map { min($0, 1) })
+            )
+        }
+        let whole = try count(0..<7)
+        var (matrix, counts) = try count(0..<sizes[0])
+        var first = sizes[0]
+        for size in sizes.dropFirst() {
+            let (m, c) = try count(first..<first + size)
+            try matrix.append(m)
+            try counts.append(c)
+            first += size
+        }
+        XCTAssertEqual(matrix, whole.0, "seed \(seed)")
+        XCTAssertEqual(counts, whole.1, "seed \(seed)")
+        XCTAssertEqual(matrix.samples, 7)
+        XCTAssertEqual(matrix.counts(sample: 6, class: 2), whole.0.counts(sample: 6, class: 2))
+        for empty in EmptyScore.allCases {
+            let alone = matrix.scores(.dice, empty: empty)
+            for c in 0..<5 {
+                var sum = ConfusionCounts()
+                for n in 0..<7 { sum += matrix.counts(sample: n, class: c) }
+                let what = "seed \(seed), \(empty), class \(c)"
+                XCTAssertEqual(matrix.counts(class: c), sum, what)
+                let wanted = [sum.score(.dice, empty: empty), present((0..<7).map { alone[$0 * 5 + c] })]
+                let got = [
+                    matrix.classScores(.dice, empty: empty)[c],
+                    matrix.classScores(.dice, perSample: true, empty: empty)[c],
+                ]
+                for (got, wanted) in zip(got, wanted) {
+                    XCTAssertTrue(abs(got - wanted) <= 1e-15 || (got.isNaN && wanted.isNaN), "\(what): \(got), not \(wanted)")
+                }
+            }
+        }
+    }
+
     func testMeanIoUOverThresholds() throws {
         let probabilities: [Float] = [0.52, 0.58, 0.97, 0.1, 0.66, 0.3]
         var counter = try ThresholdCounter(of: .flat(samples: 1, classes: 1, voxels: 6), activation: .probabilities)
@@ -323,11 +449,13 @@ final class MetricTests: XCTestCase {
         var matrix = try two.count(predictions: [0, 1, 1], labels: [0, 0, 1])
         let other = try three.count(predictions: [0, 1, 1], labels: [0, 0, 1]), before = matrix
         XCTAssertThrowsError(try matrix.add(other)) { XCTAssertEqual(($0 as? LossError)?.kind, .wrongSize) }
+        XCTAssertThrowsError(try matrix.append(other)) { XCTAssertEqual(($0 as? LossError)?.kind, .wrongSize) }
         XCTAssertEqual(matrix, before)
         var one = try ThresholdCounter(of: .flat(samples: 1, classes: 1, voxels: 3), thresholds: [0.5], activation: .sigmoid)
         var many = try ThresholdCounter(of: .flat(samples: 1, classes: 1, voxels: 3), thresholds: [0.25], activation: .sigmoid)
         var counts = try one.count([1, 2, 3] as [Float], labels: [0, 1, 1])
         let others = try many.count([1, 2, 3] as [Float], labels: [0, 1, 1])
         XCTAssertThrowsError(try counts.add(others)) { XCTAssertEqual(($0 as? LossError)?.kind, .wrongSize) }
+        XCTAssertThrowsError(try counts.append(others)) { XCTAssertEqual(($0 as? LossError)?.kind, .wrongSize) }
     }
 }

@@ -105,8 +105,9 @@ final class SurfaceDistanceTests: XCTestCase {
             var metric = try SurfaceMetric(
                 of: Shape(samples: 1, classes: 2, extents: [3, 4]), classes: [1, 2], absent: absent)
             let d = try metric.distances(predictions: predicted, labels: labels)
-            XCTAssertEqual(d[sample: 0, class: 0].targetVoxels, 2)
-            for (c, wanted) in [one, none].enumerated() {
+            XCTAssertEqual(d.classes, [1, 2])
+            XCTAssertEqual(d[sample: 0, class: 1].targetVoxels, 2)
+            for (c, wanted) in [(1, one), (2, none)] {
                 XCTAssertTrue(
                     numbers(d[sample: 0, class: c]).allSatisfy { $0 == wanted || ($0.isNaN && wanted.isNaN) },
                     "\(absent), class \(c): \(d[sample: 0, class: c])")
@@ -117,15 +118,15 @@ final class SurfaceDistanceTests: XCTestCase {
     /// An image of one voxel, of one row, and a class that fills the image.
     func testSmallImages() throws {
         var point = try SurfaceMetric(of: Shape(samples: 1, classes: 1, extents: [1, 1]), classes: [1])
-        let d = try point.distances(predictions: [1], labels: [1])[sample: 0, class: 0]
+        let d = try point.distances(predictions: [1], labels: [1])[sample: 0, class: 1]
         XCTAssertEqual([Double(d.predictedVoxels), d.hausdorff, d.average], [1, 0, 0])
         // A row's surface is its ends: 1 and 4 against 1 and 6.
         var row = try SurfaceMetric(of: Shape(samples: 1, classes: 1, extents: [8]), classes: [1], percentile: 50)
         let r = try row.distances(predictions: [0, 1, 1, 1, 1, 0, 0, 0], labels: [0, 1, 1, 1, 1, 1, 1, 0])
-        XCTAssertEqual(numbers(r[sample: 0, class: 0]), [2, 1, 1, 1, 2, 1, 1, 2, 1, 1])
+        XCTAssertEqual(numbers(r[sample: 0, class: 1]), [2, 1, 1, 1, 2, 1, 1, 2, 1, 1])
         var full = try SurfaceMetric(of: Shape(samples: 1, classes: 1, extents: [5, 5]), classes: [1])
         let ones = [UInt8](repeating: 1, count: 25)
-        XCTAssertEqual(try full.distances(predictions: ones, labels: ones)[sample: 0, class: 0].targetVoxels, 16)
+        XCTAssertEqual(try full.distances(predictions: ones, labels: ones)[sample: 0, class: 1].targetVoxels, 16)
     }
 }
 
@@ -141,28 +142,62 @@ final class MetricGoldenTests: XCTestCase {
             let percentile: Double
             let labels, predicted: [UInt8]
             let matrix: [[[Int64]]]
-            let dice, iou, hausdorff, hausdorff_percentile, directed, average, average_directed: [Double?]
+            let dice, iou, hausdorff, hausdorff_percentile, directed, average, average_directed: [Double]
             let mean_dice: Double
         }
+        /// scikit-learn's macro averages over all classes, and over those that are true or predicted, with
+        /// `zero_division` 0 or 1.
+        struct Averages: Decodable {
+            struct Scores: Decodable { let dice, iou, precision, recall: Double }
+            let classes: Int
+            let labels, predicted: [UInt8]
+            let all_zero, all_one, met_zero: Scores
+        }
         let cases: [Case]
+        let averages: [Averages]
     }
 
     private func compare(
-        _ got: [Double], _ wanted: [Double?], _ what: String, within tolerance: Double = 2e-6, line: UInt = #line
+        _ got: [Double], _ wanted: [Double], _ what: String, within tolerance: Double = 2e-6, line: UInt = #line
     ) {
         XCTAssertEqual(got.count, wanted.count, what, line: line)
         for (got, wanted) in zip(got, wanted) {
             // The originals compute in float.
-            let isSame = wanted.map { abs(got - $0) <= tolerance * max(1, abs($0)) } ?? !got.isFinite
-            XCTAssertTrue(isSame, "\(what): \(got), not \(wanted ?? .nan)", line: line)
+            let isClose = abs(got - wanted) <= tolerance * max(1, abs(wanted))
+            let isSame = wanted.isFinite ? isClose : got == wanted || (got.isNaN && wanted.isNaN)
+            XCTAssertTrue(isSame, "\(what): \(got), not \(wanted)", line: line)
+        }
+    }
+
+    private func golden() throws -> Golden {
+        let url = try XCTUnwrap(
+            Bundle.module.url(forResource: "metrics", withExtension: "json", subdirectory: "Fixtures"))
+        let decoder = JSONDecoder()
+        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        return try decoder.decode(Golden.self, from: Data(contentsOf: url))
+    }
+
+    /// What is empty is left out, 0 or 1 as scikit-learn has it.
+    func testGoldenAverages() throws {
+        let golden = try golden()
+        XCTAssertEqual(golden.averages.count, 4)
+        for c in golden.averages {
+            var counter = try ConfusionCounter(of: .flat(samples: 1, classes: c.classes, voxels: c.labels.count))
+            let matrix = try counter.count(predictions: c.predicted, labels: c.labels)
+            for (empty, wanted) in [(EmptyScore.zero, c.all_zero), (.one, c.all_one), (.absentExcluded, c.met_zero)] {
+                let got = [Score.dice, .iou, .precision, .recall].map { matrix.score($0, empty: empty) }
+                compare(
+                    got, [wanted.dice, wanted.iou, wanted.precision, wanted.recall], "\(empty) of \(c.labels)",
+                    within: 1e-14)
+            }
         }
     }
 
     func testGoldenMetrics() throws {
-        let url = try XCTUnwrap(
-            Bundle.module.url(forResource: "metrics", withExtension: "json", subdirectory: "Fixtures"))
-        let golden = try JSONDecoder().decode(Golden.self, from: Data(contentsOf: url))
-        XCTAssertEqual(golden.cases.count, 5)
+        let golden = try golden()
+        XCTAssertEqual(golden.cases.count, 7)
+        var infinite = 0
         for c in golden.cases {
             let shape = Shape(samples: c.shape[0], classes: c.shape[1], extents: Array(c.shape.dropFirst(2)))
             var counter = try ConfusionCounter(of: shape)
@@ -175,13 +210,21 @@ final class MetricGoldenTests: XCTestCase {
 
             var metric = try SurfaceMetric(of: shape, spacing: c.spacing, percentile: c.percentile)
             let d = try metric.distances(predictions: c.predicted, labels: c.labels).values
+            // Of one missing surface MONAI's percentile is NaN, a quantile of infinities; here it is infinite as the rest.
+            let percentiles = zip(d, c.hausdorff_percentile).map { d, wanted in
+                guard (d.predictedVoxels == 0) != (d.targetVoxels == 0) else { return wanted }
+                XCTAssertTrue(wanted.isNaN, c.name)
+                infinite += 1
+                return Double.infinity
+            }
             compare(d.map(\.hausdorff), c.hausdorff, "Hausdorff of \(c.name)")
             // PyTorch's quantile has its rank in float too.
             compare(
-                d.map(\.hausdorffPercentile), c.hausdorff_percentile, "percentile of \(c.name)", within: 5e-5)
+                d.map(\.hausdorffPercentile), percentiles, "percentile of \(c.name)", within: 5e-5)
             compare(d.map(\.toTarget.maximum), c.directed, "directed Hausdorff of \(c.name)")
             compare(d.map(\.average), c.average, "average of \(c.name)")
             compare(d.map(\.toTarget.average), c.average_directed, "directed average of \(c.name)")
         }
+        XCTAssertEqual(infinite, 2)
     }
 }

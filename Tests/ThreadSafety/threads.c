@@ -153,6 +153,179 @@ static int run(const scene *s, int callers, int threads, double expected_value, 
     return same;
 }
 
+/* ---------------------------------------------------------------------------------------- metrics and maps ---- */
+
+/* Calls without a plan: each with scratch and results of its own, all with the same input. */
+enum { TOOL_CLASSES = 3, THRESHOLDS = 3, ROWS = 100, COLUMNS = 400, TOOL_VOXELS = ROWS * COLUMNS };
+
+static uint8_t predicted[SAMPLES * VOXELS];
+static float probabilities[MOST_VALUES];
+static const float LEVELS[THRESHOLDS] = {0.25f, 0.5f, 0.75f};
+
+static void draw_tools(void) {
+    for (size_t i = 0; i < SAMPLES * VOXELS; i++) {
+        labels[i] = (uint8_t)(i / 37 % 5 % TOOL_CLASSES);
+        predicted[i] = (uint8_t)(i / 41 % 7 % TOOL_CLASSES);
+    }
+    for (size_t i = 0; i < MOST_VALUES; i++) probabilities[i] = (float)(i * 37 % 1001) / 1001;
+}
+
+/* `scratch` NULL: gives back the bytes that it needs, and calls nothing. */
+typedef size_t tool_call(int threads, void *result, void *scratch, size_t bytes, closs_error *error);
+
+static closs_metric_batch tool_batch(const void *predictions, size_t count, size_t voxels) {
+    return (closs_metric_batch){.predictions = predictions,
+                                .predictions_count = count,
+                                .predicted = CLOSS_LABELS_U8,
+                                .target = CLOSS_LABELS_U8,
+                                .targets = labels,
+                                .targets_count = voxels};
+}
+
+static size_t call_confusion(int threads, void *result, void *scratch, size_t bytes, closs_error *error) {
+    closs_confusion_spec spec = {
+        .shape = {SAMPLES, TOOL_CLASSES, VOXELS}, .prediction = CLOSS_PREDICTED_LOGITS, .threads = threads};
+    closs_metric_batch batch = tool_batch(logits, MOST_VALUES, SAMPLES * VOXELS);
+    if (!scratch) return closs_confusion_scratch_bytes(&spec);
+    return closs_confusion(&spec, &batch, result, SAMPLES * TOOL_CLASSES * TOOL_CLASSES, scratch, bytes, error);
+}
+
+static size_t call_thresholds(int threads, void *result, void *scratch, size_t bytes, closs_error *error) {
+    closs_threshold_spec spec = {.shape = {SAMPLES, TOOL_CLASSES, VOXELS},
+                                 .activation = CLOSS_PROBABILITIES,
+                                 .thresholds = LEVELS,
+                                 .threshold_count = THRESHOLDS,
+                                 .threads = threads};
+    closs_metric_batch batch = tool_batch(probabilities, MOST_VALUES, SAMPLES * VOXELS);
+    if (!scratch) return closs_threshold_scratch_bytes(&spec);
+    return closs_threshold_counts(&spec, &batch, result, SAMPLES * TOOL_CLASSES * THRESHOLDS, scratch, bytes, error);
+}
+
+static size_t call_surface(int threads, void *result, void *scratch, size_t bytes, closs_error *error) {
+    closs_surface_spec spec = {.samples = SAMPLES,
+                               .extents = {1, ROWS, COLUMNS},
+                               .class_count = TOOL_CLASSES,
+                               .percentile = 95,
+                               .threads = threads};
+    closs_metric_batch batch = tool_batch(predicted, SAMPLES * TOOL_VOXELS, SAMPLES * TOOL_VOXELS);
+    if (!scratch) return closs_surface_scratch_bytes(&spec);
+    return closs_surface(&spec, &batch, result, SAMPLES * TOOL_CLASSES, scratch, bytes, error);
+}
+
+static size_t call_distances(int threads, void *result, void *scratch, size_t bytes, closs_error *error) {
+    closs_distance_spec spec = {
+        .samples = SAMPLES, .extents = {1, ROWS, COLUMNS}, .class_count = TOOL_CLASSES, .threads = threads};
+    if (!scratch) return closs_distance_scratch_bytes(&spec);
+    return closs_distance_map(&spec, CLOSS_LABELS_U8, labels, SAMPLES * TOOL_VOXELS, result,
+                              SAMPLES * TOOL_CLASSES * TOOL_VOXELS, scratch, bytes, error);
+}
+
+static size_t call_boxes(int threads, void *result, void *scratch, size_t bytes, closs_error *error) {
+    const int64_t inside[1] = {1};
+    closs_box_weights_spec spec = {.samples = SAMPLES,
+                                   .extents = {1, ROWS, COLUMNS},
+                                   .window = {1, 15, 15},
+                                   .classes = inside,
+                                   .class_count = 1,
+                                   .amplitude = 5,
+                                   .steepness = 5,
+                                   .threads = threads};
+    if (!scratch) return closs_box_weights_scratch_bytes(&spec);
+    return closs_box_weights(&spec, CLOSS_LABELS_U8, labels, SAMPLES * TOOL_VOXELS, result, SAMPLES * TOOL_VOXELS,
+                             scratch, bytes, error);
+}
+
+static size_t call_cells(int threads, void *result, void *scratch, size_t bytes, closs_error *error) {
+    closs_cell_weights_spec spec = {.samples = SAMPLES,
+                                    .extents = {1, ROWS, COLUMNS},
+                                    .amplitude = 10,
+                                    .sigma = 5,
+                                    .background_weight = 1,
+                                    .cell_weight = 1,
+                                    .threads = threads};
+    if (!scratch) return closs_cell_weights_scratch_bytes(&spec);
+    return closs_cell_weights(&spec, CLOSS_LABELS_U8, labels, SAMPLES * TOOL_VOXELS, result, SAMPLES * TOOL_VOXELS,
+                              scratch, bytes, error);
+}
+
+typedef struct tool {
+    const char *name;
+    tool_call *call;
+    size_t result_bytes;
+} tool;
+
+static const tool TOOLS[] = {
+    {"confusion counts", call_confusion, SAMPLES *TOOL_CLASSES *TOOL_CLASSES * sizeof(int64_t)},
+    {"counts at thresholds", call_thresholds, SAMPLES *TOOL_CLASSES *THRESHOLDS * sizeof(closs_counts)},
+    {"surface distances", call_surface, SAMPLES *TOOL_CLASSES * sizeof(closs_surface_distances)},
+    {"distance maps", call_distances, SAMPLES *TOOL_CLASSES *TOOL_VOXELS * sizeof(float)},
+    {"box weights", call_boxes, SAMPLES *TOOL_VOXELS * sizeof(float)},
+    {"cell weights", call_cells, SAMPLES *TOOL_VOXELS * sizeof(float)},
+};
+
+static void use_tool(const tool *t, int threads, void *result) {
+    closs_error error;
+    size_t bytes = t->call(threads, 0, 0, 0, &error);
+    void *scratch = allocate(bytes);
+    memset(result, 0xff, t->result_bytes);
+    if (t->call(threads, result, scratch, bytes, &error) != CLOSS_OK) {
+        fprintf(stderr, "%s: %s\n", t->name, error.message);
+        exit(2);
+    }
+    free(scratch);
+}
+
+typedef struct tool_caller {
+    const tool *tool;
+    int threads;
+    const void *expected;
+    int same;
+} tool_caller;
+
+static void *call_tool(void *context) {
+    tool_caller *c = context;
+    void *result = allocate(c->tool->result_bytes);
+    c->same = 1;
+    for (int round = 0; round < ROUNDS; round++) {
+        use_tool(c->tool, c->threads, result);
+        c->same &= memcmp(result, c->expected, c->tool->result_bytes) == 0;
+    }
+    free(result);
+    return NULL;
+}
+
+static int run_tool(const tool *t, int callers, int threads, const void *expected) {
+    pthread_t ids[CALLERS];
+    tool_caller all[CALLERS];
+    for (int i = 0; i < callers; i++) {
+        all[i] = (tool_caller){t, threads, expected, 0};
+        if (pthread_create(&ids[i], NULL, call_tool, &all[i])) abort();
+    }
+    int same = 1;
+    for (int i = 0; i < callers; i++) {
+        pthread_join(ids[i], NULL);
+        same &= all[i].same;
+    }
+    printf("%s: %d callers, %d OpenMP threads each: %s\n", t->name, callers, threads,
+           same ? "the same bits" : "OTHER BITS");
+    return same;
+}
+
+static int run_tools(void) {
+    int same = 1;
+    draw_tools();
+    for (size_t i = 0; i < sizeof TOOLS / sizeof *TOOLS; i++) {
+        const tool *t = &TOOLS[i];
+        void *expected = allocate(t->result_bytes);
+        use_tool(t, 1, expected);
+        same &= run_tool(t, CALLERS, 1, expected);
+        same &= run_tool(t, CALLERS, 2, expected);
+        same &= run_tool(t, 1, 4, expected);
+        free(expected);
+    }
+    return same;
+}
+
 /* Threads that the sanitizer sees come and go as the kernels' do. */
 static int planted_count(void) {
     int count = 0;
@@ -179,6 +352,7 @@ int main(void) {
         free(scratch);
         closs_plan_destroy(plan);
     }
+    same &= run_tools();
     if (planted_count()) printf("planted a race\n");
     return !same;
 }

@@ -3,8 +3,8 @@
     python metric_peers.py confusion|thresholds|surface labels|logits|probabilities FOLDER THREADS CLASSES EXTENT...
 
 FOLDER holds the very labels, predicted labels (uint8) and values (float32) that the library was timed with. Prints the
-median milliseconds of each peer, and a number by which to see that it computed the same. What a loop prepares once (labels
-as int64, classes one-hot for MONAI) is prepared outside the timing.
+median milliseconds of each peer, and a number by which to see that it computed the same: the bench prints its own before.
+What a loop prepares once (labels as int64, classes one-hot for MONAI) is prepared outside the timing.
 """
 
 import statistics
@@ -35,12 +35,12 @@ def confusion():
 
     flat = labels.numpy().reshape(-1), predicted.numpy().reshape(-1)
     if predictions == "labels":
-        yield "scikit-learn", lambda: confusion_matrix(*flat)[1, 1]
-        yield "torchmetrics", lambda: multiclass_confusion_matrix(
+        yield "scikit-learn", "voxels of class 1 found", lambda: confusion_matrix(*flat)[1, 1]
+        yield "torchmetrics", "voxels of class 1 found", lambda: multiclass_confusion_matrix(
             predicted, labels, classes, validate_args=False)[1, 1]
         return
     logits = read("values", "<f4", [1, classes, *extents])
-    yield "torchmetrics", lambda: multiclass_confusion_matrix(
+    yield "torchmetrics", "voxels of class 1 found", lambda: multiclass_confusion_matrix(
         logits, labels[None], classes, validate_args=False)[1, 1]
 
 
@@ -60,8 +60,8 @@ def thresholds():
             hits += ((p & truth).sum() / (p | truth).sum()).item()
         return hits / len(levels)
 
-    yield "torch, mean IoU in a loop", loop
-    yield "torchmetrics, curve", lambda: binary_precision_recall_curve(
+    yield "torch, in a loop", "mean IoU", loop
+    yield "torchmetrics, curve", "recall at 0.5", lambda: binary_precision_recall_curve(
         values, targets, thresholds=torch.tensor(levels), validate_args=False)[1][0]
 
 
@@ -69,7 +69,7 @@ def surface():
     from monai.metrics import compute_hausdorff_distance
 
     p, y = ((one == 1)[None, None] for one in (predicted, labels))
-    yield "MONAI", lambda: compute_hausdorff_distance(p, y, include_background=True, percentile=95)[0, 0]
+    yield "MONAI", "HD95", lambda: compute_hausdorff_distance(p, y, include_background=True, percentile=95)[0, 0]
 
 
 def median(step):
@@ -81,6 +81,6 @@ def median(step):
     return statistics.median(seconds), float(value)
 
 
-for name, step in {"confusion": confusion, "thresholds": thresholds, "surface": surface}[kind]():
+for name, what, step in {"confusion": confusion, "thresholds": thresholds, "surface": surface}[kind]():
     seconds, value = median(step)
-    print(f"    {name}, {threads} threads: {seconds * 1e3:.3g} ms (gives {value:.6g})", flush=True)
+    print(f"    {name}, {threads} threads: {seconds * 1e3:.3g} ms (gives {value:.6g}, {what})", flush=True)

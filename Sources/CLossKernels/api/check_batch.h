@@ -33,6 +33,9 @@ enum { CALL_RANGES = 16 }; // at most, of one call
 // Lists the memory of a call that was checked; gives back the number of ranges.
 int call_ranges(const part *p, const call_memory *memory, memory_range *ranges);
 
+// Refuses a buffer that is NULL or has not the elements expected.
+closs_status check_elements(const char *name, const void *buffer, size_t count, size_t expected, closs_error *error);
+
 // Refuses ranges that overlap where one of them is written.
 closs_status check_disjoint(const memory_range *ranges, int count, closs_error *error);
 

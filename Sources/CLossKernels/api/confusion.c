@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "api/check_batch.h"
 #include "api/metric_checks.h"
 #include "driver/environment.h"
 #include "driver/parallel.h"
@@ -15,17 +16,24 @@ typedef struct counting_plan {
     size_t totals, own; // bytes of scratch: of all threads, of each
 } counting_plan;
 
-static size_t scratch_of(const counting_plan *plan) {
-    return METRIC_ALIGNMENT + metric_rounded(plan->totals) + (size_t)plan->pass.threads * plan->own;
+static size_t fixed_bytes(const counting_plan *plan) { return METRIC_ALIGNMENT + metric_rounded(plan->totals); }
+
+static size_t scratch_of(const counting_plan *plan, int threads) {
+    return fixed_bytes(plan) + (size_t)threads * plan->own;
+}
+
+static void take_threads(counting_plan *plan, size_t scratch_bytes) {
+    plan->pass.threads = rooms_held(plan->pass.threads, scratch_bytes, fixed_bytes(plan), plan->own);
 }
 
 static closs_status resolve_pass(const closs_shape *shape, int64_t factor, int has_ignore, int64_t ignore, int threads,
                                  closs_isa isa, metric_pass *pass, closs_error *error) {
     *pass = (metric_pass){.shape = *shape, .has_ignore = has_ignore, .ignore = ignore};
-    closs_status status = metric_check_shape(shape, factor, error);
+    closs_status status = metric_check_shape(shape, factor, "shape.", error);
     if (status == CLOSS_OK) status = metric_check_machine(threads, isa, &pass->kernels, error);
     if (status != CLOSS_OK) return status;
     pass->threads = threads_for(parallel_threads(threads), shape->samples * shape->voxels * shape->classes);
+    if (pass->threads > MOST_THREADS) pass->threads = MOST_THREADS;
     return CLOSS_OK;
 }
 
@@ -48,7 +56,7 @@ static closs_status resolve_confusion(const closs_confusion_spec *spec, counting
 
 size_t closs_confusion_scratch_bytes(const closs_confusion_spec *spec) {
     counting_plan plan;
-    return resolve_confusion(spec, &plan, 0) == CLOSS_OK ? scratch_of(&plan) : 0;
+    return resolve_confusion(spec, &plan, 0) == CLOSS_OK ? scratch_of(&plan, plan.pass.threads) : 0;
 }
 
 static closs_status diagnose_confusion(const confusion_pass *p, closs_error *error) {
@@ -67,9 +75,10 @@ NOT_INLINED static closs_status confusion(const closs_confusion_spec *spec, cons
     closs_status status = resolve_confusion(spec, &plan, error);
     if (status != CLOSS_OK) return status;
     const metric_memory memory = {"matrix",       matrix,  matrix_count,  plan.results,
-                                  sizeof *matrix, scratch, scratch_bytes, scratch_of(&plan)};
+                                  sizeof *matrix, scratch, scratch_bytes, scratch_of(&plan, 1)};
     status = metric_check_batch(&spec->shape, spec->prediction == CLOSS_PREDICTED_LOGITS, 0, batch, &memory, error);
     if (status != CLOSS_OK) return status;
+    take_threads(&plan, scratch_bytes);
     char *room = metric_aligned(scratch);
     confusion_pass pass = {.pass = plan.pass,
                            .prediction = spec->prediction,
@@ -105,16 +114,35 @@ static void counts_of_sample(const int64_t *matrix, int64_t classes, closs_count
     }
 }
 
+static closs_status check_matrix(const int64_t *matrix, int64_t samples, int64_t cells, closs_error *error) {
+    for (int64_t n = 0; n < samples; n++) {
+        int64_t all = 0;
+        for (int64_t i = n * cells; i < (n + 1) * cells; i++) {
+            if (matrix[i] < 0)
+                return refuse(error, CLOSS_OUT_OF_RANGE, i, "matrix[%lld] is %lld: expected a count, 0 or more",
+                              (long long)i, (long long)matrix[i]);
+            if (__builtin_add_overflow(all, matrix[i], &all))
+                return refuse(error, CLOSS_OUT_OF_RANGE, i,
+                              "matrix[%lld] is %lld: expected a sum below 2^63 for each sample", (long long)i,
+                              (long long)matrix[i]);
+        }
+    }
+    return CLOSS_OK;
+}
+
 closs_status closs_confusion_counts(int64_t samples, int64_t classes, const int64_t *matrix, size_t matrix_count,
                                     closs_counts *counts, size_t counts_count, closs_error *error) {
-    closs_status status = metric_check_shape(&(closs_shape){samples, classes, 1}, CLOSS_MAX_CLASSES, error);
+    closs_status status = metric_check_shape(&(closs_shape){samples, classes, 1}, CLOSS_MAX_CLASSES, "", error);
     if (status != CLOSS_OK) return status;
     const size_t results = (size_t)(samples * classes), cells = results * (size_t)classes;
-    if (!matrix || !counts) return refuse(error, CLOSS_NULL_POINTER, -1, "%s is NULL", matrix ? "counts" : "matrix");
-    if (matrix_count != cells)
-        return refuse(error, CLOSS_WRONG_SIZE, -1, "matrix_count is %zu: expected %zu", matrix_count, cells);
-    if (counts_count != results)
-        return refuse(error, CLOSS_WRONG_SIZE, -1, "counts_count is %zu: expected %zu", counts_count, results);
+    status = check_elements("matrix", matrix, matrix_count, cells, error);
+    if (status == CLOSS_OK) status = check_elements("counts", counts, counts_count, results, error);
+    if (status != CLOSS_OK) return status;
+    const memory_range ranges[] = {{"matrix", matrix, cells * sizeof *matrix, 0},
+                                   {"counts", counts, results * sizeof *counts, 1}};
+    status = check_disjoint(ranges, 2, error);
+    if (status == CLOSS_OK) status = check_matrix(matrix, samples, classes * classes, error);
+    if (status != CLOSS_OK) return status;
     for (int64_t n = 0; n < samples; n++)
         counts_of_sample(matrix + n * classes * classes, classes, counts + n * classes);
     return accepted(error);
@@ -157,7 +185,7 @@ static closs_status resolve_thresholds(const closs_threshold_spec *spec, countin
 
 size_t closs_threshold_scratch_bytes(const closs_threshold_spec *spec) {
     counting_plan plan;
-    return resolve_thresholds(spec, &plan, 0) == CLOSS_OK ? scratch_of(&plan) : 0;
+    return resolve_thresholds(spec, &plan, 0) == CLOSS_OK ? scratch_of(&plan, plan.pass.threads) : 0;
 }
 
 // Arithmetic 15.2: where a logit's sigmoid is the threshold.
@@ -183,11 +211,12 @@ NOT_INLINED static closs_status threshold_counts(const closs_threshold_spec *spe
     closs_status status = resolve_thresholds(spec, &plan, error);
     if (status != CLOSS_OK) return status;
     const metric_memory memory = {"counts",       counts,  counts_count,  plan.results,
-                                  sizeof *counts, scratch, scratch_bytes, scratch_of(&plan)};
+                                  sizeof *counts, scratch, scratch_bytes, scratch_of(&plan, 1)};
     status = metric_check_batch(&spec->shape, 1, 1, batch, &memory, error);
     if (status != CLOSS_OK) return status;
     if (batch->target == CLOSS_DENSE_F32 && spec->has_ignore_index)
         return refuse(error, CLOSS_BAD_OPTION, -1, "ignore_index is set: expected none with dense float targets");
+    take_threads(&plan, scratch_bytes);
     char *room = metric_aligned(scratch);
     const size_t counts_bytes = plan.results * sizeof *counts;
     float *thresholds = (float *)(room + metric_rounded(counts_bytes));

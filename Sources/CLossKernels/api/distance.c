@@ -1,7 +1,9 @@
 // Distance maps: checks, the metric of a spec, and the two passes.
 #include <math.h>
 
+#include "api/check_batch.h"
 #include "api/distance_plan.h"
+#include "api/label_range.h"
 #include "api/refuse.h"
 #include "driver/distance_passes.h"
 #include "driver/environment.h"
@@ -10,9 +12,6 @@
 #include "kernels/formula.h"
 
 enum { PLANES, ROWS, COLUMNS, AXES };
-
-// Each has a room of its own in scratch.
-enum { MOST_THREADS = 1024 };
 
 static const char *const axis_names[AXES] = {"planes", "rows", "columns"};
 
@@ -150,15 +149,23 @@ static size_t steps_bytes(const distance_plan *plan) {
     return plan->job.type == CLOSS_DISTANCE_FLOAT32 ? 0 : (size_t)plan->values * sizeof(int32_t);
 }
 
-// The squares of steps across rows and planes, rooms for blocks, and, where the map cannot hold them, steps.
-static size_t bytes_of(const distance_plan *plan) {
-    return DISTANCE_ALIGNMENT + distance_squares_bytes(&plan->job) +
-           (size_t)plan->threads * distance_block_bytes(&plan->job) + steps_bytes(plan);
+// The squares of steps across rows and planes, and, where the map cannot hold them, steps.
+static size_t fixed_bytes(const distance_plan *plan) {
+    return DISTANCE_ALIGNMENT + distance_squares_bytes(&plan->job) + steps_bytes(plan);
+}
+
+// With rooms for blocks.
+static size_t bytes_of(const distance_plan *plan, int rooms) {
+    return fixed_bytes(plan) + (size_t)rooms * distance_block_bytes(&plan->job);
+}
+
+static int rooms_of(const distance_plan *plan, const closs_distance_spec *spec) {
+    return distance_rooms(&plan->job, spec->samples * spec->class_count, plan->threads);
 }
 
 NOT_INLINED static size_t distance_scratch_bytes(const closs_distance_spec *spec) {
     distance_plan plan;
-    return distance_resolve(spec, &plan, 0) == CLOSS_OK ? bytes_of(&plan) : 0;
+    return distance_resolve(spec, &plan, 0) == CLOSS_OK ? bytes_of(&plan, rooms_of(&plan, spec)) : 0;
 }
 
 size_t closs_distance_scratch_bytes(const closs_distance_spec *spec) {
@@ -170,14 +177,10 @@ size_t closs_distance_scratch_bytes(const closs_distance_spec *spec) {
 
 // ------------------------------------------------------------------------------------------------------- maps ----
 
-static int overlap_in_memory(const void *a, size_t a_bytes, const void *b, size_t b_bytes) {
-    return (uintptr_t)a < (uintptr_t)b + b_bytes && (uintptr_t)b < (uintptr_t)a + a_bytes;
-}
-
 static closs_status check_buffers(const closs_distance_spec *spec, const distance_plan *plan, closs_target target,
                                   const void *labels, size_t labels_count, const void *map, size_t map_count,
                                   const void *scratch, size_t scratch_bytes, closs_error *error) {
-    const size_t values = (size_t)plan->values, voxels = values / (size_t)spec->class_count, bytes = bytes_of(plan);
+    const size_t values = (size_t)plan->values, voxels = values / (size_t)spec->class_count, bytes = bytes_of(plan, 1);
     const size_t map_bytes = values * (plan->job.type == CLOSS_DISTANCE_FLOAT32 ? sizeof(float) : sizeof(uint16_t));
     if (target < CLOSS_LABELS_U8 || target > CLOSS_LABELS_I64)
         return refuse(error, CLOSS_BAD_OPTION, -1, "target is %d: expected labels, CLOSS_LABELS_U8 to CLOSS_LABELS_I64",
@@ -194,12 +197,11 @@ static closs_status check_buffers(const closs_distance_spec *spec, const distanc
                       spec->class_count);
     if (scratch_bytes < bytes)
         return refuse(error, CLOSS_TOO_SMALL, -1, "scratch_bytes is %zu: expected at least %zu", scratch_bytes, bytes);
-    if (overlap_in_memory(labels, voxels * target_bytes(target), map, map_bytes))
-        return refuse(error, CLOSS_OVERLAP, -1, "map overlaps labels");
-    if (overlap_in_memory(scratch, scratch_bytes, map, map_bytes) ||
-        overlap_in_memory(scratch, scratch_bytes, labels, voxels * target_bytes(target)))
-        return refuse(error, CLOSS_OVERLAP, -1, "scratch overlaps labels or map");
-    return CLOSS_OK;
+    const memory_range ranges[] = {{"labels", labels, voxels * target_bytes(target), 0},
+                                   {"map", map, map_bytes, 1},
+                                   {"scratch", scratch, scratch_bytes, 1}};
+    closs_status status = check_disjoint(ranges, 3, error);
+    return status == CLOSS_OK ? check_classes_exist(target, "labels", spec->classes, spec->class_count, error) : status;
 }
 
 NOT_INLINED static closs_status distance_map(const closs_distance_spec *spec, closs_target target, const void *labels,
@@ -211,6 +213,8 @@ NOT_INLINED static closs_status distance_map(const closs_distance_spec *spec, cl
         status =
             check_buffers(spec, &plan, target, labels, labels_count, map, map_count, scratch, scratch_bytes, error);
     if (status != CLOSS_OK) return status;
+    const int rooms =
+        rooms_held(rooms_of(&plan, spec), scratch_bytes, fixed_bytes(&plan), distance_block_bytes(&plan.job));
     char *room = distance_aligned(scratch);
     distance_fill_squares(&plan.job, room);
     distance_maps maps = {.job = &plan.job,
@@ -222,10 +226,11 @@ NOT_INLINED static closs_status distance_map(const closs_distance_spec *spec, cl
                           .threads = plan.threads,
                           .samples = spec->samples,
                           .map = map,
-                          .blocks = room + distance_squares_bytes(&plan.job)};
+                          .blocks = room + distance_squares_bytes(&plan.job),
+                          .rooms = rooms};
     maps.steps = plan.job.type == CLOSS_DISTANCE_FLOAT32
                      ? map
-                     : (int32_t *)(maps.blocks + (size_t)plan.threads * distance_block_bytes(&plan.job));
+                     : (int32_t *)(maps.blocks + (size_t)rooms * distance_block_bytes(&plan.job));
     distance_rows_pass(&maps);
     distance_blocks_pass(&maps);
     return accepted(error);

@@ -2,22 +2,24 @@
 
 #include <math.h>
 
+#include "api/check_batch.h"
+
 // -------------------------------------------------------------------------------------------------------- specs ----
 
-closs_status metric_check_shape(const closs_shape *shape, int64_t factor, closs_error *error) {
+closs_status metric_check_shape(const closs_shape *shape, int64_t factor, const char *of, closs_error *error) {
     const int64_t most = INT64_MAX / 256;
     if (shape->samples < 1)
-        return refuse(error, CLOSS_BAD_SHAPE, -1, "shape.samples is %lld: expected at least 1",
+        return refuse(error, CLOSS_BAD_SHAPE, -1, "%ssamples is %lld: expected at least 1", of,
                       (long long)shape->samples);
     if (shape->classes < 1 || shape->classes > CLOSS_MAX_CLASSES)
-        return refuse(error, CLOSS_BAD_SHAPE, -1, "shape.classes is %lld: expected 1 .. %d", (long long)shape->classes,
+        return refuse(error, CLOSS_BAD_SHAPE, -1, "%sclasses is %lld: expected 1 .. %d", of, (long long)shape->classes,
                       CLOSS_MAX_CLASSES);
     if (shape->voxels < 1)
-        return refuse(error, CLOSS_BAD_SHAPE, -1, "shape.voxels is %lld: expected at least 1",
+        return refuse(error, CLOSS_BAD_SHAPE, -1, "%svoxels is %lld: expected at least 1", of,
                       (long long)shape->voxels);
     if (shape->samples > most / shape->classes || shape->samples * shape->classes > most / shape->voxels ||
         shape->samples * shape->classes > most / factor)
-        return refuse(error, CLOSS_BAD_SHAPE, -1, "the shape's samples, classes and voxels make too many values");
+        return refuse(error, CLOSS_BAD_SHAPE, -1, "samples, classes and voxels make too many values");
     return CLOSS_OK;
 }
 
@@ -32,18 +34,6 @@ closs_status metric_check_machine(int threads, closs_isa isa, const metric_kerne
 }
 
 // ------------------------------------------------------------------------------------------------------ buffers ----
-
-static int overlap_in_memory(const void *a, size_t a_bytes, const void *b, size_t b_bytes) {
-    return a && b && (uintptr_t)a < (uintptr_t)b + b_bytes && (uintptr_t)b < (uintptr_t)a + a_bytes;
-}
-
-static closs_status check_count(const char *name, const void *buffer, size_t count, size_t expected,
-                                closs_error *error) {
-    if (!buffer) return refuse(error, CLOSS_NULL_POINTER, -1, "%s is NULL", name);
-    if (count != expected)
-        return refuse(error, CLOSS_WRONG_SIZE, -1, "%s_count is %zu: expected %zu", name, count, expected);
-    return CLOSS_OK;
-}
 
 static closs_status check_types(int values, int dense, const closs_metric_batch *b, closs_error *error) {
     const int is_labels = b->target >= CLOSS_LABELS_U8 && b->target <= CLOSS_LABELS_I64;
@@ -63,15 +53,6 @@ static closs_status check_types(int values, int dense, const closs_metric_batch 
     return CLOSS_OK;
 }
 
-static closs_status check_apart(const metric_memory *m, const void *input, size_t bytes, const char *name,
-                                closs_error *error) {
-    if (overlap_in_memory(m->results, m->expected * m->element, input, bytes))
-        return refuse(error, CLOSS_OVERLAP, -1, "%s overlaps %s", m->name, name);
-    if (overlap_in_memory(m->scratch, m->scratch_bytes, input, bytes))
-        return refuse(error, CLOSS_OVERLAP, -1, "scratch overlaps %s", name);
-    return CLOSS_OK;
-}
-
 closs_status metric_check_batch(const closs_shape *shape, int values, int dense, const closs_metric_batch *batch,
                                 const metric_memory *m, closs_error *error) {
     if (!batch) return refuse(error, CLOSS_NULL_POINTER, -1, "batch is NULL");
@@ -79,23 +60,23 @@ closs_status metric_check_batch(const closs_shape *shape, int values, int dense,
     if (status != CLOSS_OK) return status;
     const size_t voxels = (size_t)(shape->samples * shape->voxels), all = voxels * (size_t)shape->classes;
     const size_t predictions = values ? all : voxels, targets = target_is_dense(batch->target) ? all : voxels;
-    status = check_count("predictions", batch->predictions, batch->predictions_count, predictions, error);
-    if (status == CLOSS_OK) status = check_count("targets", batch->targets, batch->targets_count, targets, error);
-    if (status == CLOSS_OK && batch->mask) status = check_count("mask", batch->mask, batch->mask_count, voxels, error);
-    if (status == CLOSS_OK) status = check_count(m->name, m->results, m->count, m->expected, error);
+    status = check_elements("predictions", batch->predictions, batch->predictions_count, predictions, error);
+    if (status == CLOSS_OK) status = check_elements("targets", batch->targets, batch->targets_count, targets, error);
+    if (status == CLOSS_OK && batch->mask)
+        status = check_elements("mask", batch->mask, batch->mask_count, voxels, error);
+    if (status == CLOSS_OK) status = check_elements(m->name, m->results, m->count, m->expected, error);
     if (status != CLOSS_OK) return status;
     if (!m->scratch) return refuse(error, CLOSS_NULL_POINTER, -1, "scratch is NULL: expected %zu bytes", m->needed);
     if (m->scratch_bytes < m->needed)
         return refuse(error, CLOSS_TOO_SMALL, -1, "scratch_bytes is %zu: expected at least %zu", m->scratch_bytes,
                       m->needed);
     const size_t element = values ? float_bytes(batch->predictions_type) : target_bytes(batch->predicted);
-    status = check_apart(m, batch->predictions, predictions * element, "predictions", error);
-    if (status == CLOSS_OK)
-        status = check_apart(m, batch->targets, targets * target_bytes(batch->target), "targets", error);
-    if (status == CLOSS_OK) status = check_apart(m, batch->mask, voxels, "mask", error);
-    if (status == CLOSS_OK && overlap_in_memory(m->scratch, m->scratch_bytes, m->results, m->expected * m->element))
-        status = refuse(error, CLOSS_OVERLAP, -1, "scratch overlaps %s", m->name);
-    return status;
+    const memory_range ranges[] = {{"predictions", batch->predictions, predictions * element, 0},
+                                   {"targets", batch->targets, targets * target_bytes(batch->target), 0},
+                                   {"mask", batch->mask, voxels, 0},
+                                   {m->name, m->results, m->expected * m->element, 1},
+                                   {"scratch", m->scratch, m->scratch_bytes, 1}};
+    return check_disjoint(ranges, sizeof ranges / sizeof *ranges, error);
 }
 
 // ------------------------------------------------------------------------------------------------------- faults ----

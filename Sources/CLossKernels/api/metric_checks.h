@@ -21,11 +21,12 @@ typedef struct metric_memory {
     const void *results;
     size_t count, expected, element; // of the results
     void *scratch;
-    size_t scratch_bytes, needed;
+    size_t scratch_bytes, needed; // for one thread
 } metric_memory;
 
-// samples, classes and voxels, and that `factor` results of each class (of the last, 1 or more) can be counted.
-closs_status metric_check_shape(const closs_shape *shape, int64_t factor, closs_error *error);
+// samples, classes and voxels, and that `factor` results of each class (of the last, 1 or more) can be counted. `of` is
+// what messages have before these names, such as "shape.".
+closs_status metric_check_shape(const closs_shape *shape, int64_t factor, const char *of, closs_error *error);
 closs_status metric_check_machine(int threads, closs_isa isa, const metric_kernels **kernels, closs_error *error);
 // `values`: predictions are logits or probabilities of each class, `dense`: targets of each class are taken too.
 closs_status metric_check_batch(const closs_shape *shape, int values, int dense, const closs_metric_batch *batch,

@@ -1,12 +1,18 @@
 // Scores of counts (arithmetic 15.3).
 #include <math.h>
 
+#include "api/check_batch.h"
 #include "api/metric_checks.h"
 #include "driver/environment.h"
 
 static double ratio(double numerator, double denominator, closs_empty empty) {
     if (denominator > 0) return numerator / denominator;
-    return empty == CLOSS_EMPTY_ONE ? 1 : empty == CLOSS_EMPTY_ZERO ? 0 : NAN;
+    switch (empty) {
+    case CLOSS_EMPTY_ONE: return 1;
+    case CLOSS_EMPTY_ZERO:
+    case CLOSS_EMPTY_ABSENT_EXCLUDED: return 0;
+    default: return NAN;
+    }
 }
 
 // The mean of what is there.
@@ -23,11 +29,22 @@ static void add_present(present_mean *mean, double value) {
 
 static double mean_of(const present_mean *mean) { return mean->count ? mean->sum / (double)mean->count : NAN; }
 
+static int is_left_out(const closs_counts *c, closs_empty empty) {
+    const int is_true = c->true_positives || c->false_negatives;
+    if (empty == CLOSS_EMPTY_TARGET_EXCLUDED) return !is_true;
+    return empty == CLOSS_EMPTY_ABSENT_EXCLUDED && !is_true && !c->false_positives;
+}
+
+static int is_negative(const closs_counts *c) {
+    return (c->true_positives | c->true_negatives | c->false_positives | c->false_negatives) < 0;
+}
+
 NOT_INLINED static double score(const closs_counts *counts, closs_score_kind kind, closs_empty empty) {
     if (!counts) return 0;
+    if (is_negative(counts)) return NAN;
     const double tp = (double)counts->true_positives, tn = (double)counts->true_negatives;
     const double fp = (double)counts->false_positives, fn = (double)counts->false_negatives;
-    if (empty == CLOSS_EMPTY_TARGET_EXCLUDED && counts->true_positives + counts->false_negatives == 0) return NAN;
+    if (is_left_out(counts, empty)) return NAN;
     switch (kind) {
     case CLOSS_SCORE_DICE: return ratio(2 * tp, 2 * tp + fp + fn, empty);
     case CLOSS_SCORE_IOU: return ratio(tp, tp + fp + fn, empty);
@@ -38,9 +55,9 @@ NOT_INLINED static double score(const closs_counts *counts, closs_score_kind kin
     case CLOSS_SCORE_BACKGROUND_IOU: return ratio(tn, tn + fp + fn, empty);
     case CLOSS_SCORE_TWO_CLASS_IOU: {
         present_mean both = {0};
-        add_present(&both, ratio(tn, tn + fp + fn, empty));
-        add_present(&both, ratio(tp, tp + fp + fn, empty));
-        return mean_of(&both);
+        add_present(&both, ratio(tn, tn + fp + fn, CLOSS_EMPTY_EXCLUDED));
+        add_present(&both, ratio(tp, tp + fp + fn, CLOSS_EMPTY_EXCLUDED));
+        return both.count ? mean_of(&both) : ratio(0, 0, empty);
     }
     }
     return 0;
@@ -62,7 +79,7 @@ static void add_counts(closs_counts *into, const closs_counts *from) {
 
 static closs_status check_scores(const closs_score_spec *spec, int thresholds, closs_error *error) {
     closs_status status =
-        metric_check_shape(&(closs_shape){spec->samples, spec->classes, 1}, CLOSS_MAX_THRESHOLDS, error);
+        metric_check_shape(&(closs_shape){spec->samples, spec->classes, 1}, CLOSS_MAX_THRESHOLDS, "", error);
     if (status != CLOSS_OK) return status;
     if (thresholds < 1 || thresholds > CLOSS_MAX_THRESHOLDS)
         return refuse(error, CLOSS_BAD_OPTION, -1, "thresholds is %d: expected 1 .. %d", thresholds,
@@ -71,11 +88,33 @@ static closs_status check_scores(const closs_score_spec *spec, int thresholds, c
         return refuse(error, CLOSS_BAD_OPTION, -1, "kind is %d: expected a closs_score_kind", (int)spec->kind);
     if (spec->average < CLOSS_AVERAGE_MACRO || spec->average > CLOSS_AVERAGE_MICRO_PER_SAMPLE)
         return refuse(error, CLOSS_BAD_OPTION, -1, "average is %d: expected a closs_average", (int)spec->average);
-    if (spec->empty < CLOSS_EMPTY_EXCLUDED || spec->empty > CLOSS_EMPTY_TARGET_EXCLUDED)
+    if (spec->empty < CLOSS_EMPTY_EXCLUDED || spec->empty > CLOSS_EMPTY_ABSENT_EXCLUDED)
         return refuse(error, CLOSS_BAD_OPTION, -1, "empty is %d: expected a closs_empty", (int)spec->empty);
     if (spec->first_class < 0 || spec->first_class >= spec->classes)
         return refuse(error, CLOSS_BAD_OPTION, -1, "first_class is %lld: expected 0 to %lld",
                       (long long)spec->first_class, (long long)(spec->classes - 1));
+    return CLOSS_OK;
+}
+
+// No count is negative, and those of a threshold can be added up.
+static closs_status check_counts(const closs_counts *counts, int64_t groups, int thresholds, closs_error *error) {
+    static const char *const names[] = {"true_positives", "false_positives", "false_negatives", "true_negatives"};
+    for (int k = 0; k < thresholds; k++) {
+        int64_t all = 0;
+        for (int64_t i = k; i < groups * thresholds; i += thresholds) {
+            const closs_counts *c = &counts[i];
+            const int64_t of[] = {c->true_positives, c->false_positives, c->false_negatives, c->true_negatives};
+            for (int m = 0; m < 4; m++) {
+                if (of[m] < 0)
+                    return refuse(error, CLOSS_OUT_OF_RANGE, i, "counts[%lld].%s is %lld: expected a count, 0 or more",
+                                  (long long)i, names[m], (long long)of[m]);
+                if (__builtin_add_overflow(all, of[m], &all))
+                    return refuse(error, CLOSS_OUT_OF_RANGE, i,
+                                  "counts[%lld].%s is %lld: expected a sum below 2^63 over samples and classes",
+                                  (long long)i, names[m], (long long)of[m]);
+            }
+        }
+    }
     return CLOSS_OK;
 }
 
@@ -106,11 +145,15 @@ NOT_INLINED static closs_status scores(const closs_score_spec *spec, const closs
     closs_status status = check_scores(spec, thresholds, error);
     if (status != CLOSS_OK) return status;
     const size_t expected = (size_t)(spec->samples * spec->classes) * (size_t)thresholds;
-    if (!counts || !values) return refuse(error, CLOSS_NULL_POINTER, -1, "%s is NULL", counts ? "values" : "counts");
-    if (counts_count != expected)
-        return refuse(error, CLOSS_WRONG_SIZE, -1, "counts_count is %zu: expected %zu", counts_count, expected);
-    if (values_count != (size_t)thresholds)
-        return refuse(error, CLOSS_WRONG_SIZE, -1, "values_count is %zu: expected %d", values_count, thresholds);
+    status = check_elements("counts", counts, counts_count, expected, error);
+    if (status == CLOSS_OK) status = check_elements("values", values, values_count, (size_t)thresholds, error);
+    if (status != CLOSS_OK) return status;
+    const memory_range ranges[] = {{"counts", counts, expected * sizeof *counts, 0},
+                                   {"values", values, values_count * sizeof *values, 1},
+                                   {"mean", mean, sizeof *mean, 1}};
+    status = check_disjoint(ranges, 3, error);
+    if (status == CLOSS_OK) status = check_counts(counts, spec->samples * spec->classes, thresholds, error);
+    if (status != CLOSS_OK) return status;
     present_mean over_thresholds = {0};
     for (int k = 0; k < thresholds; k++) {
         values[k] = score_at(spec, counts + k, thresholds);

@@ -2,9 +2,11 @@
 #include <math.h>
 
 #include "api/distance_plan.h"
+#include "api/label_range.h"
 #include "api/metric_checks.h"
 #include "driver/distance_passes.h"
 #include "driver/environment.h"
+#include "driver/parallel.h"
 #include "driver/surface_passes.h"
 #include "driver/sweep.h"
 
@@ -12,25 +14,47 @@ typedef struct surface_plan {
     distance_plan distance;
     const metric_kernels *kernels;
     closs_shape shape; // of the label maps
-    int threads;
-    size_t squares, blocks, members, surfaces, maps, ends, nothing; // bytes of scratch
+    int threads, rooms;
+    size_t squares, room, members, surfaces, maps, ends, nothing; // bytes of scratch
 } surface_plan;
 
-static size_t bytes_of(const surface_plan *plan) {
-    return METRIC_ALIGNMENT + plan->squares + plan->blocks + plan->members + plan->surfaces + plan->maps + plan->ends +
-           plan->nothing;
+static size_t fixed_bytes(const surface_plan *plan) {
+    return METRIC_ALIGNMENT + plan->squares + plan->members + plan->surfaces + plan->maps + plan->ends + plan->nothing;
 }
+
+static size_t bytes_of(const surface_plan *plan, int rooms) { return fixed_bytes(plan) + (size_t)rooms * plan->room; }
 
 static void size_memory(surface_plan *plan) {
     const distance_job *job = &plan->distance.job;
     const size_t voxels = (size_t)plan->shape.voxels;
+    plan->rooms = distance_rooms(job, SURFACES, plan->threads);
     plan->squares = metric_rounded(distance_squares_bytes(job));
-    plan->blocks = (size_t)plan->threads * distance_block_bytes(job);
+    plan->room = distance_block_bytes(job);
     plan->members = metric_rounded(SURFACES * voxels);
     plan->surfaces = metric_rounded(SURFACES * voxels);
     plan->maps = metric_rounded(SURFACES * voxels * sizeof(float));
     plan->ends = metric_rounded((size_t)(job->planes * job->rows) * 2 * sizeof(int32_t));
     plan->nothing = metric_rounded((size_t)job->columns);
+}
+
+// Where the true class is ignored its surface would be missing, whatever the labels.
+static closs_status check_ignored(const closs_surface_spec *spec, closs_error *error) {
+    const int64_t ignored = spec->ignore_index;
+    if (!spec->has_ignore_index) return CLOSS_OK;
+    if (!spec->classes && ignored >= 0 && ignored < spec->class_count)
+        return refuse(error, CLOSS_BAD_OPTION, ignored, "ignore_index is %lld: expected none of the classes 0 .. %d",
+                      (long long)ignored, spec->class_count - 1);
+    for (int c = 0; spec->classes && c < spec->class_count; c++)
+        if (spec->classes[c] == ignored)
+            return refuse(error, CLOSS_BAD_OPTION, c, "classes[%d] is %lld, as is ignore_index: expected another", c,
+                          (long long)ignored);
+    return CLOSS_OK;
+}
+
+static closs_status check_classes(const closs_surface_spec *spec, const closs_metric_batch *batch, closs_error *error) {
+    closs_status status = check_classes_exist(batch->target, "labels", spec->classes, spec->class_count, error);
+    if (status != CLOSS_OK) return status;
+    return check_classes_exist(batch->predicted, "predictions", spec->classes, spec->class_count, error);
 }
 
 static closs_status resolve(const closs_surface_spec *spec, surface_plan *plan, closs_error *error) {
@@ -53,7 +77,8 @@ static closs_status resolve(const closs_surface_spec *spec, surface_plan *plan, 
         return refuse(error, CLOSS_BAD_OPTION, -1, "absent is %d: expected a closs_surface_absent", (int)spec->absent);
     const distance_job *job = &plan->distance.job;
     plan->shape = (closs_shape){spec->samples, spec->class_count, job->planes * job->rows * job->columns};
-    status = metric_check_shape(&plan->shape, 1, error);
+    status = metric_check_shape(&plan->shape, 1, "", error);
+    if (status == CLOSS_OK) status = check_ignored(spec, error);
     if (status != CLOSS_OK) return status;
     plan->threads = threads_for(plan->distance.threads, plan->shape.voxels);
     size_memory(plan);
@@ -62,7 +87,7 @@ static closs_status resolve(const closs_surface_spec *spec, surface_plan *plan, 
 
 NOT_INLINED static size_t surface_scratch_bytes(const closs_surface_spec *spec) {
     surface_plan plan;
-    return resolve(spec, &plan, 0) == CLOSS_OK ? bytes_of(&plan) : 0;
+    return resolve(spec, &plan, 0) == CLOSS_OK ? bytes_of(&plan, plan.rooms) : 0;
 }
 
 size_t closs_surface_scratch_bytes(const closs_surface_spec *spec) {
@@ -76,7 +101,7 @@ static void place_memory(const surface_plan *plan, void *scratch, surface_pass *
     char *room = metric_aligned(scratch);
     pass->squares = room;
     pass->blocks = room += plan->squares;
-    pass->members[PREDICTED] = (uint8_t *)(room += plan->blocks);
+    pass->members[PREDICTED] = (uint8_t *)(room += (size_t)pass->rooms * plan->room);
     pass->members[TRUTH] = pass->members[PREDICTED] + plan->shape.voxels;
     pass->surfaces = (uint8_t *)(room += plan->members);
     pass->maps = (float *)(void *)(room += plan->surfaces);
@@ -135,8 +160,9 @@ NOT_INLINED static closs_status surface(const closs_surface_spec *spec, const cl
     if (status != CLOSS_OK) return status;
     const size_t results = (size_t)(spec->samples * spec->class_count);
     const metric_memory memory = {"distances",       distances, distances_count, results,
-                                  sizeof *distances, scratch,   scratch_bytes,   bytes_of(&plan)};
+                                  sizeof *distances, scratch,   scratch_bytes,   bytes_of(&plan, 1)};
     status = metric_check_batch(&plan.shape, 0, 0, batch, &memory, error);
+    if (status == CLOSS_OK) status = check_classes(spec, batch, error);
     if (status != CLOSS_OK) return status;
     metric_pass targets = {
         .batch = batch, .shape = plan.shape, .has_ignore = spec->has_ignore_index, .ignore = spec->ignore_index};
@@ -144,6 +170,7 @@ NOT_INLINED static closs_status surface(const closs_surface_spec *spec, const cl
                          .distance = plan.distance.kernels,
                          .whole = &plan.distance.job,
                          .threads = plan.threads,
+                         .rooms = rooms_held(plan.rooms, scratch_bytes, fixed_bytes(&plan), plan.room),
                          .types = {batch->predicted, batch->target}};
     place_memory(&plan, scratch, &pass);
     const double diagonal = sqrt((double)plan.distance.job.metric.far_value);

@@ -25,7 +25,8 @@ typedef struct surface_pass {
     uint8_t *surfaces;          // [SURFACES][voxels of the box]
     float *maps;                // [SURFACES][voxels of the box]: the squared distances to each surface
     const uint8_t *nothing;     // a row of 0
-    char *blocks;               // [threads] of the distance transform
+    char *blocks;               // [rooms] of the distance transform
+    int rooms;
     void *squares;
 } surface_pass;
 

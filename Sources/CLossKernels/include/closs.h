@@ -821,11 +821,13 @@ typedef struct closs_distance_spec {
     closs_isa isa;
 } closs_distance_spec;
 
-/* Bytes of scratch that closs_distance_map needs; 0 where it would refuse the spec. */
+/* Bytes of scratch that closs_distance_map needs; 0 where it would refuse the spec. 4 for each value of maps of 16 bits,
+ * and rooms for blocks as closs_surface_scratch_bytes has them, of samples * class_count maps. */
 CLOSS_API size_t closs_distance_scratch_bytes(const closs_distance_spec *spec);
 
 /* Writes map[samples][class_count][voxels] from labels[samples][voxels] (CLOSS_LABELS_U8 to CLOSS_LABELS_I64). A label
- * that is not among the classes is outside all of them. Labels and map are aligned as their elements are. */
+ * that is not among the classes is outside all of them; a class that the labels' type cannot hold is refused. Labels and
+ * map are aligned as their elements are. */
 CLOSS_API closs_status closs_distance_map(const closs_distance_spec *spec, closs_target target, const void *labels,
                                           size_t labels_count, void *map, size_t map_count, void *scratch,
                                           size_t scratch_bytes, closs_error *error);
@@ -836,7 +838,12 @@ CLOSS_API closs_status closs_distance_map(const closs_distance_spec *spec, closs
  * surfaces. All are the same on any number of threads and every instruction set (arithmetic 15). Buffers are
  * contiguous, and aligned as their elements are. Voxels that are masked (a mask of 0) or labelled ignore_index take no
  * part; their values must be finite (or probabilities) all the same, their predicted labels may be anything. A refused
- * call writes no result. */
+ * call writes no result.
+ *
+ * What closs_..._scratch_bytes gives is for as many threads as a call with that spec takes then: with threads 0,
+ * OpenMP's default may be another later. A call takes no more threads than its scratch has rooms for, whichever way it
+ * has changed, and is refused for want of scratch only where that is less than one thread's. So does
+ * closs_distance_map. */
 
 /* Of a class, or of a channel at one threshold: how often prediction and truth are which. */
 typedef struct closs_counts {
@@ -880,7 +887,11 @@ CLOSS_API closs_status closs_confusion(const closs_confusion_spec *spec, const c
                                        int64_t *matrix, size_t matrix_count, void *scratch, size_t scratch_bytes,
                                        closs_error *error);
 
-/* counts[samples][classes] of each class against the others, from such matrices. */
+/* counts[samples][classes] of each class against the others, from such matrices. Numbers that are negative, or of which
+ * a sample's leave int64_t when added up, are refused.
+ *
+ * Of a data set: matrices and counts of batches may be added up, for scores over all voxels, or stand one after the
+ * other as those of so many samples, for averages of samples (closs_average). */
 CLOSS_API closs_status closs_confusion_counts(int64_t samples, int64_t classes, const int64_t *matrix,
                                               size_t matrix_count, closs_counts *counts, size_t counts_count,
                                               closs_error *error);
@@ -888,7 +899,8 @@ CLOSS_API closs_status closs_confusion_counts(int64_t samples, int64_t classes, 
 enum { CLOSS_MAX_THRESHOLDS = 1024 };
 
 /* Confusion counts of single channels at every threshold of a list, in one sweep: a channel is predicted where p > t,
- * strictly. Logits are never turned into probabilities: they are compared with log t - log(1 - t), rounded to float. */
+ * strictly. Logits are never turned into probabilities: x > float(log t - log(1 - t)) is what is counted, and exact.
+ * Every value is compared with every threshold. */
 typedef struct closs_threshold_spec {
     closs_shape shape;           /* 1 .. CLOSS_MAX_CLASSES channels */
     closs_activation activation; /* CLOSS_PROBABILITIES, or CLOSS_SIGMOID: predictions are logits */
@@ -900,6 +912,7 @@ typedef struct closs_threshold_spec {
     closs_isa isa;
 } closs_threshold_spec;
 
+/* Bytes of scratch that closs_threshold_counts needs; 0 where it would refuse the spec. */
 CLOSS_API size_t closs_threshold_scratch_bytes(const closs_threshold_spec *spec);
 
 /* counts[samples][channels][threshold_count]. Targets are labels, 1 in channel c where the label is c (one channel
@@ -917,7 +930,8 @@ typedef enum closs_score_kind {
     CLOSS_SCORE_SPECIFICITY = 4,    /* TN / (TN + FP) */
     CLOSS_SCORE_ACCURACY = 5,       /* (TP + TN) / (TP + FP + FN + TN) */
     CLOSS_SCORE_BACKGROUND_IOU = 6, /* TN / (TN + FP + FN) */
-    CLOSS_SCORE_TWO_CLASS_IOU = 7 /* the mean of IoU and background IoU, without an empty one (TensorFlow's MeanIoU) */
+    CLOSS_SCORE_TWO_CLASS_IOU = 7   /* the mean of IoU and background IoU, whatever closs_empty says without one that
+                                     * is empty; it is empty where both are (TensorFlow's MeanIoU, with ..._ZERO) */
 } closs_score_kind;
 
 /* What a score is whose denominator is 0. */
@@ -925,7 +939,9 @@ typedef enum closs_empty {
     CLOSS_EMPTY_EXCLUDED = 0, /* NaN, and means leave it out */
     CLOSS_EMPTY_ONE = 1,
     CLOSS_EMPTY_ZERO = 2,
-    CLOSS_EMPTY_TARGET_EXCLUDED = 3 /* NaN wherever TP + FN = 0, whatever was predicted (MONAI's ignore_empty) */
+    CLOSS_EMPTY_TARGET_EXCLUDED = 3, /* NaN wherever TP + FN = 0, whatever was predicted (MONAI's ignore_empty) */
+    CLOSS_EMPTY_ABSENT_EXCLUDED = 4  /* NaN where TP + FP + FN = 0, the class neither true nor predicted; else 0
+                                      * (torchmetrics, and scikit-learn without labels, both with zero_division 0) */
 } closs_empty;
 
 /* How the scores of samples and classes become one number. A NaN is left out of every mean; a mean of nothing is NaN. */
@@ -938,7 +954,7 @@ typedef enum closs_average {
     CLOSS_AVERAGE_MICRO_PER_SAMPLE = 3  /* of each sample the score of the counts added over its classes; their mean */
 } closs_average;
 
-/* One score; 0 for a kind that there is not. */
+/* One score; NaN where a count is negative, 0 for a kind that there is not. */
 CLOSS_API double closs_score(const closs_counts *counts, closs_score_kind kind, closs_empty empty);
 
 typedef struct closs_score_spec {
@@ -951,7 +967,7 @@ typedef struct closs_score_spec {
 } closs_score_spec;
 
 /* values[thresholds], from counts[samples][classes][thresholds], and, where it is wanted, the mean of these over the
- * thresholds. */
+ * thresholds. Counts that are negative, or leave int64_t when those of a threshold are added up, are refused. */
 CLOSS_API closs_status closs_scores(const closs_score_spec *spec, const closs_counts *counts, size_t counts_count,
                                     double *values, size_t values_count, double *mean, closs_error *error);
 
@@ -965,8 +981,8 @@ CLOSS_API closs_status closs_scores(const closs_score_spec *spec, const closs_co
 typedef struct closs_surface_distances {
     int64_t predicted_voxels, target_voxels; /* of the two surfaces */
     double hausdorff;                        /* the larger of both maxima */
-    double hausdorff_percentile; /* the larger of both percentiles: HD95 of MONAI and of DeepMind's surface-distance,
-                                  * whose surface elements are weighted by area */
+    double hausdorff_percentile; /* the larger of both percentiles: HD95 of MONAI. (DeepMind's surface-distance has
+                                  * other surfaces: elements between voxels, weighted by area.) */
     double pooled_percentile;    /* the percentile of the distances of both (MedPy's hd95) */
     double average;              /* the mean of the distances of both: average symmetric surface distance (MONAI) */
     double maximum_to_target, percentile_to_target, average_to_target;          /* from the predicted surface alone */
@@ -975,7 +991,8 @@ typedef struct closs_surface_distances {
 
 /* What all ten numbers are where a surface is missing. */
 typedef enum closs_surface_absent {
-    CLOSS_SURFACE_INFINITE = 0, /* infinity where one is, NaN where both are (MONAI) */
+    CLOSS_SURFACE_INFINITE = 0, /* infinity where one is, NaN where both are: as MONAI, but that its percentiles are
+                                 * NaN where one is (a quantile of infinities) */
     CLOSS_SURFACE_DIAGONAL = 1, /* the length of the image's diagonal where one is, 0 where both are */
     CLOSS_SURFACE_EXCLUDED = 2  /* NaN */
 } closs_surface_absent;
@@ -984,7 +1001,7 @@ typedef struct closs_surface_spec {
     int64_t samples;
     closs_extents extents;  /* of one sample; 0 stands for 1 */
     double spacing[3];      /* as of closs_distance_spec */
-    const int64_t *classes; /* the labels to compare; NULL: 0 .. class_count - 1 */
+    const int64_t *classes; /* the labels to compare, not ignore_index; NULL: 0 .. class_count - 1 */
     int class_count;
     double percentile; /* q in [0, 100]; 95 for HD95 */
     closs_surface_absent absent;
@@ -994,10 +1011,15 @@ typedef struct closs_surface_spec {
     closs_isa isa;
 } closs_surface_spec;
 
+/* Bytes of scratch that closs_surface needs; 0 where it would refuse the spec. About, of one sample: 12 for each voxel,
+ * 8 for each row of voxels, and for each room for a block 128 * (2 * max(planes, rows) + planes * rows), the product
+ * only where there are several planes. There are as many rooms as threads, but no more than blocks of 32 columns (of 16
+ * where spacings differ or an extent reaches 2^15) in two maps: 2 * ceil(columns / 32). */
 CLOSS_API size_t closs_surface_scratch_bytes(const closs_surface_spec *spec);
 
 /* distances[samples][class_count] of predicted labels and labels; a label that is not among the classes is outside all
- * of them. */
+ * of them. A class that the type of the labels, or of the predictions, cannot hold is refused: it is a mistake, not
+ * missing. */
 CLOSS_API closs_status closs_surface(const closs_surface_spec *spec, const closs_metric_batch *batch,
                                      closs_surface_distances *distances, size_t distances_count, void *scratch,
                                      size_t scratch_bytes, closs_error *error);

@@ -66,9 +66,9 @@ typedef struct metric_kernels {
     // Adds to table[classes * classes], `copies` of them.
     fault (*confusion)(const confusion_chunk *, uint32_t *table);
     fault (*thresholds)(const threshold_chunk *, threshold_sums *);
-    // members[i] is 1 where a label is the one asked for and its voxel counts, else 0; gives back whether any is.
+    // members[i] is 1 where a label is the one asked for, else 0; gives back whether any is.
     int (*members)(closs_target, const void *labels, int64_t label, int64_t voxels, uint8_t *members);
-    // Sets to 0 what does not count.
+    // Sets to 0 those of voxels that do not count.
     void (*exclude)(const metric_labels *, int64_t voxels, uint8_t *members, uint8_t *others);
     void (*surface)(const surface_row *, uint8_t *surface);
 } metric_kernels;

@@ -1,4 +1,6 @@
-"""Makes metrics.json: scores and surface distances of MONAI, counts of scikit-learn, of seeded label maps.
+"""Makes metrics.json: scores and surface distances of MONAI, counts and averages of scikit-learn, of seeded label maps.
+
+What is not finite is the string "nan" or "inf".
 
     python3 make_metric_fixtures.py
 
@@ -12,7 +14,7 @@ import warnings
 import monai.metrics
 import numpy
 import torch
-from sklearn.metrics import confusion_matrix
+from sklearn.metrics import confusion_matrix, f1_score, jaccard_score, precision_score, recall_score
 
 warnings.filterwarnings("ignore")
 
@@ -41,13 +43,28 @@ def onehot(labels, classes):
 
 
 def numbers(tensor):
-    return [None if not numpy.isfinite(v) else float(v) for v in tensor.reshape(-1).double().tolist()]
+    return [float(v) if numpy.isfinite(v) else str(v) for v in tensor.reshape(-1).double().tolist()]
 
 
-def case(seed, samples, classes, extents, spacing, percentile, absent=0):
+def averages(y, p, classes):
+    """Macro averages of scikit-learn: over all classes, and over those that are true or predicted."""
+    scores = {"dice": f1_score, "iou": jaccard_score, "precision": precision_score, "recall": recall_score}
+    return {
+        "classes": classes,
+        "labels": y,
+        "predicted": p,
+        "all_zero": {k: f(y, p, labels=range(classes), average="macro", zero_division=0) for k, f in scores.items()},
+        "all_one": {k: f(y, p, labels=range(classes), average="macro", zero_division=1) for k, f in scores.items()},
+        "met_zero": {k: f(y, p, average="macro", zero_division=0) for k, f in scores.items()},
+    }
+
+
+def case(seed, samples, classes, extents, spacing, percentile, absent=0, unpredicted=None):
     generator = numpy.random.default_rng(seed)
     labels = numpy.stack([blobs(generator, extents, classes - absent) for _ in range(samples)])
     predicted = numpy.stack([moved(generator, one) for one in labels])
+    if unpredicted is not None:
+        predicted[predicted == unpredicted] = 0
     p, y = onehot(predicted, classes), onehot(labels, classes)
     of_surface = {"include_background": True, "spacing": spacing}
     return {
@@ -80,7 +97,13 @@ made = [
     case(3, 2, 2, (9, 14, 17), [2.5, 1.0, 1.0], 95),
     case(4, 1, 3, (12, 12, 12), [1.0, 1.0, 1.0], 50),
     case(5, 1, 4, (20, 20), [1.0, 1.0], 99, absent=1),
+    case(6, 1, 3, (20, 20), [1.0, 1.0], 95, unpredicted=1),
+    case(7, 1, 3, (20, 20), [1.0, 1.0], 100, unpredicted=2),
+]
+generator = numpy.random.default_rng(8)
+averaged = [averages([0, 0, 1, 1, 2], [0, 0, 1, 1, 1], 4)] + [
+    averages(generator.integers(0, 4, 30).tolist(), generator.integers(1, 5, 30).tolist(), 7) for _ in range(3)
 ]
 target = pathlib.Path(__file__).parent / "metrics.json"
-target.write_text(json.dumps({"cases": made}, separators=(",", ":")) + "\n")
-print(f"{target}: {len(made)} cases")
+target.write_text(json.dumps({"cases": made, "averages": averaged}, separators=(",", ":")) + "\n")
+print(f"{target}: {len(made)} cases, {len(averaged)} averages")

@@ -67,6 +67,22 @@ struct MetricRow {
         }
     }
 
+    /// Of what a call gives, the numbers that the peers print, by their names.
+    func comparable(_ values: [Double]) -> [(name: String, value: Double)] {
+        switch kind {
+        case .confusion: return [("voxels of class 1 found", values[classes + 1])]
+        case .thresholds:
+            let ious = stride(from: 0, to: values.count, by: 4).map { at -> Double in
+                values[at] / (values[at] + values[at + 1] + values[at + 2])
+            }
+            return [
+                ("mean IoU", ious.reduce(0, +) / Double(ious.count)),
+                ("recall at 0.5", values[0] / (values[0] + values[2])),
+            ]
+        case .surface: return [("HD95", values[1])]
+        }
+    }
+
     /// A small input, against the reference.
     func verify() throws {
         let small = MetricInput(predictions, classes: classes, extents: extents.map { min($0, extents.count > 2 ? 14 : 60) })

@@ -29,8 +29,17 @@ struct Metrics: ParsableCommand {
                 let timing = try effort.measure { _ = try call() }
                 print(line(row, threads, timing, machine))
             }
-            if peers { try MetricPeers.run(row, threads: machine.threads) }
+            guard peers else { continue }
+            try print("    here: \(comparison(of: row))")
+            try MetricPeers.run(row, threads: machine.threads)
         }
+    }
+
+    /// What the peers must give too.
+    private func comparison(of row: MetricRow) throws -> String {
+        let call = try row.call(row.input, Options(threads: 1))
+        return row.comparable(try call()).map { "gives \(String(format: "%.6g", $0.value)), \($0.name)" }
+            .joined(separator: "; ")
     }
 
     /// At the full size every instruction set and number of threads must give what the first one does.
