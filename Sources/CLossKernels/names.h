@@ -48,6 +48,7 @@
 #define distance_kernels_generic     closs_inner_distance_kernels_generic
 #define distance_resolve             closs_inner_distance_resolve
 #define distance_rows_pass           closs_inner_distance_rows_pass
+#define distance_rooms               closs_inner_distance_rooms
 #define distance_squares_bytes       closs_inner_distance_squares_bytes
 #define distance_terms_bytes         closs_inner_distance_terms_bytes
 #define distance_terms_pass          closs_inner_distance_terms_pass

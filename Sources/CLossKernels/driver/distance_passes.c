@@ -44,11 +44,21 @@ static void rows_of_thread(void *context, int thread, int threads) {
 
 void distance_rows_pass(const distance_maps *maps) { run_parallel(maps->threads, rows_of_thread, (void *)maps); }
 
+static int64_t blocks_of_map(const distance_job *job) {
+    const int64_t lanes = distance_lanes(job);
+    return (job->columns + lanes - 1) / lanes;
+}
+
+int distance_rooms(const distance_job *job, int64_t maps, int threads) {
+    const int64_t blocks = maps * blocks_of_map(job);
+    return blocks < threads ? (int)blocks : threads;
+}
+
 static void blocks_of_thread(void *context, int thread, int threads) {
     const distance_maps *maps = context;
     const distance_job *job = maps->job;
     const int64_t voxels = job->planes * job->rows * job->columns, lanes = distance_lanes(job);
-    const int64_t blocks = (job->columns + lanes - 1) / lanes, all = maps->samples * maps->class_count * blocks;
+    const int64_t blocks = blocks_of_map(job), all = maps->samples * maps->class_count * blocks;
     const size_t bytes = job->type == CLOSS_DISTANCE_FLOAT32 ? sizeof(float) : sizeof(uint16_t);
     for (int64_t i = all * thread / threads; i < all * (thread + 1) / threads; i++) {
         int64_t first = i / blocks * voxels;
@@ -57,4 +67,4 @@ static void blocks_of_thread(void *context, int thread, int threads) {
     }
 }
 
-void distance_blocks_pass(const distance_maps *maps) { run_parallel(maps->threads, blocks_of_thread, (void *)maps); }
+void distance_blocks_pass(const distance_maps *maps) { run_parallel(maps->rooms, blocks_of_thread, (void *)maps); }

@@ -26,8 +26,12 @@ typedef struct distance_maps {
     int64_t samples;
     int32_t *steps; // [samples][class_count][voxels]; of float maps the map itself
     char *map;
-    char *blocks; // [threads] rooms for a block
+    char *blocks; // [rooms] for a block each
+    int rooms;    // as many threads work on blocks
 } distance_maps;
+
+// Rooms that the blocks of so many maps take: one for each thread that has a block to work on.
+int distance_rooms(const distance_job *job, int64_t maps, int threads);
 
 void distance_rows_pass(const distance_maps *maps);
 void distance_blocks_pass(const distance_maps *maps);

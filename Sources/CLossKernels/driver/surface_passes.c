@@ -105,7 +105,8 @@ static void find_maps(surface_pass *p) {
                           .samples = SURFACES,
                           .steps = (int32_t *)p->maps,
                           .map = (char *)p->maps,
-                          .blocks = p->blocks};
+                          .blocks = p->blocks,
+                          .rooms = p->threads};
     distance_rows_pass(&maps);
     distance_blocks_pass(&maps);
 }

@@ -784,13 +784,25 @@ CLOSS_API closs_status closs_loss_map(const closs_plan *plan, const closs_batch 
 
 /* --------------------------------------------------------------------------------------------- distance maps ---- */
 
-/* Exact Euclidean distance transforms of label maps, 2-D and 3-D: for each class and voxel
+/* Exact Euclidean distance transforms of label maps, of one to three dimensions: for each class and voxel
  *
  *     d = the least of sqrt(sum over the axes (spacing * steps)^2)
  *
  * over all voxels of the class (of a signed map's voxels inside the class: over all voxels outside it). Every squared
  * distance is a sum of whole numbers and none is approximated: the map is, bit for bit, the one that looking at every
- * pair of voxels gives, on any number of threads (arithmetic 12). */
+ * pair of voxels gives, on any number of threads (arithmetic 12). Where spacings differ, their squares are rounded
+ * before, by 2^-21 of themselves at most.
+ *
+ * For sums to be whole numbers an extent is at most 2^24; where axes of several voxels have spacings that differ, the
+ * sample's diagonal is at most 46340 times the least of them (what is up to 65536 times may be accepted). A map has at
+ * most 2^45 values.
+ *
+ * Beside what maps of 16 bits need, scratch holds rooms for blocks of 32 columns (16 where spacings differ, or the
+ * squares of the extents less 1 add up to 2^30 or more): one for each thread, but no more than all maps have blocks. A
+ * room is about 128 bytes for each of 2 max(planes, rows) lines and, of several planes, for each of their planes * rows
+ * rows, however few the columns: let the last axis be a long one. A call takes no more threads than its scratch has
+ * rooms for: scratch that was sized when OpenMP's default was another will do, and only what has no room for one thread
+ * is refused. */
 typedef enum closs_distance_form {
     CLOSS_DISTANCE_UNSIGNED = 0, /* d, 0 inside */
     CLOSS_DISTANCE_SQUARED = 1,  /* d^2, 0 inside */
@@ -800,7 +812,8 @@ typedef enum closs_distance_form {
 /* How maps are stored. */
 typedef enum closs_distance_type {
     CLOSS_DISTANCE_FLOAT32 = 0,
-    CLOSS_DISTANCE_FLOAT16 = 1, /* IEEE 754 binary16, rounded to nearest even */
+    CLOSS_DISTANCE_FLOAT16 = 1, /* IEEE 754 binary16, rounded to nearest even. Refused where the extents allow values of
+                                 * 65520 or more, which would be infinite: squares of 256 steps are */
     CLOSS_DISTANCE_INT16 = 2    /* int16_t of value / scale, rounded to nearest even; at most 32767 in magnitude */
 } closs_distance_type;
 
