@@ -27,6 +27,7 @@
 #define check_focal_options          closs_inner_check_focal_options
 #define check_focal_star             closs_inner_check_focal_star
 #define check_lovasz                 closs_inner_check_lovasz
+#define check_named_classes          closs_inner_check_named_classes
 #define check_number                 closs_inner_check_number
 #define check_region                 closs_inner_check_region
 #define check_result                 closs_inner_check_result
@@ -47,8 +48,8 @@
 #define distance_kernels_avx512      closs_inner_distance_kernels_avx512
 #define distance_kernels_generic     closs_inner_distance_kernels_generic
 #define distance_resolve             closs_inner_distance_resolve
-#define distance_rows_pass           closs_inner_distance_rows_pass
 #define distance_rooms               closs_inner_distance_rooms
+#define distance_rows_pass           closs_inner_distance_rows_pass
 #define distance_squares_bytes       closs_inner_distance_squares_bytes
 #define distance_terms_bytes         closs_inner_distance_terms_bytes
 #define distance_terms_pass          closs_inner_distance_terms_pass

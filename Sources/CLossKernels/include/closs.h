@@ -142,8 +142,8 @@ typedef enum closs_divisor {
 typedef enum closs_scope {
     CLOSS_PER_SAMPLE = 0,        /* the formula for each sample (and class), then the mean of the samples */
     CLOSS_PER_BATCH = 1,         /* the formula once (for each class), on totals over the batch */
-    CLOSS_PER_SAMPLE_POOLED = 2, /* for each sample, on totals over all classes that take part; region terms only */
-    CLOSS_PER_BATCH_POOLED = 3   /* once, on totals over batch and classes; region terms only */
+    CLOSS_PER_SAMPLE_POOLED = 2, /* for each sample, on totals over all classes that take part; region, Lovasz terms */
+    CLOSS_PER_BATCH_POOLED = 3   /* once, on totals over batch and classes; region and Lovasz terms */
 } closs_scope;
 
 typedef enum closs_denominator {
@@ -451,7 +451,7 @@ typedef struct closs_lovasz {
     closs_scope scope;
     int present_only; /* not 0: a class without foreground does not count (Berman's classes="present"). Otherwise its
                        * loss is its greatest error */
-    int exclude_background; /* not 0: class 0 takes no part */
+    int exclude_background; /* not 0: class 0 takes no part; needs two classes or more */
     uint64_t classes[CLOSS_MAX_CLASSES / 64]; /* bit c % 64 of word c / 64: class c takes part; all 0: all do */
     const float *class_weights; /* w, [classes], each >= 0, not all 0 among those that take part; NULL: all 1. They
                                  * multiply and divide nothing (mmsegmentation, kornia); not in a pooled scope */
@@ -525,9 +525,15 @@ typedef enum closs_sides {
  *                       distance loss by distance transforms (Karimi and Salcudean 2019), d_p and d_g the distances from
  *                       the boundary of the prediction's region and of the target's
  * For the gradient the distances are constants. A class's region are its valid voxels with g > 1/2; voxels that are
- * masked or ignored are in no region, and their loss is 0. The maps lie in the scratch memory: 4 bytes for each value,
- * of a Hausdorff loss 9. Only what takes part is measured. closs_spec.extents must be given; parts must be of whole
- * samples. A loss has one term of each kind at most. Members that are of the other kind must be 0. */
+ * masked or ignored are in no region, and their loss is 0. Only what takes part is measured. closs_spec.extents must be
+ * given; parts must be of whole samples. A loss has one term of each kind at most. Members that are of the other kind
+ * must be 0.
+ *
+ * Scratch holds the maps, 4 bytes for each value; of a Hausdorff loss 5 more for each value of the samples whose
+ * predictions are measured side by side: one, or as many as keep the threads busy. Beside them each thread that is
+ * worth having (one for 16384 values) has a room for a block of columns, as in closs_distance_map, and a byte for each
+ * column, rounded up to 128: with a thread for every block 9 bytes for each value in 2-D, 5 in 3-D, twice that where
+ * spacings differ, and more only where rows do not fill their blocks. */
 typedef struct closs_distance_term {
     const float
         *class_weights; /* w, [classes], each >= 0 and below 2^19, not all 0 among those that take part; 0 leaves a
