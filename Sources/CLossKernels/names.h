@@ -30,6 +30,7 @@
 #define check_focal_star             closs_inner_check_focal_star
 #define check_label_exists           closs_inner_check_label_exists
 #define check_lovasz                 closs_inner_check_lovasz
+#define check_named_classes          closs_inner_check_named_classes
 #define check_number                 closs_inner_check_number
 #define check_region                 closs_inner_check_region
 #define check_result                 closs_inner_check_result
@@ -71,7 +72,6 @@
 #define kernels_avx512               closs_inner_kernels_avx512
 #define kernels_for                  closs_inner_kernels_for
 #define kernels_generic              closs_inner_kernels_generic
-#define labels_of_type               closs_inner_labels_of_type
 #define loss_map_avx2                closs_inner_loss_map_avx2
 #define loss_map_avx512              closs_inner_loss_map_avx512
 #define loss_map_generic             closs_inner_loss_map_generic

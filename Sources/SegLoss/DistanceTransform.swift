@@ -12,13 +12,17 @@
 ///     try transform.write(labels.span, into: &span)
 ///
 /// **Exact.** Squared distances are sums of whole numbers and none is approximated: a map is, bit for bit, what looking
-/// at every pair of voxels gives, whatever the number of threads or the instruction set. Spacings that differ are
-/// resolved to whole multiples of a common unit first (arithmetic 12.1).
+/// at every pair of voxels gives, whatever the number of threads or the instruction set. Where spacings differ, their
+/// squares are first rounded to whole multiples of a common unit, by 2^-21 of themselves at most (arithmetic 12.1). An
+/// extent is at most 2^24, and where spacings differ the sample's diagonal at most 46340 times the least of them.
 ///
-/// **Shape.** Two or three extents (one counts as a single row); labels are `[samples][extents...]`, maps
+/// **Shape.** One to three extents; labels are `[samples][extents...]`, maps
 /// `[samples][classes][extents...]`. A label that is not among the classes is outside all of them.
 ///
-/// **Memory.** Making a transform allocates everything that its calls need; a call allocates nothing.
+/// **Memory.** Making a transform allocates everything that its calls need; a call allocates nothing. That is 4 bytes
+/// for each value of maps of 16 bits, and a room for a block of 32 columns for each thread that has one: with a thread
+/// for every block 9 bytes for each value in 2-D, 4 in 3-D, twice that where spacings differ. However few the columns
+/// are, a block has room for 32.
 ///
 /// **Threads.** To transform from several tasks at once, give each a copy.
 public struct DistanceTransform<Element: DistanceElement>: Sendable {
@@ -39,7 +43,7 @@ public struct DistanceTransform<Element: DistanceElement>: Sendable {
     /// Plans distance maps, and allocates what they take.
     ///
     /// - Parameters:
-    ///   - shape: Samples, the number of classes, and two or three extents.
+    ///   - shape: Samples, the number of classes, and one to three extents.
     ///   - element: What maps are kept as.
     ///   - classes: The labels to make maps of, `shape.classes` of them; `nil`: `0 ..< shape.classes`.
     ///   - form: What the maps hold.
@@ -109,8 +113,8 @@ public enum InnerBoundary: Sendable, Hashable, CaseIterable {
     case half
     /// 0: inside is `s - d`, outside `d`.
     case zero
-    /// Inside is `1 - d`, whatever the spacing, outside `d`: the map of the boundary loss as published (Kervadec et
-    /// al., Boundary loss for highly unbalanced segmentation, 2019).
+    /// Inside is `1 - d`, whatever the spacing (positive where `d` is below 1), outside `d`: the map of the boundary
+    /// loss as published (Kervadec et al., Boundary loss for highly unbalanced segmentation, 2019).
     case zeroUnit
 }
 
@@ -136,7 +140,8 @@ public protocol DistanceElement: BitwiseCopyable, Sendable {
 public enum DistanceFormat: Sendable, Hashable {
     /// As `Float`.
     case float
-    /// As `Float16`: values are rounded once, to nearest even.
+    /// As `Float16`: values are rounded once, to nearest even. Planning refuses shapes whose values may be 65520 or
+    /// more, which would be infinite: squared distances of 256 steps, for one.
     case half
     /// As `Int16`: values are divided by a scale, and rounded to nearest even.
     case int16

@@ -15,7 +15,7 @@ extension Loss {
                 throw LossError(
                     kind: .badShape, index: index,
                     message: "terms[\(index)] measures distances, and the shape has \(extents) extents; "
-                        + "expected two or three")
+                        + "expected one to three")
             }
             guard let spacing else { continue }
             guard spacing.count == extents else {

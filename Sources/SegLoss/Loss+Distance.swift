@@ -12,8 +12,12 @@ extension Loss {
     /// ``DistanceTransform``, it is ``linear(classWeights:divisor:)``. Beside a region term, see ``BoundarySchedule``.
     ///
     /// Voxels that are masked or ignored are in no class's region, and their loss is 0. Dense targets are in the region
-    /// where they are above 1/2. For every activation; the shape needs its two or three extents, and parts of a batch
-    /// must be of whole samples. The maps take 4 bytes for each value, allocated in planning.
+    /// where they are above 1/2. For every activation; the shape needs its extents, three at most, and parts of a
+    /// batch must be of whole samples. With ``InnerBoundary/zeroUnit`` and a spacing below 1, the voxels of a region
+    /// that touch the outside have positive maps, `1 - d`.
+    ///
+    /// Planning allocates 4 bytes for each value, for the maps, and a room for a block of 32 columns for each thread:
+    /// of all blocks together 9 bytes for each value in 2-D, 5 in 3-D, twice that where spacings differ.
     ///
     /// - Parameters:
     ///   - classes: Which classes take part. With ``Classes/foreground`` a single channel takes part all the same.
@@ -49,8 +53,11 @@ extension Loss {
     /// region which is predicted. For the gradient both are constants.
     ///
     /// Voxels that are masked or ignored are in no region, and their loss is 0. Dense targets are in the region where
-    /// they are above 1/2. For every activation; the shape needs its two or three extents, and parts of a batch must be
-    /// of whole samples. The maps take 9 bytes for each value, allocated in planning.
+    /// they are above 1/2. For every activation; the shape needs its extents, three at most, and parts of a batch
+    /// must be of whole samples.
+    ///
+    /// Planning allocates 4 bytes for each value, for the maps; 5 for each value of the samples that are measured side
+    /// by side (one, or as many as keep the threads busy), for their predictions; and rooms as for a boundary loss.
     ///
     /// - Parameters:
     ///   - alpha: The power of the distances, above 0. The squares of 2 are exact.

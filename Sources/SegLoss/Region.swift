@@ -162,9 +162,9 @@ public enum Scope: Sendable, Hashable {
     case sample
     /// The formula once (for each class), on sums over the batch.
     case batch
-    /// For each sample, on sums over all classes that take part ("micro"); region terms only.
+    /// For each sample, on sums over all classes that take part ("micro"); region and Lovász terms.
     case samplePooled
-    /// Once, on sums over batch and classes; region terms only.
+    /// Once, on sums over batch and classes; region and Lovász terms.
     case batchPooled
 }
 
@@ -172,7 +172,8 @@ public enum Scope: Sendable, Hashable {
 public enum Classes: Sendable, Hashable {
     /// All.
     case all
-    /// All but class 0; needs two classes or more.
+    /// All but class 0. Region and Lovász terms need two classes or more then; to boundary and Hausdorff losses a
+    /// single channel is no background, and takes part.
     case foreground
     /// Those named.
     case only([Int])

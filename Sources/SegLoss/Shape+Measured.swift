@@ -2,7 +2,7 @@ extension Shape {
     /// What tools that measure along the axes ask of a shape, its classes and its spacings.
     func checkMeasured(_ classes: [Int], _ spacing: [Double]) throws(LossError) {
         guard (1...3).contains(extents.count) else {
-            throw LossError(kind: .badShape, message: "the shape has \(extents.count) extents; expected two or three")
+            throw LossError(kind: .badShape, message: "the shape has \(extents.count) extents; expected one to three")
         }
         // To C, 0 stands for 1.
         if let extent = extents.first(where: { $0 < 1 }) {

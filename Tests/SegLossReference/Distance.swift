@@ -32,8 +32,9 @@ public struct DistanceProblem {
             let reach = Double(extents[a] - 1)
             longest += squares[a] * (reach * reach)
         }
-        // The power of two above the longest, as 51 bits of units.
-        let unit = Double(sign: .plus, exponent: longest.exponent + 1 - 51, significand: 1)
+        // The power of two above the longest, as 51 bits of units; as 52 where the least would have fewer than 20.
+        var unit = Double(sign: .plus, exponent: longest.exponent + 1 - 51, significand: 1)
+        if (leastSquare / unit).rounded(.toNearestOrEven) < 0x1p20 { unit /= 2 }
         return (
             unit,
             extents.indices.map { extents[$0] == 1 ? 1 : (squares[$0] / unit).rounded(.toNearestOrEven) }

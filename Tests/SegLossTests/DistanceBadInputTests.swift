@@ -43,6 +43,56 @@ final class DistanceBadInputTests: XCTestCase {
         refused(.badOption, "ignoreIndex") { _ = try DistanceTransform(of: self.shape, options: Options(ignoreIndex: 255)) }
     }
 
+    /// What spacings that differ allow, and what the message says of it.
+    func testSpacingsThatDiffer() throws {
+        func answer(_ rows: Int64, _ columns: Int64, _ spacing: (Double, Double)) -> (bytes: Int, words: String) {
+            var spec = closs_distance_spec(), error = closs_error()
+            (spec.samples, spec.class_count) = (1, 1)
+            spec.extents = closs_extents(planes: 1, rows: rows, columns: columns)
+            spec.spacing = (1, spacing.0, spacing.1)
+            let status = closs_distance_map(&spec, CLOSS_LABELS_U8, nil, 0, nil, 0, nil, 0, &error)
+            let bytes = closs_distance_scratch_bytes(&spec)
+            XCTAssertEqual(status, bytes == 0 ? CLOSS_BAD_OPTION : CLOSS_NULL_POINTER)
+            return (
+                bytes, withUnsafeBytes(of: error.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            )
+        }
+        XCTAssertGreaterThan(answer(32768, 32768, (0.2525, 0.2530)).bytes, 0)
+        let long = answer(100_000, 64, (0.2525, 0.2530))
+        XCTAssertEqual(long.bytes, 0)
+        for word in ["spacing[1], of rows, is 0.2525", "diagonal of 25249.8", "at most 46340 times"] {
+            XCTAssertTrue(long.words.contains(word), long.words)
+        }
+        // A diagonal of 46340 times the least spacing is enough, wherever the power of two lies.
+        for unit in [1, 1.1, 1.25, 1.4, 1.6, 1.9] {
+            XCTAssertGreaterThan(answer(2, 1001, (unit, unit * 46.339)).bytes, 0, "\(unit)")
+            XCTAssertEqual(answer(2, 1001, (unit, unit * 65.54)).bytes, 0, "\(unit)")
+        }
+    }
+
+    #if !(os(macOS) && arch(x86_64))
+        /// Distances that halves cannot hold would be infinite.
+        func testHalves() throws {
+            func plan(_ columns: Int, _ form: DistanceForm, _ far: DistanceFar = .zero, spacing: Double = 1) throws {
+                let shape = Shape(samples: 1, classes: 1, extents: [2, columns])
+                _ = try DistanceTransform(
+                    of: shape, as: Float16.self, form: form, far: far, spacing: [spacing, spacing])
+            }
+            let row = Shape(samples: 1, classes: 1, extents: [256])
+            var squared = try DistanceTransform(of: row, as: Float16.self, classes: [1], form: .squared)
+            let map = try squared((0..<256).map { UInt8($0 == 0 ? 1 : 0) })
+            XCTAssertEqual(map[255], 65024)
+            XCTAssertTrue(map.allSatisfy { $0.isFinite })
+            refused(.badOption, "CLOSS_DISTANCE_FLOAT16", "expected less than 65520") { try plan(400, .squared) }
+            refused(.badOption, "may reach 65537") { try plan(257, .squared) }
+            refused(.badOption, "may reach 65540") { try plan(256, .squared, .diagonal) }
+            refused(.badOption, "may reach 66007.6") { try plan(67, .signed(.half), spacing: 1000) }
+            try plan(255, .squared, .infinity)
+            try plan(66, .signed(.zeroUnit), spacing: 990)
+            try plan(400, .unsigned, .diagonal)
+        }
+    #endif
+
     func testBuffers() throws {
         var transform = try DistanceTransform(of: shape)
         var map = [Float](repeating: -7, count: 60)
@@ -99,6 +149,7 @@ final class DistanceBadInputTests: XCTestCase {
         }
         XCTAssertEqual(call().0, CLOSS_OK)
         map = map.map { _ in -7 }
+        let huge = closs_extents(planes: 1 << 24, rows: 1 << 24, columns: 1)
         let bad: [(closs_status, (closs_status, String), String)] = [
             (CLOSS_BAD_OPTION, call(CLOSS_DENSE_U8), "target is 5"),
             (CLOSS_TOO_SMALL, call(short: 1), "scratch_bytes"),
@@ -107,6 +158,9 @@ final class DistanceBadInputTests: XCTestCase {
             (CLOSS_BAD_OPTION, call { $0.far = closs_distance_far(rawValue: 9) }, "far is 9"),
             (CLOSS_BAD_OPTION, call { $0.type = closs_distance_type(rawValue: 9) }, "type is 9"),
             (CLOSS_BAD_SHAPE, call { $0.extents.rows = -2 }, "extents.rows is -2"),
+            (CLOSS_BAD_SHAPE, call { ($0.samples, $0.class_count) = (.max, 2) }, "at most 2^45"),
+            (CLOSS_BAD_SHAPE, call { ($0.samples, $0.class_count) = (1 << 61, 8) }, "at most 2^45"),
+            (CLOSS_BAD_SHAPE, call { $0.extents = huge }, "at most 2^45"),
             (CLOSS_UNSUPPORTED_ISA, call { $0.isa = closs_isa(rawValue: 9) }, "isa is 9"),
         ]
         for (status, answer, words) in bad {

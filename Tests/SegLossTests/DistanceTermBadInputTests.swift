@@ -86,7 +86,7 @@ final class DistanceTermBadInputTests: XCTestCase {
             }
             refused(.badOption, "divisor", loss: make(.all, nil, .zero, nil, .factors()))
             let loss = make(.all, nil, .zero, nil, .weight)
-            refused(.badTerm, "expected one of a loss at most", loss: loss + .dice() + loss, index: 2)
+            refused(.badTerm, "expected at most one", loss: loss + .dice() + loss, index: 2)
         }
         for bad in [0, -1, .nan, .infinity, 1e-320] { refused(.badOption, "alpha", loss: .hausdorff(alpha: bad)) }
         refused(.badOption, "alpha is 100", "2^110", loss: .hausdorff(alpha: 100))

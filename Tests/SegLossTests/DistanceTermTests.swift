@@ -65,10 +65,10 @@ final class DistanceTermTests: XCTestCase {
         }
     }
 
-    /// Enough voxels for several threads, in one sample and in several.
+    /// Enough voxels for several threads, in one sample, in several, and in many together of which none has enough.
     func testThreads() throws {
         var generator = Generator(seed: testSeed(1307))
-        for (samples, extents) in [(1, [1, 210, 300]), (3, [9, 50, 70])] {
+        for (samples, extents) in [(1, [1, 210, 300]), (3, [9, 50, 70]), (70, [1, 8, 40])] {
             for activation in Problem.Activation.allCases {
                 for kind in 0..<2 {
                     let options = generator.distances(3, isHausdorff: kind == 1)

@@ -145,6 +145,37 @@ final class DistanceTests: XCTestCase {
         }
     }
 
+    /// Lines of thousands of voxels across rows and across planes, in integers and in doubles, and with the bit more
+    /// that a small spacing takes.
+    func testLongLinesAcrossRowsAndPlanes() throws {
+        let seed = testSeed(1205)
+        var g = SplitMix64(seed: seed)
+        let problems: [([Int], [Double])] = [
+            ([6000, 5], [1, 1]), ([6000, 5], [1.5, 1]), ([3000, 2, 3], [1, 1, 1]), ([3000, 2, 3], [0.5, 2, 1]),
+            ([40000, 2], [1, 1]), ([50, 10], [1000, 1]), ([10, 50], [1, 1000]),
+        ]
+        for (extents, spacing) in problems {
+            let shape = Shape(samples: 1, classes: 2, extents: extents)
+            for kind in 0..<3 {
+                var labels = [Int32](repeating: 0, count: shape.voxels)
+                for i in labels.indices {
+                    switch kind {
+                    case 0: labels[i] = i > shape.voxels / 3 && i < shape.voxels / 2 ? 1 : 0
+                    case 1: labels[i] = Int32.random(in: 0...400, using: &g) == 0 ? 1 : 0
+                    default: labels[i] = i == shape.voxels / 5 ? 1 : 0
+                    }
+                }
+                let voxels = (0..<24).map { _ in Int.random(in: 0..<shape.voxels, using: &g) }
+                for set in sets {
+                    try check(
+                        labels: labels, shape: shape, spacing: spacing, form: .signed(.minusOne),
+                        options: Options(threads: 2, instructionSet: set), voxels: voxels,
+                        "seed \(seed), \(extents), \(spacing), kind \(kind), \(set)")
+                }
+            }
+        }
+    }
+
     /// A line too long for 32-bit squares is taken in doubles.
     func testVeryLongLines() throws {
         let columns = 70_000

@@ -371,7 +371,8 @@ final class FacadeTests: XCTestCase {
         }
     }
 
-    /// Scratch memory: at most 1 % of the logits and 64 KiB, on any number of threads.
+    /// Scratch memory: at most 1 % of the logits and 64 KiB, on any number of threads. (Terms that measure distances:
+    /// `DistanceScratchTests`.)
     func testScratchSize() {
         let softmax: [[closs_term]] = [
             [.dice()], [.crossEntropy()], [.dice { $0.denominator = CLOSS_SQUARED }, .crossEntropy(), .crossEntropy()],

@@ -122,6 +122,9 @@ final class SoftmaxBadInputTests: XCTestCase {
                 let refusal = try XCTUnwrap(error(loss, targets))
                 XCTAssertEqual(refusal.kind, .badTarget, refusal.message)
                 XCTAssertEqual(refusal.index, index, refusal.message)
+                // There is no ignore_index to be set.
+                XCTAssertTrue(refusal.message.contains("targets[\(index)] is 2: expected 0 or 1"), refusal.message)
+                XCTAssertFalse(refusal.message.contains("ignore_index"), refusal.message)
             }
         }
     }

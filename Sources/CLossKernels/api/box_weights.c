@@ -1,6 +1,7 @@
 // Weights of box averages: checks, sums where weights are rescaled, and the map.
 #include <string.h>
 
+#include "api/label_range.h"
 #include "api/weight_map.h"
 #include "driver/environment.h"
 #include "driver/weights_passes.h"
@@ -133,12 +134,8 @@ static closs_status check_box_classes(const closs_box_weights_spec *spec, closs_
                       spec->class_count);
     if (target != CLOSS_DENSE_U8 && !spec->class_count)
         return refuse(error, CLOSS_BAD_OPTION, -1, "class_count is 0: expected the labels that are inside");
-    const label_range labels = labels_of_type(target);
-    for (int k = 0; k < spec->class_count; k++)
-        if (spec->classes[k] < labels.least || spec->classes[k] > labels.most)
-            return refuse(error, CLOSS_BAD_OPTION, k, "classes[%d] is %lld: labels of this type are %lld .. %lld", k,
-                          (long long)spec->classes[k], (long long)labels.least, (long long)labels.most);
-    return CLOSS_OK;
+    if (!spec->class_count) return CLOSS_OK;
+    return check_classes_exist(target, "labels", spec->classes, spec->class_count, error);
 }
 
 // ----------------------------------------------------------------------------------------------------- scratch ----

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "api/distance_plan.h"
+#include "api/label_range.h"
 #include "api/weight_map.h"
 #include "driver/environment.h"
 #include "driver/weights_passes.h"
@@ -102,11 +103,8 @@ static closs_status check_cells_target(const closs_cell_weights_spec *spec, clos
         return refuse(error, CLOSS_BAD_OPTION, -1, "target is %d: expected labels, CLOSS_LABELS_U8 to CLOSS_LABELS_I64",
                       (int)target);
     // A background that no voxel can have would make all of them cells.
-    const label_range labels = labels_of_type(target == CLOSS_LABELS_I64 ? CLOSS_LABELS_I32 : target);
-    if (spec->background < labels.least || spec->background > labels.most)
-        return refuse(error, CLOSS_BAD_OPTION, -1, "background is %lld: labels of this type are %lld .. %lld",
-                      (long long)spec->background, (long long)labels.least, (long long)labels.most);
-    return CLOSS_OK;
+    const closs_target type = target == CLOSS_LABELS_I64 ? CLOSS_LABELS_I32 : target; // of 32 bits, as all its labels
+    return check_label_exists(type, "labels", "background", spec->background, error);
 }
 
 // Cells are told apart by 32 bits.

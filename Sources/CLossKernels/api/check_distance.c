@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "api/check_spec.h"
-#include "api/distance_plan.h"
+#include "terms/classes.h"
 #include "terms/real.h"
 
 static const double MOST_POWER = 110; // of two: distances to the power of alpha are floats with room to spare
@@ -24,31 +24,24 @@ closs_status check_extents(const closs_spec *spec, closs_error *error) {
 
 // ----------------------------------------------------------------------------------------------------- classes ----
 
-static int takes_part(const closs_distance_term *t, int64_t classes, int64_t c) {
-    int named = 0;
-    for (size_t w = 0; w < CLOSS_MAX_CLASSES / 64; w++) named |= t->classes[w] != 0;
-    if (t->exclude_background && c == 0 && classes > 1) return 0;
-    if (named && !(t->classes[c / 64] >> c % 64 & 1)) return 0;
-    return !t->class_weights || t->class_weights[c] > 0;
-}
-
 static closs_status check_classes(const closs_spec *spec, const closs_distance_term *t, int64_t i, closs_error *error) {
     const int64_t classes = spec->shape.classes;
-    for (int64_t c = classes; c < CLOSS_MAX_CLASSES; c++)
-        if (t->classes[c / 64] >> c % 64 & 1)
-            return refuse(error, CLOSS_BAD_OPTION, i, "terms[%lld].classes has class %lld: expected 0 to %lld",
-                          (long long)i, (long long)c, (long long)classes - 1);
-    closs_status status =
-        check_weights(t->class_weights, t->class_weights_count, classes, 0, i, "class_weights", 1, error);
+    closs_status status = check_named_classes(t->classes, classes, i, error);
+    if (status == CLOSS_OK)
+        status = check_weights(t->class_weights, t->class_weights_count, classes, 0, i, "class_weights", 1, error);
     if (status != CLOSS_OK) return status;
+    uint64_t taken[CLOSS_MAX_CLASSES / 64];
+    distance_take_classes(t, classes, taken);
     for (int64_t c = 0; c < classes; c++)
-        if (takes_part(t, classes, c)) return CLOSS_OK;
+        if (has_class(taken, c)) return CLOSS_OK;
     return refuse(error, CLOSS_BAD_OPTION, i,
                   "terms[%lld] leaves no class: expected one at least that takes part with a class weight above 0",
                   (long long)i);
 }
 
 // ----------------------------------------------------------------------------------------------------- options ----
+
+static const char *name_of(closs_term_kind kind) { return kind == CLOSS_HAUSDORFF ? "Hausdorff" : "boundary"; }
 
 static closs_status check_choices(const closs_distance_term *t, int64_t i, closs_error *error) {
     const struct {
@@ -82,17 +75,15 @@ static closs_status check_kind(const closs_term *term, int64_t i, closs_error *e
     }
     if (!name) return CLOSS_OK;
     return refuse(error, CLOSS_BAD_OPTION, i, "terms[%lld].%s is not for a %s loss: expected it to be 0", (long long)i,
-                  name, term->kind == CLOSS_HAUSDORFF ? "Hausdorff" : "boundary");
+                  name, name_of(term->kind));
 }
 
 static closs_status check_alone(const closs_spec *spec, int64_t i, closs_error *error) {
     for (int64_t j = 0; j < i; j++)
         if (spec->terms[j].kind == spec->terms[i].kind)
             return refuse(error, CLOSS_BAD_TERM, i,
-                          "terms[%lld] is a %s loss, as is terms[%lld]: expected one of a loss at most, whose maps are "
-                          "kept",
-                          (long long)i, spec->terms[i].kind == CLOSS_HAUSDORFF ? "Hausdorff" : "boundary",
-                          (long long)j);
+                          "terms[%lld] is a %s loss, as is terms[%lld]: expected at most one %s loss", (long long)i,
+                          name_of(spec->terms[i].kind), (long long)j, name_of(spec->terms[i].kind));
     return CLOSS_OK;
 }
 
@@ -114,8 +105,7 @@ static closs_distance_spec maps_of(const closs_spec *spec, int64_t i) {
 static closs_status check_metric(const closs_spec *spec, int64_t i, distance_plan *plan, closs_error *error) {
     if (!spec->extents.planes && !spec->extents.rows && !spec->extents.columns)
         return refuse(error, CLOSS_BAD_SHAPE, i,
-                      "terms[%lld] measures distances: expected the extents of a sample, of 2 or 3 dimensions",
-                      (long long)i);
+                      "terms[%lld] measures distances: expected the extents of a sample, one to three", (long long)i);
     closs_distance_spec maps = maps_of(spec, i);
     closs_status status = distance_resolve(&maps, plan, error);
     if (status == CLOSS_OK || !error) return status;
@@ -140,10 +130,16 @@ static closs_status check_alpha(const closs_distance_term *t, int64_t i, const d
                   (long long)i, t->alpha, sqrt(metric->least), sqrt(metric->diagonal));
 }
 
-closs_status check_distance(const closs_spec *spec, int64_t i, closs_error *error) {
+// Of the terms that measure distances, which this is.
+static int place_of(const closs_spec *spec, int64_t i) {
+    int place = 0;
+    for (int64_t j = 0; j < i; j++) place += measures_distances(spec->terms[j].kind);
+    return place;
+}
+
+closs_status check_distance(const closs_spec *spec, int64_t i, distance_plan *maps, closs_error *error) {
     const closs_term *term = &spec->terms[i];
     const closs_distance_term *t = &term->of.distance;
-    distance_plan plan;
     closs_status status = check_classes(spec, t, i, error);
     if (status == CLOSS_OK) status = check_choices(t, i, error);
     if (status == CLOSS_OK) status = check_kind(term, i, error);
@@ -151,53 +147,9 @@ closs_status check_distance(const closs_spec *spec, int64_t i, closs_error *erro
     if (status == CLOSS_OK && t->prediction == CLOSS_PREDICTION_LARGEST && spec->shape.classes < 2)
         status = refuse(error, CLOSS_BAD_OPTION, i,
                         "terms[%lld].prediction is CLOSS_PREDICTION_LARGEST: expected 2 classes or more", (long long)i);
-    if (status == CLOSS_OK) status = check_metric(spec, i, &plan, error);
-    if (status == CLOSS_OK && term->kind == CLOSS_HAUSDORFF) status = check_alpha(t, i, &plan.job.metric, error);
+    // No more terms than there is room for: each kind is alone.
+    distance_plan *plan = status == CLOSS_OK ? &maps[place_of(spec, i)] : 0;
+    if (status == CLOSS_OK) status = check_metric(spec, i, plan, error);
+    if (status == CLOSS_OK && term->kind == CLOSS_HAUSDORFF) status = check_alpha(t, i, &plan->job.metric, error);
     return status == CLOSS_OK ? check_divisor(t->divisor, t->divisor_value, CLOSS_DIVIDE_BY_TARGET, i, error) : status;
-}
-
-// ------------------------------------------------------------------------------------------------------- plans ----
-
-// Arithmetic 13.5: s, from a bound of the map's values.
-static int scale_exponent(double largest) {
-    int exponent;
-    frexp(largest, &exponent);
-    return exponent > 10 || exponent < 0 ? exponent - 10 : 0;
-}
-
-static void describe_boundary(const closs_distance_term *t, distance_term *described) {
-    distance_metric *metric = &described->job.metric;
-    double largest = sqrt(metric->diagonal);
-    if (t->inner_boundary == CLOSS_INNER_ZERO_UNIT && largest < 1) largest = 1;
-    int s = scale_exponent(largest);
-    // The maps come out divided: so do lengths.
-    metric->unit = ldexp(metric->unit, -2 * s);
-    metric->outer_shift = ldexpf(metric->outer_shift, -s);
-    metric->inner_shift = ldexpf(metric->inner_shift, -s);
-    metric->far_value = ldexpf(metric->far_value, -s);
-    described->map_scale = ldexp(1, s);
-}
-
-static void describe_hausdorff(const closs_distance_term *t, distance_term *described) {
-    distance_metric *metric = &described->job.metric;
-    double largest = 2 * real_power(metric->diagonal, t->alpha / 2);
-    int s = scale_exponent(largest);
-    described->job.keeps_squares = 1;
-    if (t->far == CLOSS_FAR_DIAGONAL) metric->far_value = (float)metric->diagonal;
-    described->power = (hausdorff_power){t->sides, (float)t->alpha, (float)(t->alpha / 2), ldexpf(1, -s)};
-    described->map_scale = ldexp(1, s);
-}
-
-void distance_describe(const closs_spec *spec, int64_t i, distance_term *described) {
-    closs_distance_spec maps = maps_of(spec, i);
-    const closs_distance_term *t = &spec->terms[i].of.distance;
-    distance_plan plan;
-    distance_resolve(&maps, &plan, 0);
-    *described = (distance_term){.kind = spec->terms[i].kind, .job = plan.job, .kernels = plan.kernels};
-    for (int64_t c = 0; c < spec->shape.classes; c++)
-        if (takes_part(t, spec->shape.classes, c)) described->classes[c / 64] |= (uint64_t)1 << c % 64;
-    if (described->kind == CLOSS_HAUSDORFF)
-        describe_hausdorff(t, described);
-    else
-        describe_boundary(t, described);
 }

@@ -1,4 +1,5 @@
 #include "api/check_spec.h"
+#include "terms/classes.h"
 #include "terms/lovasz.h"
 #include "terms/overlap.h"
 
@@ -14,18 +15,15 @@ static closs_status check_activation(const closs_spec *spec, int64_t i, closs_er
 static closs_status check_classes(const closs_spec *spec, int64_t i, closs_error *error) {
     const closs_lovasz *t = &spec->terms[i].of.lovasz;
     const int64_t classes = spec->shape.classes;
-    for (int64_t c = classes; c < CLOSS_MAX_CLASSES; c++)
-        if (t->classes[c / 64] >> (c % 64) & 1)
-            return refuse(error, CLOSS_BAD_OPTION, i, "terms[%lld].classes has class %lld: expected 0 to %lld",
-                          (long long)i, (long long)c, (long long)classes - 1);
-    closs_status status =
-        check_weights(t->class_weights, t->class_weights_count, classes, 0, i, "class_weights", 1, error);
+    closs_status status = check_named_classes(t->classes, classes, i, error);
+    if (status == CLOSS_OK)
+        status = check_weights(t->class_weights, t->class_weights_count, classes, 0, i, "class_weights", 1, error);
     if (status != CLOSS_OK) return status;
     uint64_t taken[CLOSS_MAX_CLASSES / 64];
     lovasz_take_classes(t, classes, taken);
     int some = 0, weight = 0;
     for (int64_t c = 0; c < classes; c++) {
-        int here = (int)(taken[c / 64] >> (c % 64) & 1);
+        int here = has_class(taken, c);
         some |= here;
         weight |= here && (!t->class_weights || t->class_weights[c] > 0);
     }

@@ -62,12 +62,9 @@ static closs_status check_classes(const closs_spec *spec, const closs_region *t,
     if (t->exclude_background && classes < 2)
         return refuse(error, CLOSS_BAD_OPTION, i,
                       "terms[%lld].exclude_background leaves no class: expected 2 classes or more", (long long)i);
-    for (int64_t c = classes; c < CLOSS_MAX_CLASSES; c++)
-        if (t->classes[c / 64] >> (c % 64) & 1)
-            return refuse(error, CLOSS_BAD_OPTION, i, "terms[%lld].classes has class %lld: expected 0 to %lld",
-                          (long long)i, (long long)c, (long long)classes - 1);
-    closs_status status =
-        check_weights(t->class_weights, t->class_weights_count, classes, 0, i, "class_weights", 1, error);
+    closs_status status = check_named_classes(t->classes, classes, i, error);
+    if (status == CLOSS_OK)
+        status = check_weights(t->class_weights, t->class_weights_count, classes, 0, i, "class_weights", 1, error);
     if (status == CLOSS_OK)
         status =
             check_weights(t->class_exponents, t->class_exponents_count, classes, 0, i, "class_exponents", 1, error);

@@ -6,6 +6,7 @@
 #include "api/check_channel.h"
 #include "api/check_distance.h"
 #include "kernels/formula.h"
+#include "terms/classes.h"
 #include "terms/overlap.h"
 
 static const float WEIGHT_LIMIT = 0x1p+19f;
@@ -59,6 +60,14 @@ closs_status check_weights(const float *weights, size_t count, int64_t classes, 
         return refuse(error, CLOSS_BAD_OPTION, term,
                       "terms[%lld].%s is 0 for every class that takes part: expected one above 0", (long long)term,
                       name);
+    return CLOSS_OK;
+}
+
+closs_status check_named_classes(const uint64_t *named, int64_t classes, int64_t term, closs_error *error) {
+    for (int64_t c = classes; c < CLOSS_MAX_CLASSES; c++)
+        if (has_class(named, c))
+            return refuse(error, CLOSS_BAD_OPTION, term, "terms[%lld].classes has class %lld: expected 0 to %lld",
+                          (long long)term, (long long)c, (long long)classes - 1);
     return CLOSS_OK;
 }
 
@@ -185,7 +194,7 @@ static closs_status check_linear_map(const closs_spec *spec, int64_t i, closs_er
     return check_divisor(t->divisor, t->divisor_value, CLOSS_DIVIDE_BY_TARGET, i, error);
 }
 
-static closs_status check_term(const closs_spec *spec, int64_t i, closs_error *error) {
+static closs_status check_term(const closs_spec *spec, int64_t i, distance_plan *maps, closs_error *error) {
     if (!isfinite(spec->terms[i].weight))
         return refuse(error, CLOSS_BAD_OPTION, i, "terms[%lld].weight is not finite", (long long)i);
     if (is_region(spec->terms[i].kind)) return check_region(spec, i, error);
@@ -205,14 +214,14 @@ static closs_status check_term(const closs_spec *spec, int64_t i, closs_error *e
     case CLOSS_LINEAR_MAP: return check_linear_map(spec, i, error);
     case CLOSS_FOCAL_STAR: return check_star(spec, i, error);
     case CLOSS_BOUNDARY:
-    case CLOSS_HAUSDORFF: return check_distance(spec, i, error);
+    case CLOSS_HAUSDORFF: return check_distance(spec, i, maps, error);
     default: break;
     }
     return refuse(error, CLOSS_BAD_TERM, i, "terms[%lld].kind is %d: expected a closs_term_kind", (long long)i,
                   (int)spec->terms[i].kind);
 }
 
-closs_status check_spec(const closs_spec *spec, closs_error *error) {
+closs_status check_spec(const closs_spec *spec, distance_plan *maps, closs_error *error) {
     if (!spec) return refuse(error, CLOSS_NULL_POINTER, -1, "spec is NULL");
     if ((unsigned)spec->activation > CLOSS_PROBABILITIES)
         return refuse(error, CLOSS_BAD_OPTION, -1, "activation is %d: expected a closs_activation",
@@ -232,7 +241,7 @@ closs_status check_spec(const closs_spec *spec, closs_error *error) {
         return refuse(error, CLOSS_UNSUPPORTED_ISA, -1,
                       "isa %d is not available on this machine: CLOSS_ISA_BEST always is", (int)spec->isa);
     for (size_t i = 0; i < spec->term_count; i++) {
-        status = check_term(spec, (int64_t)i, error);
+        status = check_term(spec, (int64_t)i, maps, error);
         if (status != CLOSS_OK) return status;
     }
     return CLOSS_OK;

@@ -66,6 +66,8 @@ static closs_status diagnose_target(const part *p, int64_t i, closs_error *error
     if ((label >= 0 && label <= largest) || (f->has_ignore_index && label == f->ignore_index)) return CLOSS_OK;
     const char *name = dense ? "targets" : "labels";
     closs_status status = dense ? CLOSS_BAD_TARGET : CLOSS_BAD_LABEL;
+    if (dense && f->activation == CLOSS_SOFTMAX) // whose dense targets have no ignore_index
+        return refuse(error, status, i, "targets[%lld] is %lld: expected 0 or 1", (long long)i, (long long)label);
     if (!f->has_ignore_index)
         return refuse(error, status, i, "%s[%lld] is %lld: expected 0 to %lld (no ignore_index is set)", name,
                       (long long)i, (long long)label, (long long)largest);

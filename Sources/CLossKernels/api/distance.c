@@ -13,6 +13,15 @@
 
 enum { PLANES, ROWS, COLUMNS, AXES };
 
+// What 1024 rooms for blocks of as many rows take can still be counted in 64 bits.
+static const int64_t MOST_VALUES = (int64_t)1 << 45;
+
+// Squared spacings that differ are this many units at least.
+static const double LEAST_STEP = 0x1p20;
+
+// Halves round to infinity from here on.
+static const double HALF_LIMIT = 65520;
+
 static const char *const axis_names[AXES] = {"planes", "rows", "columns"};
 
 // ----------------------------------------------------------------------------------------------------- checks ----
@@ -25,18 +34,20 @@ static closs_status check_map_extents(const closs_distance_spec *spec, distance_
     if (spec->class_count < 1 || spec->class_count > CLOSS_MAX_CLASSES)
         return refuse(error, CLOSS_BAD_SHAPE, -1, "class_count is %d: expected 1 .. %d", spec->class_count,
                       CLOSS_MAX_CLASSES);
-    plan->values = spec->samples * spec->class_count;
-    if (spec->samples > INT64_MAX / 8 / spec->class_count) plan->values = INT64_MAX;
+    int64_t values = spec->class_count;
+    int too_many = __builtin_mul_overflow(values, spec->samples, &values);
     for (int a = 0; a < AXES; a++) {
         *resolved[a] = extents[a] ? extents[a] : 1;
         if (*resolved[a] < 1 || *resolved[a] > 1 << 24)
             return refuse(error, CLOSS_BAD_SHAPE, -1,
                           "extents.%s is %lld: expected 1 .. 16777216, so that squared distances are exact",
                           axis_names[a], (long long)extents[a]);
-        if (plan->values > INT64_MAX / 8 / *resolved[a])
-            return refuse(error, CLOSS_BAD_SHAPE, -1, "the map's samples, classes and extents make too many values");
-        plan->values *= *resolved[a];
+        too_many |= __builtin_mul_overflow(values, *resolved[a], &values);
     }
+    if (too_many || values > MOST_VALUES)
+        return refuse(error, CLOSS_BAD_SHAPE, -1,
+                      "the map's samples, classes and extents make too many values: expected at most 2^45");
+    plan->values = values;
     return CLOSS_OK;
 }
 
@@ -76,41 +87,58 @@ static closs_status check_options(const closs_distance_spec *spec, closs_error *
 
 // ----------------------------------------------------------------------------------------------------- metric ----
 
-// Arithmetic 12.1: squared spacings as whole multiples of a unit.
-static closs_status resolve_metric(const closs_distance_spec *spec, distance_plan *plan, closs_error *error) {
-    distance_job *job = &plan->job;
-    distance_metric *metric = &job->metric;
+// The squares of the spacings, and of lengths that are made of them. Only axes with several voxels count.
+typedef struct squared_lengths {
+    double spacing[AXES];
+    double least, most;       // spacings; 0: there is no such axis
+    double longest, diagonal; // from the first voxel to the last, and one more
+    double steps;             // the longest's, along each axis
+} squared_lengths;
+
+static squared_lengths square_lengths(const closs_distance_spec *spec, const distance_job *job) {
     const int64_t extents[AXES] = {job->planes, job->rows, job->columns};
-    double squared[AXES], least = 0, most = 0, steps = 0, longest = 0, diagonal = 0;
+    squared_lengths l = {.least = 0};
     for (int a = 0; a < AXES; a++) {
         double spacing = spec->spacing[a] == 0 ? 1 : spec->spacing[a], n = (double)extents[a], reach = n - 1;
-        squared[a] = spacing * spacing;
+        double squared = l.spacing[a] = spacing * spacing;
         if (extents[a] == 1) continue;
-        diagonal += squared[a] * (n * n);
-        if (least == 0 || squared[a] < least) least = squared[a];
-        if (squared[a] > most) most = squared[a];
-        steps += reach * reach;
-        longest += squared[a] * (reach * reach);
+        l.diagonal += squared * (n * n);
+        if (l.least == 0 || squared < l.least) l.least = squared;
+        if (squared > l.most) l.most = squared;
+        l.steps += reach * reach;
+        l.longest += squared * (reach * reach);
     }
-    if (most == 0) least = most = diagonal = 1;
-    metric->unit = most;
-    if (least != most) {
+    if (l.most == 0) l.least = l.most = l.diagonal = 1;
+    return l;
+}
+
+// Arithmetic 12.1: squared spacings as whole multiples of a unit, with a bit more where the least needs it.
+static closs_status resolve_unit(const squared_lengths *l, distance_job *job, closs_error *error) {
+    const int64_t extents[AXES] = {job->planes, job->rows, job->columns};
+    distance_metric *metric = &job->metric;
+    metric->unit = l->most;
+    if (l->least != l->most) {
         int exponent;
-        frexp(longest, &exponent);
+        frexp(l->longest, &exponent);
         metric->unit = ldexp(1, exponent - 51);
+        if (nearbyint(l->least / metric->unit) < LEAST_STEP) metric->unit /= 2;
     }
     for (int a = 0; a < AXES; a++) {
-        metric->step[a] = extents[a] == 1 ? 1 : nearbyint(squared[a] / metric->unit);
-        if (metric->step[a] < 1 << 20 && least != most && extents[a] > 1)
+        metric->step[a] = extents[a] == 1 ? 1 : nearbyint(l->spacing[a] / metric->unit);
+        if (metric->step[a] < LEAST_STEP && l->least != l->most && extents[a] > 1)
             return refuse(error, CLOSS_BAD_OPTION, a,
-                          "spacing[%d], of %s, is %g: too small beside the extents and the other spacings for exact "
-                          "squared distances",
-                          a, axis_names[a], spec->spacing[a]);
+                          "spacing[%d], of %s, is %g, too small beside the sample's diagonal of %g: where spacings "
+                          "differ, expected a diagonal of at most 46340 times the least, for exact squares",
+                          a, axis_names[a], sqrt(l->spacing[a]), sqrt(l->longest));
     }
-    metric->wide = least != most || steps >= 0x1p30;
-    metric->diagonal = diagonal;
-    metric->least = least;
-    float spacing = (float)sqrt(least);
+    metric->wide = l->least != l->most || l->steps >= 0x1p30;
+    return CLOSS_OK;
+}
+
+static void resolve_values(const closs_distance_spec *spec, const squared_lengths *l, distance_metric *metric) {
+    metric->diagonal = l->diagonal;
+    metric->least = l->least;
+    float spacing = (float)sqrt(l->least);
     metric->outer_shift = spec->boundary == CLOSS_INNER_HALF ? spacing / 2 : 0;
     metric->inner_shift = spec->boundary == CLOSS_INNER_HALF        ? spacing / 2
                           : spec->boundary == CLOSS_INNER_ZERO      ? spacing
@@ -119,8 +147,28 @@ static closs_status resolve_metric(const closs_distance_spec *spec, distance_pla
     metric->far_value = 0;
     if (spec->far == CLOSS_FAR_INFINITY) metric->far_value = INFINITY;
     if (spec->far == CLOSS_FAR_DIAGONAL)
-        metric->far_value = (float)(spec->form == CLOSS_DISTANCE_SQUARED ? diagonal : sqrt(diagonal));
-    return CLOSS_OK;
+        metric->far_value = (float)(spec->form == CLOSS_DISTANCE_SQUARED ? l->diagonal : sqrt(l->diagonal));
+}
+
+// Distances that become infinite would say that there is nothing to be far from.
+static closs_status check_halves(const closs_distance_spec *spec, const squared_lengths *l, closs_error *error) {
+    if (spec->type != CLOSS_DISTANCE_FLOAT16) return CLOSS_OK;
+    double most = spec->far == CLOSS_FAR_DIAGONAL ? l->diagonal : l->longest;
+    if (spec->form != CLOSS_DISTANCE_SQUARED) most = sqrt(most);
+    // Spacings that differ are rounded.
+    if (most * (1 + 0x1p-20) < HALF_LIMIT) return CLOSS_OK;
+    return refuse(error, CLOSS_BAD_OPTION, -1,
+                  "type is CLOSS_DISTANCE_FLOAT16, and the map's values may reach %g: expected less than 65520, or "
+                  "another type, form or unit of length",
+                  most);
+}
+
+static closs_status resolve_metric(const closs_distance_spec *spec, distance_plan *plan, closs_error *error) {
+    const squared_lengths lengths = square_lengths(spec, &plan->job);
+    closs_status status = resolve_unit(&lengths, &plan->job, error);
+    if (status != CLOSS_OK) return status;
+    resolve_values(spec, &lengths, &plan->job.metric);
+    return check_halves(spec, &lengths, error);
 }
 
 // ------------------------------------------------------------------------------------------------------ plans ----

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/check_distance.h"
 #include "api/check_spec.h"
+#include "api/describe_distance.h"
 #include "api/scratch.h"
 #include "driver/environment.h"
 #include "driver/parallel.h"
@@ -136,12 +136,11 @@ static void weigh_classes(closs_distance_term *term, const distance_term *descri
     if (!all) term->class_weights = weights;
 }
 
-static void describe_distances(closs_plan *plan, const closs_spec *spec, size_t i, float **storage,
+static void describe_distances(closs_plan *plan, const distance_plan *maps, size_t i, float **storage,
                                pointwise_formula *f) {
     closs_distance_term *term = &plan->terms[i].of.distance;
-    distance_term *described = &plan->distances[plan->distance_count++];
-    distance_describe(spec, (int64_t)i, described);
-    described->of = term;
+    distance_term *described = &plan->distances[plan->distance_count];
+    *described = distance_describe(&plan->terms[i], plan->shape.classes, &maps[plan->distance_count++]);
     weigh_classes(term, described, (size_t)plan->shape.classes, storage);
     f->distances = plan->distance_count;
     f->map_scale = described->map_scale;
@@ -256,8 +255,8 @@ static void describe_lovasz(closs_plan *plan, size_t i, float **storage) {
     keep_weights(&term->of.lovasz.class_weights, (size_t)plan->shape.classes, storage);
 }
 
-// Copies a term into the plan and tells the kernels of it.
-static void add_term(closs_plan *plan, const closs_spec *spec, size_t i, float **storage) {
+// Copies a term into the plan and tells the kernels of it. `maps` are those of the terms that measure distances.
+static void add_term(closs_plan *plan, const distance_plan *maps, size_t i, float **storage) {
     closs_term *term = &plan->terms[i];
     formula *f = &plan->formula;
     size_t classes = (size_t)plan->shape.classes;
@@ -279,7 +278,7 @@ static void add_term(closs_plan *plan, const closs_spec *spec, size_t i, float *
     *described = (pointwise_formula){.kind = term->kind, .weight_scale = 1, .map_scale = 1};
     int softmax = plan->formula.activation == CLOSS_SOFTMAX;
     f->maps |= term->kind == CLOSS_LINEAR_MAP;
-    if (measures_distances(term->kind)) describe_distances(plan, spec, i, storage, described);
+    if (measures_distances(term->kind)) describe_distances(plan, maps, i, storage, described);
     if (is_error(term->kind)) {
         describe_error(term, classes, storage, described);
         described->per_channel = softmax;
@@ -337,7 +336,8 @@ static void lay_out(closs_plan *plan) {
 NOT_INLINED static closs_status create_plan(const closs_spec *spec, closs_plan **plan, closs_error *error) {
     if (!plan) return refuse(error, CLOSS_NULL_POINTER, -1, "plan is NULL");
     *plan = 0; // what a refused creation leaves may be destroyed
-    closs_status status = check_spec(spec, error);
+    distance_plan maps[MOST_DISTANCE_TERMS];
+    closs_status status = check_spec(spec, maps, error);
     if (status != CLOSS_OK) return status;
     closs_plan *made = calloc(1, sizeof *made + storage_floats(spec) * sizeof(float));
     if (!made) return refuse(error, CLOSS_OUT_OF_MEMORY, -1, "no memory for the plan");
@@ -353,7 +353,7 @@ NOT_INLINED static closs_status create_plan(const closs_spec *spec, closs_plan *
     made->term_count = spec->term_count;
     memcpy(made->terms, spec->terms, spec->term_count * sizeof *spec->terms);
     float *storage = made->storage;
-    for (size_t i = 0; i < made->term_count; i++) add_term(made, spec, i, &storage);
+    for (size_t i = 0; i < made->term_count; i++) add_term(made, maps, i, &storage);
     made->formula.class_parts =
         spec->per_class && spec->activation == CLOSS_SOFTMAX && made->formula.pointwise_count > 0;
     lay_out(made);

@@ -5,20 +5,9 @@
 #include "driver/sweep.h"
 #include "kernels/formula.h"
 
-enum { MOST_THREADS = 1024 };
-
 int weight_map_threads(int requested, int64_t values) {
     const int threads = threads_for(parallel_threads(requested), values);
     return threads < MOST_THREADS ? threads : MOST_THREADS;
-}
-
-label_range labels_of_type(closs_target target) {
-    switch (target) {
-    case CLOSS_LABELS_I64: return (label_range){INT64_MIN, INT64_MAX};
-    case CLOSS_LABELS_I32: return (label_range){INT32_MIN, INT32_MAX};
-    case CLOSS_LABELS_U16: return (label_range){0, UINT16_MAX};
-    default: return (label_range){0, UINT8_MAX};
-    }
 }
 
 closs_status check_weight_map(const weight_map_buffers *b, size_t values, size_t least_scratch, closs_error *error) {

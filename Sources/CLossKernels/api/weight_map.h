@@ -14,13 +14,6 @@ static inline size_t room_bytes(size_t bytes) { return (bytes + ROOM_ALIGNMENT -
 
 static inline char *first_room(void *scratch) { return (char *)room_bytes((uintptr_t)scratch); }
 
-// The labels that a type can hold.
-typedef struct label_range {
-    int64_t least, most;
-} label_range;
-
-label_range labels_of_type(closs_target target);
-
 // Threads for a map of so many values, each of which may have a room of its own.
 int weight_map_threads(int requested, int64_t values);
 

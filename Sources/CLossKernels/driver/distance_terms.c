@@ -15,68 +15,88 @@ static size_t aligned_bytes(size_t bytes) {
 static size_t sample_values(const closs_plan *plan) { return (size_t)(plan->shape.classes * plan->shape.voxels); }
 
 // The maps of one term. Past their end a block may be read.
-static size_t sort_floats(const closs_plan *plan) {
+static size_t term_floats(const closs_plan *plan) {
     return (size_t)plan->shape.samples * sample_values(plan) + BLOCK_VOXELS;
 }
 
-static int has_hausdorff(const closs_plan *plan) {
-    for (int k = 0; k < plan->distance_count; k++)
-        if (plan->distances[k].kind == CLOSS_HAUSDORFF) return 1;
-    return 0;
+static int64_t channels_of(const closs_plan *plan, const distance_term *term) {
+    int64_t count = 0;
+    for (int64_t c = 0; c < plan->shape.classes; c++) count += distance_takes_part(term, c);
+    return count;
 }
 
-// A thread's row of region flags, and its block.
-static size_t row_bytes(const closs_plan *plan) { return aligned_bytes((size_t)plan->distances[0].job.columns); }
-
-static size_t block_bytes(const closs_plan *plan) {
-    size_t most = 0;
-    for (int k = 0; k < plan->distance_count; k++) {
-        size_t bytes = distance_block_bytes(&plan->distances[k].job);
-        if (bytes > most) most = bytes;
-    }
-    return most;
+static int threads_of_samples(const closs_plan *plan, const distance_term *term, int64_t samples) {
+    return threads_for(plan->threads, samples * channels_of(plan, term) * plan->shape.voxels);
 }
 
-static size_t squares_bytes(const closs_plan *plan) {
-    size_t most = 0;
-    for (int k = 0; k < plan->distance_count; k++) {
-        size_t bytes = distance_squares_bytes(&plan->distances[k].job);
-        if (bytes > most) most = bytes;
-    }
-    return most;
+// How many samples are measured side by side: a boundary loss's maps need no other room than their own. Predictions do,
+// so there are no more of them than threads are worth having for.
+static int64_t samples_together(const closs_plan *plan, const distance_term *term) {
+    const int64_t values = channels_of(plan, term) * plan->shape.voxels;
+    const int64_t busy = (int64_t)plan->threads * VALUES_PER_THREAD, wanted = busy / values + (busy % values != 0);
+    return term->kind != CLOSS_HAUSDORFF || wanted > plan->shape.samples ? plan->shape.samples : wanted;
 }
+
+// How the work on so many samples of a term is dealt.
+typedef struct shares {
+    int threads;      // at most
+    int rows, blocks; // threads that work on these, each with a room
+} shares;
+
+static shares share_samples(const closs_plan *plan, const distance_term *term, int64_t samples) {
+    const distance_job *job = &term->job;
+    const int threads = threads_of_samples(plan, term, samples);
+    const int64_t maps = samples * channels_of(plan, term), rows = maps * job->planes * job->rows;
+    return (shares){threads, rows < threads ? (int)rows : threads, distance_rooms(job, maps, threads)};
+}
+
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+// A thread's row of region flags.
+static size_t row_bytes(const distance_job *job) { return aligned_bytes((size_t)job->columns); }
 
 typedef struct rooms {
     float *maps;    // [terms][samples][classes][voxels]
-    char *squares;  // of the term that is worked on
+    char *squares;  // of the term that is worked on, as what follows
     char *blocks;   // [threads]
     uint8_t *rows;  // [threads]
-    int32_t *steps; // [classes][voxels] of one sample's predictions
+    int32_t *steps; // [samples together][classes][voxels] of predictions
     uint8_t *masks; // likewise
 } rooms;
 
+enum { MAPS, SQUARES, BLOCKS, ROWS, STEPS, MASKS, ROOMS };
+
+static void size_rooms(const closs_plan *plan, size_t *sizes) {
+    memset(sizes, 0, ROOMS * sizeof *sizes);
+    sizes[MAPS] = (size_t)plan->distance_count * term_floats(plan) * sizeof(float);
+    for (int k = 0; k < plan->distance_count; k++) {
+        const distance_term *term = &plan->distances[k];
+        const int64_t together = samples_together(plan, term);
+        const shares s = share_samples(plan, term, together);
+        const size_t predictions = term->kind == CLOSS_HAUSDORFF ? (size_t)together * sample_values(plan) : 0;
+        sizes[SQUARES] = larger(sizes[SQUARES], distance_squares_bytes(&term->job));
+        sizes[BLOCKS] = larger(sizes[BLOCKS], (size_t)s.blocks * distance_block_bytes(&term->job));
+        sizes[ROWS] = larger(sizes[ROWS], (size_t)s.rows * row_bytes(&term->job));
+        sizes[STEPS] = larger(sizes[STEPS], predictions * sizeof(int32_t));
+        sizes[MASKS] = larger(sizes[MASKS], predictions);
+    }
+}
+
 // What lies where; NULL for the memory tells how much there is.
 static size_t lay_out(const closs_plan *plan, char *memory, rooms *r) {
-    char *at = memory;
-    size_t threads = (size_t)plan->threads, predictions = has_hausdorff(plan) ? sample_values(plan) : 0;
-    const size_t sizes[] = {(size_t)plan->distance_count * sort_floats(plan) * sizeof(float),
-                            squares_bytes(plan),
-                            threads * block_bytes(plan),
-                            threads * row_bytes(plan),
-                            predictions * sizeof(int32_t),
-                            predictions};
-    size_t offsets[sizeof sizes / sizeof *sizes], all = 0;
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        offsets[i] = all;
+    size_t sizes[ROOMS], at[ROOMS], all = 0;
+    size_rooms(plan, sizes);
+    for (int i = 0; i < ROOMS; i++) {
+        at[i] = all;
         all += aligned_bytes(sizes[i]);
     }
     if (memory)
-        *r = (rooms){(float *)at,
-                     at + offsets[1],
-                     at + offsets[2],
-                     (uint8_t *)at + offsets[3],
-                     (int32_t *)(at + offsets[4]),
-                     (uint8_t *)at + offsets[5]};
+        *r = (rooms){(float *)(memory + at[MAPS]),
+                     memory + at[SQUARES],
+                     memory + at[BLOCKS],
+                     (uint8_t *)memory + at[ROWS],
+                     (int32_t *)(memory + at[STEPS]),
+                     (uint8_t *)memory + at[MASKS]};
     return all;
 }
 
@@ -86,42 +106,58 @@ size_t distance_terms_bytes(const closs_plan *plan) {
 
 // ----------------------------------------------------------------------------------------------------- regions ----
 
-typedef enum test { EQUALS, DIFFERS, IS_ABOVE_HALF } test;
+typedef enum condition { IS_EQUAL, IS_OTHER, IS_ABOVE_HALF } condition;
 
-#define KEEP_WHERE(type, condition)                                                                                    \
-    for (int64_t i = 0; i < n; i++) {                                                                                  \
-        type x;                                                                                                        \
-        memcpy(&x, from + i * step, sizeof x);                                                                         \
-        flags[i] &= (condition);                                                                                       \
-    }                                                                                                                  \
-    break
-
-#define KEEP_EQUAL(type)                                                                                               \
-    if (kind == EQUALS) {                                                                                              \
-        KEEP_WHERE(type, (int64_t)x == value);                                                                         \
-    }                                                                                                                  \
-    KEEP_WHERE(type, (int64_t)x != value)
-
-static void keep_stretch(uint8_t *flags, int64_t n, closs_target type, const char *from, int64_t step, test kind,
-                         int64_t value) {
+static inline int64_t label_in(closs_target type, const char *at) {
+    uint16_t u16;
+    int32_t i32;
+    int64_t i64;
     switch (type) {
-    case CLOSS_DENSE_F32: KEEP_WHERE(float, x > 0.5f);
-    case CLOSS_LABELS_U16: KEEP_EQUAL(uint16_t);
-    case CLOSS_LABELS_I32: KEEP_EQUAL(int32_t);
-    case CLOSS_LABELS_I64: KEEP_EQUAL(int64_t);
-    default: KEEP_EQUAL(uint8_t);
+    case CLOSS_LABELS_U16: return memcpy(&u16, at, sizeof u16), u16;
+    case CLOSS_LABELS_I32: return memcpy(&i32, at, sizeof i32), i32;
+    case CLOSS_LABELS_I64: return memcpy(&i64, at, sizeof i64), i64;
+    default: return (uint8_t)*at;
     }
 }
 
-// Voxels `first` and on of a sample: flags stay where the buffer's elements pass the test.
+static inline void keep_labels(uint8_t *flags, int64_t n, closs_target type, const char *from, int64_t step,
+                               condition wanted, int64_t value) {
+    const int equal = wanted == IS_EQUAL;
+    for (int64_t i = 0; i < n; i++) flags[i] &= (label_in(type, from + i * step) == value) == equal;
+}
+
+static void keep_above_half(uint8_t *flags, int64_t n, const char *from, int64_t step) {
+    for (int64_t i = 0; i < n; i++) {
+        float x;
+        memcpy(&x, from + i * step, sizeof x);
+        flags[i] &= x > 0.5f;
+    }
+}
+
+// Each type has a loop of its own.
+static void keep_stretch(uint8_t *flags, int64_t n, closs_target type, const char *from, int64_t step, condition wanted,
+                         int64_t value) {
+    if (wanted == IS_ABOVE_HALF) {
+        keep_above_half(flags, n, from, step);
+        return;
+    }
+    switch (type) {
+    case CLOSS_LABELS_U16: keep_labels(flags, n, CLOSS_LABELS_U16, from, step, wanted, value); break;
+    case CLOSS_LABELS_I32: keep_labels(flags, n, CLOSS_LABELS_I32, from, step, wanted, value); break;
+    case CLOSS_LABELS_I64: keep_labels(flags, n, CLOSS_LABELS_I64, from, step, wanted, value); break;
+    default: keep_labels(flags, n, CLOSS_LABELS_U8, from, step, wanted, value);
+    }
+}
+
+// Voxels `first` and on of a sample: flags stay where the buffer's elements are what is wanted.
 static void keep_where(const part *p, const buffer_layout *b, const void *buffer, closs_target type, int64_t sample,
-                       int64_t channel, int64_t first, int64_t n, test kind, int64_t value, uint8_t *flags) {
+                       int64_t channel, int64_t first, int64_t n, condition wanted, int64_t value, uint8_t *flags) {
     for (int64_t done = 0, here; done < n; done += here) {
         int64_t offset;
         here = layout_stretch(&p->layout, b, p->batch->first_voxel + first + done, n - done, &offset);
         const char *from =
             (const char *)buffer + (sample * b->sample + channel * b->channel + offset) * (int64_t)b->bytes;
-        keep_stretch(flags + done, here, type, from, b->column * (int64_t)b->bytes, kind, value);
+        keep_stretch(flags + done, here, type, from, b->column * (int64_t)b->bytes, wanted, value);
     }
 }
 
@@ -142,11 +178,11 @@ static int may_be_ignored(const part *p) {
 static void keep_valid(const part *p, const row_place *at, uint8_t *flags) {
     const closs_batch *b = p->batch;
     if (b->mask)
-        keep_where(p, &p->layout.mask, b->mask, CLOSS_LABELS_U8, at->sample, 0, at->first, at->voxels, DIFFERS, 0,
+        keep_where(p, &p->layout.mask, b->mask, CLOSS_LABELS_U8, at->sample, 0, at->first, at->voxels, IS_OTHER, 0,
                    flags);
     if (may_be_ignored(p))
         keep_where(p, &p->layout.targets, b->targets, b->target, at->sample, target_channel(p, at->channel), at->first,
-                   at->voxels, DIFFERS, p->plan->formula.ignore_index, flags);
+                   at->voxels, IS_OTHER, p->plan->formula.ignore_index, flags);
 }
 
 // Labels or bytes that lie as a row's kernel reads them, where nothing else has a say; else NULL.
@@ -167,32 +203,58 @@ typedef struct measure {
     const rooms *room;
     distance_job job;
     int channels[CLOSS_MAX_CLASSES], channel_count; // those that take part
-    int64_t sample;                                 // of the part
-    int predicted;                                  // the regions are the predicted ones
-    float *map;                                     // of the sample
+    int64_t first_sample, samples;                  // of the part, that are measured side by side
+    shares shares;
+    int predicted; // the regions are the predicted ones
+    float *maps;   // of the part
 } measure;
 
-// Where a channel's steps and then its distances go.
-static float *place_of(const measure *m, int channel) {
-    float *base = m->predicted ? (float *)m->room->steps : m->map;
-    return base + channel * m->p->plan->shape.voxels;
+// One of the maps that are measured side by side.
+typedef struct map_place {
+    int64_t sample; // of those side by side
+    int channel;
+} map_place;
+
+static int64_t maps_of(const measure *m) { return m->samples * m->channel_count; }
+
+static map_place map_at(const measure *m, int64_t i) {
+    return (map_place){i / m->channel_count, m->channels[i % m->channel_count]};
 }
 
-static void measure_row(const measure *m, const row_place *at, uint8_t *flags) {
+static int64_t values_before(const measure *m, int64_t sample, int64_t channel) {
+    const closs_shape *shape = &m->p->plan->shape;
+    return (sample * shape->classes + channel) * shape->voxels;
+}
+
+static float *target_map(const measure *m, map_place at) {
+    return m->maps + values_before(m, m->first_sample + at.sample, at.channel);
+}
+
+static float *predicted_map(const measure *m, map_place at) {
+    return (float *)m->room->steps + values_before(m, at.sample, at.channel);
+}
+
+// Where a map's steps and then its distances go.
+static float *place_of(const measure *m, map_place at) {
+    return m->predicted ? predicted_map(m, at) : target_map(m, at);
+}
+
+static void measure_predicted_row(const measure *m, map_place map, const row_place *at, uint8_t *flags,
+                                  int32_t *steps) {
+    const part *p = m->p;
+    const uint8_t *mask = m->room->masks + values_before(m, map.sample, map.channel) + at->first;
+    if (p->batch->mask || may_be_ignored(p)) {
+        memcpy(flags, mask, (size_t)at->voxels);
+        keep_valid(p, at, flags);
+        mask = flags;
+    }
+    m->term->kernels->row(&m->job, CLOSS_LABELS_U8, mask, 1, steps);
+}
+
+static void measure_target_row(const measure *m, const row_place *at, uint8_t *flags, int32_t *steps) {
     const part *p = m->p;
     const closs_target target = p->batch->target;
-    int32_t *steps = (int32_t *)place_of(m, (int)at->channel) + at->first;
     const int64_t positive = channel_positive(target, p->plan->shape.classes, at->channel);
-    if (m->predicted) {
-        const uint8_t *mask = m->room->masks + at->channel * p->plan->shape.voxels + at->first;
-        if (p->batch->mask || may_be_ignored(p)) {
-            memcpy(flags, mask, (size_t)at->voxels);
-            keep_valid(p, at, flags);
-            mask = flags;
-        }
-        m->term->kernels->row(&m->job, CLOSS_LABELS_U8, mask, 1, steps);
-        return;
-    }
     const void *plain = plain_row(p, at, positive);
     if (plain) {
         closs_target type = target == CLOSS_DENSE_U8 ? CLOSS_LABELS_U8 : target;
@@ -201,28 +263,33 @@ static void measure_row(const measure *m, const row_place *at, uint8_t *flags) {
     }
     memset(flags, 1, (size_t)at->voxels);
     keep_where(p, &p->layout.targets, p->batch->targets, target, at->sample, target_channel(p, at->channel), at->first,
-               at->voxels, target == CLOSS_DENSE_F32 ? IS_ABOVE_HALF : EQUALS, positive, flags);
+               at->voxels, target == CLOSS_DENSE_F32 ? IS_ABOVE_HALF : IS_EQUAL, positive, flags);
     keep_valid(p, at, flags);
     m->term->kernels->row(&m->job, CLOSS_LABELS_U8, flags, 1, steps);
 }
 
 static void rows_of_thread(void *context, int thread, int threads) {
     const measure *m = context;
-    const int64_t columns = m->job.columns, rows = m->job.planes * m->job.rows, all = m->channel_count * rows;
-    uint8_t *flags = m->room->rows + (size_t)thread * row_bytes(m->p->plan);
+    const int64_t columns = m->job.columns, rows = m->job.planes * m->job.rows, all = maps_of(m) * rows;
+    uint8_t *flags = m->room->rows + (size_t)thread * row_bytes(&m->job);
     for (int64_t i = all * thread / threads; i < all * (thread + 1) / threads; i++) {
-        row_place at = {m->sample, m->channels[i / rows], i % rows * columns, columns};
-        measure_row(m, &at, flags);
+        map_place map = map_at(m, i / rows);
+        row_place at = {m->first_sample + map.sample, map.channel, i % rows * columns, columns};
+        int32_t *steps = (int32_t *)place_of(m, map) + at.first;
+        if (m->predicted)
+            measure_predicted_row(m, map, &at, flags, steps);
+        else
+            measure_target_row(m, &at, flags, steps);
     }
 }
 
 static void blocks_of_thread(void *context, int thread, int threads) {
     const measure *m = context;
     const int64_t lanes = distance_lanes(&m->job), blocks = (m->job.columns + lanes - 1) / lanes;
-    const int64_t all = m->channel_count * blocks;
-    char *room = m->room->blocks + (size_t)thread * block_bytes(m->p->plan);
+    const int64_t all = maps_of(m) * blocks;
+    char *room = m->room->blocks + (size_t)thread * distance_block_bytes(&m->job);
     for (int64_t i = all * thread / threads; i < all * (thread + 1) / threads; i++) {
-        float *map = place_of(m, m->channels[i / blocks]);
+        float *map = place_of(m, map_at(m, i / blocks));
         m->term->kernels->block(&m->job, (int32_t *)map, i % blocks * lanes, map, room);
     }
 }
@@ -230,63 +297,69 @@ static void blocks_of_thread(void *context, int thread, int threads) {
 static void combine_of_thread(void *context, int thread, int threads) {
     const measure *m = context;
     const int64_t voxels = m->p->plan->shape.voxels, pieces = (voxels + RUN_VOXELS - 1) / RUN_VOXELS;
-    const int64_t all = m->channel_count * pieces;
+    const int64_t all = maps_of(m) * pieces;
     for (int64_t i = all * thread / threads; i < all * (thread + 1) / threads; i++) {
-        int64_t at = m->channels[i / pieces] * voxels, first = i % pieces * RUN_VOXELS, left = voxels - first;
-        m->p->plan->kernels->hausdorff->combine(&m->term->power, (const float *)m->room->steps + at + first,
-                                                m->map + at + first, left < RUN_VOXELS ? left : RUN_VOXELS);
+        map_place at = map_at(m, i / pieces);
+        int64_t first = i % pieces * RUN_VOXELS, left = voxels - first;
+        m->p->plan->kernels->hausdorff->combine(&m->term->power, predicted_map(m, at) + first,
+                                                target_map(m, at) + first, left < RUN_VOXELS ? left : RUN_VOXELS);
     }
 }
 
-static fault masks_of_run(void *context, int thread, int64_t row, int64_t first, int64_t voxels) {
+static fault masks_of_run(void *context, int thread, int64_t sample, int64_t first, int64_t voxels) {
     (void)thread;
     const measure *m = context;
     const closs_plan *plan = m->p->plan;
-    run at = part_run(m->p, row * plan_rows_per_sample(plan), first, voxels, 0, STORE_PLAIN);
-    plan->kernels->hausdorff->masks(&plan->formula, &at, m->term->of->prediction, m->room->masks + first,
+    run at = part_run(m->p, sample * plan_rows_per_sample(plan), first, voxels, 0, STORE_PLAIN);
+    plan->kernels->hausdorff->masks(&plan->formula, &at, m->term->of->prediction,
+                                    m->room->masks + values_before(m, sample - m->first_sample, 0) + first,
                                     plan->shape.voxels);
     return FAULT_NONE;
 }
 
-static void predict(measure *m, int threads) {
-    sweep s = {.first_row = m->sample,
-               .rows = 1,
+static void predict(measure *m) {
+    sweep s = {.first_row = m->first_sample,
+               .rows = m->samples,
                .voxels = m->p->voxels,
-               .threads = threads,
+               .threads = m->shares.threads,
                .body = masks_of_run,
                .context = m};
     run_sweep(&s);
 }
 
-static void measure_regions(measure *m, int predicted, int threads) {
+static void measure_regions(measure *m, int predicted) {
     m->predicted = predicted;
-    run_parallel(threads, rows_of_thread, m);
-    run_parallel(threads, blocks_of_thread, m);
+    run_parallel(m->shares.rows, rows_of_thread, m);
+    run_parallel(m->shares.blocks, blocks_of_thread, m);
 }
 
 // ------------------------------------------------------------------------------------------------------- terms ----
 
-static void measure_sample(measure *m, int threads) {
-    const int64_t voxels = m->p->plan->shape.voxels;
-    for (int64_t c = 0; c < m->p->plan->shape.classes; c++)
-        if (!distance_takes_part(m->term, c)) memset(m->map + c * voxels, 0, (size_t)voxels * sizeof(float));
-    measure_regions(m, 0, threads);
+static void measure_samples(measure *m) {
+    const closs_shape *shape = &m->p->plan->shape;
+    for (int64_t s = 0; s < m->samples; s++)
+        for (int c = 0; c < shape->classes; c++)
+            if (!distance_takes_part(m->term, c))
+                memset(target_map(m, (map_place){s, c}), 0, (size_t)shape->voxels * sizeof(float));
+    measure_regions(m, 0);
     if (m->term->kind != CLOSS_HAUSDORFF) return;
-    predict(m, threads);
-    measure_regions(m, 1, threads);
-    run_parallel(threads, combine_of_thread, m);
+    predict(m);
+    measure_regions(m, 1);
+    run_parallel(m->shares.threads, combine_of_thread, m);
 }
 
 static void measure_term(const part *p, const rooms *room, const distance_term *term, float *maps) {
     const closs_plan *plan = p->plan;
-    measure m = {.p = p, .term = term, .room = room, .job = term->job};
+    measure m = {.p = p, .term = term, .room = room, .job = term->job, .maps = maps};
     distance_fill_squares(&m.job, room->squares);
     for (int c = 0; c < plan->shape.classes; c++)
         if (distance_takes_part(term, c)) m.channels[m.channel_count++] = c;
-    int threads = threads_for(plan->threads, m.channel_count * plan->shape.voxels);
-    for (m.sample = 0; m.sample < p->samples; m.sample++) {
-        m.map = maps + (size_t)m.sample * sample_values(plan);
-        measure_sample(&m, threads);
+    const int64_t together = samples_together(plan, term);
+    for (m.first_sample = 0; m.first_sample < p->samples; m.first_sample += m.samples) {
+        const int64_t left = p->samples - m.first_sample;
+        m.samples = left < together ? left : together;
+        m.shares = share_samples(plan, term, m.samples);
+        measure_samples(&m);
     }
     memset(maps + (size_t)p->samples * sample_values(plan), 0, BLOCK_VOXELS * sizeof(float));
 }
@@ -296,7 +369,7 @@ void distance_terms_pass(part *p, void *memory) {
     rooms room;
     lay_out(p->plan, distance_aligned(memory), &room);
     for (int k = 0; k < p->plan->distance_count; k++)
-        measure_term(p, &room, &p->plan->distances[k], room.maps + (size_t)k * sort_floats(p->plan));
+        measure_term(p, &room, &p->plan->distances[k], room.maps + (size_t)k * term_floats(p->plan));
     p->distance_maps = room.maps;
-    p->distance_sort = (int64_t)sort_floats(p->plan);
+    p->distance_term_stride = (int64_t)term_floats(p->plan);
 }

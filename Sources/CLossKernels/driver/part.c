@@ -77,7 +77,7 @@ static void point_to_distances(const part *p, int64_t row, int64_t first, run *a
     at->distance_maps =
         p->distance_maps + (row_sample(p, row) * p->plan->shape.classes + row_channel(p, row)) * voxels + first;
     at->distance_stride = voxels;
-    at->distance_sort = p->distance_sort;
+    at->distance_term_stride = p->distance_term_stride;
 }
 
 static void point_to_slopes(const part *p, int64_t row, int64_t first, run *at) {

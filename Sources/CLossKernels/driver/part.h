@@ -8,14 +8,14 @@ typedef struct part {
     const closs_plan *plan;
     const closs_batch *batch;
     int64_t first_sample, samples;
-    int64_t voxels;             // of each sample, in this part
-    run_layout layout;          // of all buffers, those that lie as the kernels read them too
-    int staged;                 // some buffer does not
-    int together;               // ... and channels lie side by side, so that a sample's are best staged together
-    int rows_in_place;          // ... but what is read of a row is floats one after another, and needs no staging
-    const float *distance_maps; // [terms][samples][classes][voxels], of terms that measure distances, or NULL
-    int64_t distance_sort;      // from one term's to the next one's
-    const float *lovasz_slopes; // for the gradient: as lovasz_layout_of says; or NULL
+    int64_t voxels;               // of each sample, in this part
+    run_layout layout;            // of all buffers, those that lie as the kernels read them too
+    int staged;                   // some buffer does not
+    int together;                 // ... and channels lie side by side, so that a sample's are best staged together
+    int rows_in_place;            // ... but what is read of a row is floats one after another, and needs no staging
+    const float *distance_maps;   // [terms][samples][classes][voxels], of terms that measure distances, or NULL
+    int64_t distance_term_stride; // from one term's to the next one's
+    const float *lovasz_slopes;   // for the gradient: as lovasz_layout_of says; or NULL
 } part;
 
 // A part's rows are those of its samples; row 0 is its first sample's first. These say what a row is of.

@@ -2,8 +2,6 @@
 
 #include "driver/parallel.h"
 
-enum { VALUES_PER_THREAD = 16384 };
-
 typedef struct sweep_state {
     const sweep *sweep;
     int64_t row_blocks;

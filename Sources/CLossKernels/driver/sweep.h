@@ -37,6 +37,8 @@ typedef struct sweep_fault {
 
 sweep_fault run_sweep(const sweep *s);
 
+enum { VALUES_PER_THREAD = 16384 };
+
 // Threads worth having for so many values: a thread costs more than a few thousand of them.
 int threads_for(int threads, int64_t values);
 

@@ -142,8 +142,8 @@ typedef enum closs_divisor {
 typedef enum closs_scope {
     CLOSS_PER_SAMPLE = 0,        /* the formula for each sample (and class), then the mean of the samples */
     CLOSS_PER_BATCH = 1,         /* the formula once (for each class), on totals over the batch */
-    CLOSS_PER_SAMPLE_POOLED = 2, /* for each sample, on totals over all classes that take part; region terms only */
-    CLOSS_PER_BATCH_POOLED = 3   /* once, on totals over batch and classes; region terms only */
+    CLOSS_PER_SAMPLE_POOLED = 2, /* for each sample, on totals over all classes that take part; region, Lovasz terms */
+    CLOSS_PER_BATCH_POOLED = 3   /* once, on totals over batch and classes; region and Lovasz terms */
 } closs_scope;
 
 typedef enum closs_denominator {
@@ -452,7 +452,7 @@ typedef struct closs_lovasz {
     closs_scope scope;
     int present_only; /* not 0: a class without foreground does not count (Berman's classes="present"). Otherwise its
                        * loss is its greatest error */
-    int exclude_background; /* not 0: class 0 takes no part */
+    int exclude_background; /* not 0: class 0 takes no part; needs two classes or more */
     uint64_t classes[CLOSS_MAX_CLASSES / 64]; /* bit c % 64 of word c / 64: class c takes part; all 0: all do */
     const float *class_weights; /* w, [classes], each >= 0, not all 0 among those that take part; NULL: all 1. They
                                  * multiply and divide nothing (mmsegmentation, kornia); not in a pooled scope */
@@ -526,9 +526,15 @@ typedef enum closs_sides {
  *                       distance loss by distance transforms (Karimi and Salcudean 2019), d_p and d_g the distances from
  *                       the boundary of the prediction's region and of the target's
  * For the gradient the distances are constants. A class's region are its valid voxels with g > 1/2; voxels that are
- * masked or ignored are in no region, and their loss is 0. The maps lie in the scratch memory: 4 bytes for each value,
- * of a Hausdorff loss 9. Only what takes part is measured. closs_spec.extents must be given; parts must be of whole
- * samples. A loss has one term of each kind at most. Members that are of the other kind must be 0. */
+ * masked or ignored are in no region, and their loss is 0. Only what takes part is measured. closs_spec.extents must be
+ * given; parts must be of whole samples. A loss has one term of each kind at most. Members that are of the other kind
+ * must be 0.
+ *
+ * Scratch holds the maps, 4 bytes for each value; of a Hausdorff loss 5 more for each value of the samples whose
+ * predictions are measured side by side: one, or as many as keep the threads busy. Beside them each thread that is
+ * worth having (one for 16384 values) has a room for a block of columns, as in closs_distance_map, and a byte for each
+ * column, rounded up to 128: with a thread for every block 9 bytes for each value in 2-D, 5 in 3-D, twice that where
+ * spacings differ, and more only where rows do not fill their blocks. */
 typedef struct closs_distance_term {
     const float
         *class_weights; /* w, [classes], each >= 0 and below 2^19, not all 0 among those that take part; 0 leaves a
@@ -785,13 +791,25 @@ CLOSS_API closs_status closs_loss_map(const closs_plan *plan, const closs_batch 
 
 /* --------------------------------------------------------------------------------------------- distance maps ---- */
 
-/* Exact Euclidean distance transforms of label maps, 2-D and 3-D: for each class and voxel
+/* Exact Euclidean distance transforms of label maps, of one to three dimensions: for each class and voxel
  *
  *     d = the least of sqrt(sum over the axes (spacing * steps)^2)
  *
  * over all voxels of the class (of a signed map's voxels inside the class: over all voxels outside it). Every squared
  * distance is a sum of whole numbers and none is approximated: the map is, bit for bit, the one that looking at every
- * pair of voxels gives, on any number of threads (arithmetic 12). */
+ * pair of voxels gives, on any number of threads (arithmetic 12). Where spacings differ, their squares are rounded
+ * before, by 2^-21 of themselves at most.
+ *
+ * For sums to be whole numbers an extent is at most 2^24; where axes of several voxels have spacings that differ, the
+ * sample's diagonal is at most 46340 times the least of them (what is up to 65536 times may be accepted). A map has at
+ * most 2^45 values.
+ *
+ * Beside what maps of 16 bits need, scratch holds rooms for blocks of 32 columns (16 where spacings differ, or the
+ * squares of the extents less 1 add up to 2^30 or more): one for each thread, but no more than all maps have blocks. A
+ * room is about 128 bytes for each of 2 max(planes, rows) lines and, of several planes, for each of their planes * rows
+ * rows, however few the columns: let the last axis be a long one. A call takes no more threads than its scratch has
+ * rooms for: scratch that was sized when OpenMP's default was another will do, and only what has no room for one thread
+ * is refused. */
 typedef enum closs_distance_form {
     CLOSS_DISTANCE_UNSIGNED = 0, /* d, 0 inside */
     CLOSS_DISTANCE_SQUARED = 1,  /* d^2, 0 inside */
@@ -801,7 +819,8 @@ typedef enum closs_distance_form {
 /* How maps are stored. */
 typedef enum closs_distance_type {
     CLOSS_DISTANCE_FLOAT32 = 0,
-    CLOSS_DISTANCE_FLOAT16 = 1, /* IEEE 754 binary16, rounded to nearest even */
+    CLOSS_DISTANCE_FLOAT16 = 1, /* IEEE 754 binary16, rounded to nearest even. Refused where the extents allow values of
+                                 * 65520 or more, which would be infinite: squares of 256 steps are */
     CLOSS_DISTANCE_INT16 = 2    /* int16_t of value / scale, rounded to nearest even; at most 32767 in magnitude */
 } closs_distance_type;
 

@@ -224,10 +224,10 @@ typedef struct run {
     const float *weights; // or NULL
     const float *maps;    // or NULL; class_stride holds here too
     // Maps of terms that measure distances, or NULL: of all classes, `distance_stride` apart, and of several terms,
-    // `distance_sort` apart. Whatever the layout, they begin with the run's first voxel. Past their end there are more
-    // floats, at least a block's, which may be anything.
+    // `distance_term_stride` apart. Whatever the layout, they begin with the run's first voxel. Past their end there are
+    // more floats, at least a block's, which may be anything.
     const float *distance_maps;
-    int64_t distance_stride, distance_sort;
+    int64_t distance_stride, distance_term_stride;
     float *gradient; // class_stride holds here too
     gradient_store store;
     int64_t voxels;
@@ -278,7 +278,7 @@ typedef struct run_sums {
 
 // A block of one of the run's distance maps, of class `c` from the run's own on.
 static inline const float *distances_at(const run *at, const pointwise_formula *term, int c) {
-    return at->distance_maps + (term->distances - 1) * at->distance_sort + c * at->distance_stride;
+    return at->distance_maps + (term->distances - 1) * at->distance_term_stride + c * at->distance_stride;
 }
 
 // The distance maps `voxels` further on.

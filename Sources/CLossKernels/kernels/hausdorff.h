@@ -4,7 +4,7 @@
 #define CLOSS_KERNELS_HAUSDORFF_H
 
 #include "kernels/channel.h"
-#include "kernels/distance_job.h"
+#include "kernels/hausdorff_job.h"
 #include "kernels/softmax.h"
 
 // ------------------------------------------------------------------------------------------------- predictions ----

@@ -2,6 +2,7 @@
 // isa_*.c, after it has said what its instruction set has. The families' walks are compiled apart: they are large.
 #include "kernels/binarization.h"
 #include "kernels/distance_job.h"
+#include "kernels/hausdorff_job.h"
 #include "kernels/metric_job.h"
 #include "kernels/lovasz_job.h"
 #include "kernels/select.h"

@@ -1,5 +1,7 @@
 #include "terms/lovasz.h"
 
+#include "terms/classes.h"
+
 #pragma STDC FP_CONTRACT OFF
 
 int is_lovasz(closs_term_kind kind) { return kind == CLOSS_LOVASZ_SOFTMAX || kind == CLOSS_LOVASZ_HINGE; }
@@ -13,10 +15,7 @@ int lovasz_pooled(const closs_lovasz *term) {
 }
 
 void lovasz_take_classes(const closs_lovasz *term, int64_t classes, uint64_t *taken) {
-    uint64_t some = 0;
-    for (int i = 0; i < CLOSS_MAX_CLASSES / 64; i++) some |= taken[i] = term->classes[i];
-    for (int64_t c = 0; !some && c < classes; c++) taken[c / 64] |= (uint64_t)1 << (c % 64);
-    if (term->exclude_background) taken[0] &= ~(uint64_t)1;
+    take_classes(term->classes, term->exclude_background, classes, taken);
 }
 
 static const closs_lovasz *term_of(const closs_plan *plan) { return &plan->lovasz->of.lovasz; }

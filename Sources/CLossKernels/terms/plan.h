@@ -6,6 +6,8 @@
 #include "include/closs.h"
 #include "kernels/distance_job.h"
 #include "kernels/formula.h"
+#include "kernels/hausdorff_job.h"
+#include "terms/classes.h"
 
 enum {
     SELECTION_STAGES = 4,
@@ -38,9 +40,7 @@ typedef struct distance_term {
 
 enum { MOST_DISTANCE_TERMS = 2 };
 
-static inline int distance_takes_part(const distance_term *term, int64_t c) {
-    return term->classes[c / 64] >> c % 64 & 1;
-}
+static inline int distance_takes_part(const distance_term *term, int64_t c) { return has_class(term->classes, c); }
 
 struct closs_plan {
     closs_shape shape;
