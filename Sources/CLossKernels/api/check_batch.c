@@ -86,6 +86,13 @@ static closs_status check_buffer(const void *buffer, size_t count, const buffer_
     return refuse(error, CLOSS_WRONG_SIZE, -1, "%s has %zu elements: expected %zu", name, count, expected);
 }
 
+closs_status check_elements(const char *name, const void *buffer, size_t count, size_t expected, closs_error *error) {
+    if (!buffer) return refuse(error, CLOSS_NULL_POINTER, -1, "%s is NULL", name);
+    if (count != expected)
+        return refuse(error, CLOSS_WRONG_SIZE, -1, "%s_count is %zu: expected %zu", name, count, expected);
+    return CLOSS_OK;
+}
+
 static closs_status check_maps(const closs_plan *plan, const closs_batch *batch, const buffer_layout *b,
                                closs_error *error) {
     if (!plan->formula.maps && batch->maps)
