@@ -9,6 +9,7 @@
 #define accepted                     closs_inner_accepted
 #define binarization_gradient_pass   closs_inner_binarization_gradient_pass
 #define binarization_totals_pass     closs_inner_binarization_totals_pass
+#define bounded_region_pass          closs_inner_bounded_region_pass
 #define box_scale_pass               closs_inner_box_scale_pass
 #define box_weights_pass             closs_inner_box_weights_pass
 #define call_ranges                  closs_inner_call_ranges
@@ -62,6 +63,7 @@
 #define evaluation_prepare           closs_inner_evaluation_prepare
 #define evaluation_write             closs_inner_evaluation_write
 #define find_tie_ends                closs_inner_find_tie_ends
+#define gradient_and_losses_pass     closs_inner_gradient_and_losses_pass
 #define gradient_pass                closs_inner_gradient_pass
 #define hausdorff_kernels_avx2       closs_inner_hausdorff_kernels_avx2
 #define hausdorff_kernels_avx512     closs_inner_hausdorff_kernels_avx512
@@ -76,6 +78,7 @@
 #define loss_map_avx512              closs_inner_loss_map_avx512
 #define loss_map_generic             closs_inner_loss_map_generic
 #define loss_map_pass                closs_inner_loss_map_pass
+#define losses_can_wait              closs_inner_losses_can_wait
 #define lovasz_coefficients_words    closs_inner_lovasz_coefficients_words
 #define lovasz_counts                closs_inner_lovasz_counts
 #define lovasz_finish                closs_inner_lovasz_finish
@@ -110,6 +113,7 @@
 #define part_run                     closs_inner_part_run
 #define pointwise_add                closs_inner_pointwise_add
 #define pointwise_add_known          closs_inner_pointwise_add_known
+#define pointwise_add_losses         closs_inner_pointwise_add_losses
 #define pointwise_coefficient        closs_inner_pointwise_coefficient
 #define pointwise_coefficients_words closs_inner_pointwise_coefficients_words
 #define pointwise_divisors_known     closs_inner_pointwise_divisors_known

@@ -10,6 +10,7 @@ typedef struct evaluation {
     call_memory memory; // with the gradient (or NULL) and the result
     closs_result *result;
     scratch scratch;
+    int losses_wait; // for the gradient, with which they are added up
 } evaluation;
 
 // Checks the arguments.

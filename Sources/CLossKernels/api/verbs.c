@@ -264,10 +264,13 @@ closs_status evaluation_coefficients(evaluation *e, closs_error *error) {
     return check_coefficient_range(e->part.plan, s->coefficients, e->memory.gradient->scale, error);
 }
 
-// Totals first, then the gradient.
+// Totals first, then the gradient; or with it some of the totals.
 static closs_status prepare_two_sweeps(evaluation *e, closs_error *error) {
     const part *p = &e->part;
     const closs_gradient_buffer *gradient = e->memory.gradient;
+    clear(e->scratch.totals, p->plan->totals.count);
+    e->losses_wait = gradient && losses_can_wait(p) && bounded_region_pass(p, e->scratch.totals);
+    if (e->losses_wait) return evaluation_coefficients(e, error);
     clear(e->scratch.totals, p->plan->totals.count);
     gradient_to_come to_come = {.losses = !gradient || !p->plan->formula.balanced, .slopes = gradient != 0};
     sweep_fault found = accumulate_whole(p, to_come, e->scratch.totals, &e->scratch);
@@ -278,6 +281,10 @@ static closs_status prepare_two_sweeps(evaluation *e, closs_error *error) {
 static void write_two_sweeps(evaluation *e) {
     part *p = &e->part;
     const scratch *s = &e->scratch;
+    if (e->losses_wait) {
+        gradient_and_losses_pass(p, s->coefficients, e->memory.gradient, s->totals);
+        return;
+    }
     p->lovasz_slopes = s->lovasz.values;
     int64_t *losses = p->plan->formula.balanced ? s->balanced_losses : 0;
     if (losses) clear(losses, (size_t)p->samples * 2);

@@ -50,6 +50,7 @@ static part apart(const part *p) {
 
 typedef struct totals_context {
     const part *part;
+    const formula *formula; // the plan's, or what is wanted of it
     int64_t *totals;
 } totals_context;
 
@@ -67,7 +68,8 @@ static fault totals_run(void *context, int thread, int64_t row, int64_t first, i
     class_sums classes[CLOSS_MAX_CLASSES];
     run_sums sums = {.classes = classes};
     run at = part_run(c->part, row, first, voxels, 0, STORE_PLAIN);
-    fault found = c->part->plan->kernels->totals(&c->part->plan->formula, &at, &sums);
+    fault found = c->part->plan->kernels->totals(c->formula, &at, &sums);
+    if (c->formula->pointwise_count == 0) memset(sums.loss, 0, sizeof sums.loss);
     if (found == FAULT_NONE) add_sums(c->part, row, &sums, c->totals);
     return found;
 }
@@ -96,7 +98,7 @@ static fault totals_together(void *context, int thread, int64_t sample, int64_t 
 }
 
 static sweep_fault totals_pass_together(const part *p, int64_t *totals) {
-    totals_context context = {p, totals};
+    totals_context context = {p, &p->plan->formula, totals};
     sweep s = together_sweep_of(p, SEES_EVERYTHING, totals_together, &context);
     sweep_fault found = run_sweep(&s);
     if (!found.found) return found;
@@ -106,9 +108,30 @@ static sweep_fault totals_pass_together(const part *p, int64_t *totals) {
 
 sweep_fault totals_pass(const part *p, int64_t *totals) {
     if (p->together) return totals_pass_together(p, totals);
-    totals_context context = {p, totals};
+    totals_context context = {p, &p->plan->formula, totals};
     sweep s = sweep_of(p, SEES_EVERYTHING, totals_run, &context);
     return run_sweep(&s);
+}
+
+int losses_can_wait(const part *p) {
+    const closs_plan *plan = p->plan;
+    const formula *f = &plan->formula;
+    if (f->activation != CLOSS_SOFTMAX || !f->region || !f->pointwise_count) return 0;
+    if (plan->selection || plan->lovasz || f->weighted || f->maps || p->distance_maps) return 0;
+    if (!f->has_curves || f->curved || f->factors || f->class_parts) return 0;
+    if (p->batch->weights || target_is_dense(p->batch->target)) return 0;
+    // Four losses are added as floats.
+    return 4.5 * pointwise_loss_bound(plan, LARGEST_BOUNDED, 1, 0) < 0x1p19;
+}
+
+int bounded_region_pass(const part *p, int64_t *totals) {
+    formula region = p->plan->formula;
+    region.bounded = 1;
+    region.pointwise_count = 0;
+    region.has_curves = region.smooths = region.per_channel = region.errors = 0;
+    totals_context context = {p, &region, totals};
+    sweep s = sweep_of(p, SEES_EVERYTHING, totals_run, &context);
+    return !run_sweep(&s).found;
 }
 
 // ----------------------------------------------------------------------------------------------------- survey ----
@@ -199,7 +222,8 @@ typedef struct gradient_context {
     gradient_store store;
     const int64_t *tie_ends;  // of each sample of the part, in values from its first
     int64_t *balanced_losses; // of each sample of the part, or NULL
-    int64_t *totals;          // of the combined pass
+    int64_t *totals;          // of the combined passes
+    int losses_waited;        // only these are added to them
 } gradient_context;
 
 static gradient_store store_of(const part *p, const closs_gradient_buffer *gradient) {
@@ -266,7 +290,12 @@ static fault gradient_run(void *context, int thread, int64_t row, int64_t first,
     class_sums classes[CLOSS_MAX_CLASSES];
     run_sums sums = {.classes = classes};
     fault found = plan->kernels->totals_and_gradient(&plan->formula, &at, &k, &sums);
-    if (found == FAULT_NONE) add_sums(c->part, row, &sums, c->totals);
+    if (found != FAULT_NONE) return found;
+    if (c->losses_waited)
+        pointwise_add_losses(plan, c->part->first_sample + row_sample(c->part, row), row_channel(c->part, row), &sums,
+                             c->totals);
+    else
+        add_sums(c->part, row, &sums, c->totals);
     return found;
 }
 
@@ -302,7 +331,15 @@ static sweep gradient_sweep(const part *p, int sees, gradient_context *context) 
 void gradient_pass(const part *p, const int64_t *coefficients, const closs_gradient_buffer *gradient, int64_t *tie_ends,
                    int64_t *balanced_losses) {
     find_tie_ends(p, coefficients, tie_ends);
-    gradient_context context = {p, coefficients, gradient, store_of(p, gradient), tie_ends, balanced_losses, 0};
+    gradient_context context = {p, coefficients, gradient, store_of(p, gradient), tie_ends, balanced_losses, 0, 0};
+    sweep s = gradient_sweep(p, 0, &context);
+    s.backwards = 1;
+    run_sweep(&s);
+}
+
+void gradient_and_losses_pass(const part *p, const int64_t *coefficients, const closs_gradient_buffer *gradient,
+                              int64_t *totals) {
+    gradient_context context = {p, coefficients, gradient, store_of(p, gradient), 0, 0, totals, 1};
     sweep s = gradient_sweep(p, 0, &context);
     s.backwards = 1;
     run_sweep(&s);
@@ -310,7 +347,7 @@ void gradient_pass(const part *p, const int64_t *coefficients, const closs_gradi
 
 sweep_fault combined_pass(const part *p, const int64_t *coefficients, const closs_gradient_buffer *gradient,
                           int64_t *totals) {
-    gradient_context context = {p, coefficients, gradient, store_of(p, gradient), 0, 0, totals};
+    gradient_context context = {p, coefficients, gradient, store_of(p, gradient), 0, 0, totals, 0};
     sweep s = gradient_sweep(p, SEES_EVERYTHING, &context);
     sweep_fault found = run_sweep(&s);
     if (!found.found || !p->together) return found;

@@ -8,6 +8,19 @@
 // Sums of the pointwise and region terms, added to `totals`.
 sweep_fault totals_pass(const part *p, int64_t *totals);
 
+// Beside region terms, losses whose slopes are made of them (focal ones) are added up with the gradient, or all would be
+// computed twice: it waits for the region's sums, but of these losses only for what they are divided by. Where that can
+// be,
+int losses_can_wait(const part *p);
+
+// ... first come the region's sums and the counts. 0: something is to be refused, or some logit so large that a loss
+// might be; then the totals are of no use.
+int bounded_region_pass(const part *p, int64_t *totals);
+
+// ... then the gradient, and with it the losses.
+void gradient_and_losses_pass(const part *p, const int64_t *coefficients, const closs_gradient_buffer *gradient,
+                              int64_t *totals);
+
 // Reads without computing. Adds weights and counts to `totals` (NULL: not wanted), and tells the largest magnitude of a
 // logit and the largest voxel weight.
 typedef struct survey_found {

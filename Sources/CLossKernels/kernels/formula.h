@@ -63,6 +63,7 @@ typedef struct formula {
     closs_activation activation;
     int classes;
     int region;     // some term totals products and sums of probabilities
+    int bounded;    // a logit beyond LARGEST_BOUNDED is to be reported like a fault
     int squares;    // ... and sums of squares
     int minimum;    // ... and of the smaller of probability and target
     int valid_sums; // ... and the number of valid values of each class
@@ -90,6 +91,9 @@ typedef struct formula {
     int has_ignore_index;
     int64_t ignore_index;
 } formula;
+
+// What a square that is added up may come to in a run where logits are bounded, and what no logit is beyond there.
+static const float BOUNDED_SQUARES = 0x1p+30f, LARGEST_BOUNDED = 0x1p+15f;
 
 // No value of a distance map is larger in magnitude, once it is scaled (13.5).
 static const float LARGEST_DISTANCE = 0x1p+10f;
@@ -413,6 +417,7 @@ typedef struct kernels {
     fault (*totals)(const formula *, const run *, run_sums *);
     // `balanced_loss`: gets the loss of the values that the balanced term takes; NULL: not wanted.
     void (*gradient)(const formula *, const run *, const run_coefficients *, __int128 *balanced_loss);
+    // Of regions only the gradient: a softmax's, whose sums are known.
     fault (*totals_and_gradient)(const formula *, const run *, const run_coefficients *, run_sums *);
     fault (*survey)(const formula *, const run *, int with_logits, run_survey *, run_sums *);
     const selection_walks *of_logits, *of_losses;

@@ -29,6 +29,7 @@ typedef struct softmax_kind {
     int extras;  // there may be label smoothing, terms per channel, errors, or class parts
     int minimum; // ... and the smaller of probability and target is totalled
     int holds;   // the logits of a block until their exponentials are there: they are read once
+    int bounded; // squares of logits are added up
 } softmax_kind;
 
 // What the classes of a block have in common.
@@ -107,15 +108,21 @@ LANES_INLINE vf32 target_of(softmax_kind kind, const run *at, const block_labels
 
 // ----------------------------------------------------------------------------------------------- exponentials ----
 
+// What is not finite stays so, times 0 or squared.
+LANES_INLINE void look_at_logit(softmax_kind kind, vf32 logit, vf32 *not_finite) {
+    if (!(kind.mode & MODE_TOTALS)) return;
+    *not_finite = f32_fma(logit, kind.bounded ? logit : f32_splat(0), *not_finite);
+}
+
 // The logits of few classes stay where their exponentials will be; many are read again.
 LANES_INLINE vf32 largest_logit(softmax_kind kind, const run *at, softmax_block *block, vf32 *not_finite) {
     vf32 largest = logit_of(at, 0);
     if (kind.holds) block->exponential[0] = largest;
-    if (kind.mode & MODE_TOTALS) *not_finite = f32_fma(largest, f32_splat(0), *not_finite);
+    look_at_logit(kind, largest, not_finite);
     for (int c = 1; c < kind.classes; c++) {
         vf32 logit = logit_of(at, c);
         if (kind.holds) block->exponential[c] = logit;
-        if (kind.mode & MODE_TOTALS) *not_finite = f32_fma(logit, f32_splat(0), *not_finite);
+        look_at_logit(kind, logit, not_finite);
         largest = f32_larger(logit, largest);
     }
     return largest;
@@ -584,6 +591,15 @@ LANES_INLINE void check_maps(int classes, const run *at, vf32 *not_finite) {
         *not_finite = f32_fma(f32_load(at->maps + c * at->class_stride), f32_splat(0), *not_finite);
 }
 
+// A region's gradient waits for its sums: beside it these are known, and only losses are added up.
+LANES_INLINE int adds_waiting_losses(int mode, int wants) {
+    return wants & WANTS_REGION && mode == (MODE_TOTALS | MODE_GRADIENT);
+}
+
+LANES_INLINE int wants_region_sums(softmax_kind kind) {
+    return kind.wants & WANTS_REGION && !adds_waiting_losses(kind.mode, kind.wants);
+}
+
 LANES_INLINE void softmax_one_block(const formula *f, softmax_kind kind, const run *at, const run_coefficients *k,
                                     const smoothing *smooth, const block_labels *labels, softmax_block *block,
                                     softmax_sums *sums) {
@@ -591,11 +607,11 @@ LANES_INLINE void softmax_one_block(const formula *f, softmax_kind kind, const r
     prefetch_beside(at);
     if (kind.mode & MODE_TOTALS) {
         if (kind.extras && f->maps) check_maps(kind.classes, at, &sums->not_finite);
-        if (kind.wants & WANTS_REGION && !f->weighted)
+        if (wants_region_sums(kind) && !f->weighted)
             total_region(kind, at, labels, block, sums);
-        else if (f->counts && !kind.soft)
+        else if (f->counts && !kind.soft && !(kind.wants & WANTS_REGION))
             count_labels(kind.classes, labels, sums);
-        if (kind.wants & WANTS_REGION && f->weighted) total_weighted_region(kind, at, labels, block, sums);
+        if (wants_region_sums(kind) && f->weighted) total_weighted_region(kind, at, labels, block, sums);
         if (kind.wants & WANTS_POINTWISE) total_pointwise(f, kind, at, labels, block, sums);
         sums->blocks++;
     }
@@ -698,12 +714,14 @@ LANES_FUNCTION int softmax_in_place(const formula *f, closs_target target) {
 }
 
 // Simple runs of plain losses have copies of the walk with the class count fixed, where the compiler makes the most of
-// it. Other losses without extras have one for simple runs.
+// it. Other losses without extras have one for simple runs; so has the gradient of a region beside losses, which waits
+// for those alone.
 LANES_INLINE int64_t simple_by_classes(const formula *f, int wants, int mode, const run *whole,
                                        const run_coefficients *k, const smoothing *smooth, softmax_sums *sums) {
     if (!is_simple(whole) || whole->target != CLOSS_LABELS_U8 || f->weighted || whole->voxels < BLOCK_VOXELS) return 0;
     softmax_kind kind = {.classes = f->classes, .wants = wants, .mode = mode};
-    if (!is_plain(f) || f->squares) {
+    if (mode == MODE_TOTALS && wants == WANTS_REGION) kind.bounded = f->bounded;
+    if (adds_waiting_losses(mode, wants) || !is_plain(f) || f->squares) {
         kind.squares = f->squares;
         return has_extras(f) ? 0 : simple_softmax_blocks(f, kind, whole, k, smooth, sums);
     }
@@ -721,15 +739,14 @@ LANES_INLINE int64_t simple_by_classes(const formula *f, int wants, int mode, co
 LANES_INLINE void plain_softmax_walk(const formula *f, int wants, int mode, const run *whole, const run_coefficients *k,
                                      const smoothing *smooth, softmax_sums *sums) {
     softmax_kind kind = {.classes = f->classes, .wants = wants, .mode = mode, .squares = f->squares, .plain = 1};
+    if (mode == MODE_TOTALS && wants == WANTS_REGION) kind.bounded = f->bounded;
     softmax_blocks(f, kind, whole, k, smooth, sums);
 }
 
 // All others: what they want is asked block by block, which costs nothing beside what they do.
 LANES_INLINE void any_softmax_walk(const formula *f, int mode, const run *whole, const run_coefficients *k,
                                    const smoothing *smooth, softmax_sums *sums) {
-    // A gradient beside its totals is of pointwise terms alone.
-    int region = mode != (MODE_TOTALS | MODE_GRADIENT) && f->region;
-    int wants = (region ? WANTS_REGION : 0) | (f->pointwise_count || f->ranks ? WANTS_POINTWISE : 0);
+    int wants = (f->region ? WANTS_REGION : 0) | (f->pointwise_count || f->ranks ? WANTS_POINTWISE : 0);
     softmax_kind kind = {.classes = f->classes, .wants = wants, .mode = mode, .squares = f->squares};
     if (target_is_dense(whole->target)) {
         kind.soft = kind.extras = 1;
@@ -746,7 +763,8 @@ LANES_INLINE void any_softmax_walk(const formula *f, int mode, const run *whole,
 LANES_INLINE run softmax_by_wants(const formula *f, int wants, int mode, const run *whole, const run_coefficients *k,
                                   const smoothing *smooth, softmax_sums *sums) {
     run rest = run_from(whole, simple_by_classes(f, wants, mode, whole, k, smooth, sums));
-    if (!is_plain(f) || has_extras(f) || target_is_dense(whole->target)) return rest;
+    if (adds_waiting_losses(mode, wants) || !is_plain(f) || has_extras(f) || target_is_dense(whole->target))
+        return rest;
     plain_softmax_walk(f, wants, mode, &rest, k, smooth, sums);
     return run_from(&rest, rest.voxels);
 }
@@ -754,9 +772,9 @@ LANES_INLINE run softmax_by_wants(const formula *f, int wants, int mode, const r
 LANES_INLINE void softmax_walk(const formula *f, int mode, const run *whole, const run_coefficients *k,
                                const smoothing *smooth, softmax_sums *sums) {
     run rest;
-    if (mode == (MODE_TOTALS | MODE_GRADIENT) || !f->region)
+    if (!f->region)
         rest = softmax_by_wants(f, WANTS_POINTWISE, mode, whole, k, smooth, sums);
-    else if (!f->pointwise_count)
+    else if (!f->pointwise_count && mode != (MODE_TOTALS | MODE_GRADIENT))
         rest = softmax_by_wants(f, WANTS_REGION, mode, whole, k, smooth, sums);
     else
         rest = softmax_by_wants(f, WANTS_REGION | WANTS_POINTWISE, mode, whole, k, smooth, sums);
@@ -776,7 +794,8 @@ static void clear_softmax_sums(const formula *f, softmax_class *classes, softmax
 }
 
 static fault finish_softmax_sums(const formula *f, const run *whole, const softmax_sums *sums, run_sums *out) {
-    if (i32_any(sums->bad | ~(sums->not_finite == 0)) || any_beyond(sums->beyond)) return FAULT_FOUND;
+    vi32 finite = f->bounded ? sums->not_finite < BOUNDED_SQUARES : sums->not_finite == 0;
+    if (i32_any(sums->bad | ~finite) || any_beyond(sums->beyond)) return FAULT_FOUND;
     int64_t blocks = sums->blocks;
     int soft = out->soft = target_is_dense(whole->target);
     out->valid = count_total(sums->valid);

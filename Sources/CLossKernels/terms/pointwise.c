@@ -72,12 +72,18 @@ static __int128 counted_weight(const closs_plan *plan, const pointwise_formula *
     return weight;
 }
 
+void pointwise_add_losses(const closs_plan *plan, int64_t sample, int64_t row, const run_sums *sums, int64_t *totals) {
+    int64_t group = plan->by_sample ? sample : 0;
+    for (int k = 0; k < plan->formula.pointwise_count; k++)
+        wide_add_shared(words_of(plan, totals, k, group, row) + POINTWISE_LOSS, sums->loss[k]);
+}
+
 void pointwise_add(const closs_plan *plan, int64_t sample, int64_t row, int with_weights, const run_sums *sums,
                    int64_t *totals) {
     int64_t group = plan->by_sample ? sample : 0;
+    pointwise_add_losses(plan, sample, row, sums, totals);
     for (int k = 0; k < plan->formula.pointwise_count; k++) {
         int64_t *words = words_of(plan, totals, k, group, row);
-        wide_add_shared(words + POINTWISE_LOSS, sums->loss[k]);
         const pointwise_formula *term = &plan->formula.pointwise[k];
         int softmax = plan->formula.activation == CLOSS_SOFTMAX;
         int summed =

@@ -14,6 +14,7 @@ size_t pointwise_totals_words(const closs_plan *plan);
 size_t pointwise_parts_words(const closs_plan *plan);
 
 // Adds what a run of a sample came to; `row` is 0 for softmax, else the channel.
+void pointwise_add_losses(const closs_plan *plan, int64_t sample, int64_t row, const run_sums *sums, int64_t *totals);
 void pointwise_add(const closs_plan *plan, int64_t sample, int64_t row, int with_weights, const run_sums *sums,
                    int64_t *totals);
 
