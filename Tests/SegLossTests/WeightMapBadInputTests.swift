@@ -197,7 +197,7 @@ final class WeightMapBadInputTests: XCTestCase {
         cell.extents = box.extents
         cell.sigma = 1
         refuses(
-            CLOSS_BAD_SHAPE, "the map's samples and extents make 144115188075855872 values: expected at most 2^56"
+            CLOSS_BAD_SHAPE, "the map's samples, classes and extents make too many values: expected at most 2^45"
         ) { closs_cell_weights(&cell, CLOSS_LABELS_U8, nil, 0, nil, 0, nil, 0, $0) }
         var counts = closs_class_counts_spec()
         (counts.samples, counts.voxels, counts.class_count) = (3, 1 << 62, 2)

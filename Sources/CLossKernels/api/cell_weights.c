@@ -60,10 +60,6 @@ static closs_status resolve_cells(const closs_cell_weights_spec *spec, cells_pla
     if (status == CLOSS_OK) status = check_cell_options(spec, error);
     if (status != CLOSS_OK) return status;
     job->distance = resolved.job;
-    if (resolved.values > WEIGHT_MAP_MOST_VALUES)
-        return refuse(error, CLOSS_BAD_SHAPE, -1,
-                      "the map's samples and extents make %lld values: expected at most 2^56",
-                      (long long)resolved.values);
     plan->voxels = job->distance.planes * job->distance.rows * job->distance.columns;
     plan->kernels = kernels_for(spec->isa)->weights;
     plan->threads = weight_map_threads(spec->threads, plan->voxels);

@@ -1047,7 +1047,7 @@ CLOSS_API closs_status closs_surface(const closs_surface_spec *spec, const closs
 
 /* Maps of voxel weights, made of label maps or masks: what closs_batch.weights takes. They are functions of integer
  * counts and exact distances, so that their bits depend on nothing but the labels (arithmetic 14). A map has at most
- * 2^56 values.
+ * 2^56 values, one of cells 2^45.
  *
  * Scratch: the makers that take some say how much `threads` threads use (0: as many as OpenMP's default is at that
  * moment; 1024 at most). Less is taken too, down to what is said of one thread: then fewer threads work on what needs

@@ -609,7 +609,7 @@ LANES_INLINE void softmax_one_block(const formula *f, softmax_kind kind, const r
         if (kind.extras && f->maps) check_maps(kind.classes, at, &sums->not_finite);
         if (wants_region_sums(kind) && !f->weighted)
             total_region(kind, at, labels, block, sums);
-        else if (f->counts && !kind.soft && !(kind.wants & WANTS_REGION))
+        else if (f->counts && !kind.soft && !adds_waiting_losses(kind.mode, kind.wants))
             count_labels(kind.classes, labels, sums);
         if (wants_region_sums(kind) && f->weighted) total_weighted_region(kind, at, labels, block, sums);
         if (kind.wants & WANTS_POINTWISE) total_pointwise(f, kind, at, labels, block, sums);
