@@ -29,8 +29,8 @@ export CC BUILD SWIFTFLAGS
 
 # ------------------------------------------------------------------------------------------------------ tasks ----
 
-.PHONY: help test test-address test-undefined test-threads test-serial test-arm test-exhaustive bench bench-peers bench-metrics \
-	pictures lib install uninstall clean
+.PHONY: help test test-address test-undefined test-threads test-serial test-arm test-exhaustive bench bench-peers \
+	bench-metrics pictures lib install uninstall clean
 
 help:
 	@echo 'make test                 everything that must hold, in debug and release, Swift and C (about 20 minutes)'
