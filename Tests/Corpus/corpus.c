@@ -961,9 +961,9 @@ static void run_distances(uint64_t seed, closs_extents e, const double *spacing)
                                         .isa = isa};
             if (form == CLOSS_DISTANCE_SIGNED) spec.boundary = (closs_inner_boundary)below(&r, 4);
             if (type == CLOSS_DISTANCE_INT16) spec.scale = 0.125;
-            // Squares in a unit in which a half can hold them.
+            // Squares in a unit in which a half can hold them; a spacing of 0 stands for 1.
             for (int a = 0; type == CLOSS_DISTANCE_FLOAT16 && form == CLOSS_DISTANCE_SQUARED && a < 3; a++)
-                spec.spacing[a] /= 64;
+                spec.spacing[a] = (spacing[a] == 0 ? 1 : spacing[a]) / 64;
             const size_t values = samples * classes * voxels, size = type == CLOSS_DISTANCE_FLOAT32 ? 4 : 2;
             size_t bytes = closs_distance_scratch_bytes(&spec);
             void *map = allocate(values, size), *scratch = allocate(bytes, 1);
