@@ -46,14 +46,6 @@ static closs_status check_labels(const closs_class_counts_spec *spec, closs_targ
     return CLOSS_OK;
 }
 
-static closs_status check_count(const char *name, const void *buffer, size_t count, size_t expected,
-                                closs_error *error) {
-    if (!buffer) return refuse(error, CLOSS_NULL_POINTER, -1, "%s is NULL", name);
-    if (count != expected)
-        return refuse(error, CLOSS_WRONG_SIZE, -1, "%s_count is %zu: expected %zu", name, count, expected);
-    return CLOSS_OK;
-}
-
 static closs_status bad_label(const closs_class_counts_spec *spec, closs_target target, const void *labels, int64_t i,
                               closs_error *error) {
     if (spec->has_ignore_index)
@@ -113,7 +105,8 @@ closs_status closs_class_counts(const closs_class_counts_spec *spec, closs_targe
     int64_t found[2 * CLOSS_MAX_CLASSES] = {0};
     closs_status status = check_counts_spec(spec, error);
     if (status == CLOSS_OK) status = check_labels(spec, target, labels, labels_count, error);
-    if (status == CLOSS_OK) status = check_count("counts", counts, counts_count, 2 * (size_t)spec->class_count, error);
+    if (status == CLOSS_OK)
+        status = check_elements("counts", counts, counts_count, 2 * (size_t)spec->class_count, error);
     if (status != CLOSS_OK) return status;
     const memory_range ranges[] = {{"labels", labels, labels_count * target_bytes(target), 0},
                                    {"counts", counts, counts_count * sizeof *counts, 1}};
@@ -210,8 +203,8 @@ NOT_INLINED static closs_status class_weights(const closs_class_weights_spec *sp
     closs_status status = check_weights_spec(spec, error);
     if (status != CLOSS_OK) return status;
     const int classes = spec->class_count;
-    status = check_count("counts", counts, counts_count, 2 * (size_t)classes, error);
-    if (status == CLOSS_OK) status = check_count("weights", weights, weights_count, (size_t)classes, error);
+    status = check_elements("counts", counts, counts_count, 2 * (size_t)classes, error);
+    if (status == CLOSS_OK) status = check_elements("weights", weights, weights_count, (size_t)classes, error);
     if (status == CLOSS_OK) status = check_class_counts(classes, counts, 0, error);
     if (status != CLOSS_OK) return status;
     const memory_range ranges[] = {{"counts", counts, counts_count * sizeof *counts, 0},
@@ -248,8 +241,9 @@ NOT_INLINED static closs_status class_weight_map(const closs_class_counts_spec *
     int64_t counts[2 * CLOSS_MAX_CLASSES] = {0};
     closs_status status = check_counts_spec(spec, error);
     if (status == CLOSS_OK) status = check_labels(spec, target, labels, labels_count, error);
-    if (status == CLOSS_OK) status = check_count("weights", weights, weights_count, (size_t)spec->class_count, error);
-    if (status == CLOSS_OK) status = check_count("map", map, map_count, labels_count, error);
+    if (status == CLOSS_OK)
+        status = check_elements("weights", weights, weights_count, (size_t)spec->class_count, error);
+    if (status == CLOSS_OK) status = check_elements("map", map, map_count, labels_count, error);
     if (status != CLOSS_OK) return status;
     for (int c = 0; c < spec->class_count; c++)
         if (!(weights[c] >= 0 && weights[c] < INFINITY))

@@ -328,21 +328,24 @@ static sweep gradient_sweep(const part *p, int sees, gradient_context *context) 
                        : sweep_of(p, sees, gradient_run, context);
 }
 
+// From the end, which the sweep before has left in the cache. Nothing is refused any more.
+static void sweep_backwards(const part *p, gradient_context *context) {
+    sweep s = gradient_sweep(p, 0, context);
+    s.backwards = 1;
+    run_sweep(&s);
+}
+
 void gradient_pass(const part *p, const int64_t *coefficients, const closs_gradient_buffer *gradient, int64_t *tie_ends,
                    int64_t *balanced_losses) {
     find_tie_ends(p, coefficients, tie_ends);
     gradient_context context = {p, coefficients, gradient, store_of(p, gradient), tie_ends, balanced_losses, 0, 0};
-    sweep s = gradient_sweep(p, 0, &context);
-    s.backwards = 1;
-    run_sweep(&s);
+    sweep_backwards(p, &context);
 }
 
 void gradient_and_losses_pass(const part *p, const int64_t *coefficients, const closs_gradient_buffer *gradient,
                               int64_t *totals) {
     gradient_context context = {p, coefficients, gradient, store_of(p, gradient), 0, 0, totals, 1};
-    sweep s = gradient_sweep(p, 0, &context);
-    s.backwards = 1;
-    run_sweep(&s);
+    sweep_backwards(p, &context);
 }
 
 sweep_fault combined_pass(const part *p, const int64_t *coefficients, const closs_gradient_buffer *gradient,
