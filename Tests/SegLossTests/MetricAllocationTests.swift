@@ -7,20 +7,6 @@ final class MetricAllocationTests: XCTestCase {
     private let side: Int64 = 200
     private var voxels: Int { Int(side * side) }
 
-    private func check(_ what: String, _ call: () -> closs_status) throws {
-        guard probe_heap_is_watched() != 0 else { throw XCTSkip("the heap is not watched here") }
-        XCTAssertEqual(call(), CLOSS_OK, what)
-        // What a call allocates, it allocates every time; a thread that another test left behind may, now and then.
-        let allocations = (0..<5).map { _ in
-            let before = probe_allocations()
-            let status = call()
-            let after = probe_allocations()
-            XCTAssertEqual(status, CLOSS_OK, what)
-            return after - before
-        }
-        XCTAssertEqual(allocations.min(), 0, "\(what): \(allocations)")
-    }
-
     func testCallsAllocateNothing() throws {
         let labels = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: voxels)
         let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: 2 * voxels)
@@ -64,8 +50,8 @@ final class MetricAllocationTests: XCTestCase {
             counts.deallocate()
             distances.deallocate()
         }
-        try check("confusion") { closs_confusion(&confusion, &ofValues, matrix, 4, scratch, bytes, nil) }
-        try check("thresholds") { closs_threshold_counts(&threshold, &ofValues, counts, 6, scratch, bytes, nil) }
-        try check("surface") { closs_surface(&surface, &batch, distances, 2, scratch, bytes, nil) }
+        try assertAllocatesNothing("confusion") { closs_confusion(&confusion, &ofValues, matrix, 4, scratch, bytes, nil) }
+        try assertAllocatesNothing("thresholds") { closs_threshold_counts(&threshold, &ofValues, counts, 6, scratch, bytes, nil) }
+        try assertAllocatesNothing("surface") { closs_surface(&surface, &batch, distances, 2, scratch, bytes, nil) }
     }
 }

@@ -148,20 +148,6 @@ final class WeightMapMemoryTests: XCTestCase {
 
     // MARK: Nothing of the heap
 
-    private func checkHeap(_ what: String, _ call: () -> closs_status) throws {
-        guard probe_heap_is_watched() != 0 else { throw XCTSkip("the heap is not watched here") }
-        XCTAssertEqual(call(), CLOSS_OK, what)
-        // What a call allocates, it allocates every time; a thread that another test left behind may, now and then.
-        let allocations = (0..<5).map { _ in
-            let before = probe_allocations()
-            let status = call()
-            let after = probe_allocations()
-            XCTAssertEqual(status, CLOSS_OK, what)
-            return after - before
-        }
-        XCTAssertEqual(allocations.min(), 0, "\(what): \(allocations)")
-    }
-
     func testCallsAllocateNothing() throws {
         let side: Int64 = 200, voxels = Int(2 * side * side)
         let labels = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: voxels)
@@ -186,20 +172,20 @@ final class WeightMapMemoryTests: XCTestCase {
             box.form = form
             box.steepness = form == CLOSS_BOX_BOUNDARY ? 5 : 0
             box.upper = form == CLOSS_BOX_BOUNDARY ? 0 : 0.9
-            try checkHeap("boxes") {
+            try assertAllocatesNothing("boxes") {
                 closs_box_weights(&box, CLOSS_DENSE_U8, of, voxels, map, voxels, scratch, bytes, nil)
             }
         }
-        try checkHeap("cells") {
+        try assertAllocatesNothing("cells") {
             closs_cell_weights(&cell, CLOSS_LABELS_U8, of, voxels, map, voxels, scratch, bytes, nil)
         }
         var classes = closs_class_counts_spec()
         (classes.samples, classes.voxels, classes.class_count, classes.threads) = (2, side * side, 6, 2)
-        try checkHeap("class counts") { closs_class_counts(&classes, CLOSS_LABELS_U8, of, voxels, counts, 12, nil) }
+        try assertAllocatesNothing("class counts") { closs_class_counts(&classes, CLOSS_LABELS_U8, of, voxels, counts, 12, nil) }
         var frequencies = closs_class_weights_spec()
         frequencies.class_count = 6
-        try checkHeap("class weights") { closs_class_weights(&frequencies, counts, 12, weights, 6, nil) }
-        try checkHeap("class maps") {
+        try assertAllocatesNothing("class weights") { closs_class_weights(&frequencies, counts, 12, weights, 6, nil) }
+        try assertAllocatesNothing("class maps") {
             closs_class_weight_map(&classes, CLOSS_LABELS_U8, of, voxels, weights, 6, map, voxels, nil)
         }
     }
