@@ -102,12 +102,26 @@ LANES_INLINE void prefetch_ahead(const run *at) {
     for (size_t line = 0; line < BLOCK_VOXELS * bytes; line += 64) __builtin_prefetch((const void *)(ahead + line));
 }
 
-// The same for the next block's logits of one class, while another is computed: of many classes side by side a core
-// prefetches none by itself.
+// The same for this block's logits of a class whose turn comes soon.
+enum { CLASSES_AHEAD = 6 };
+
 LANES_INLINE void prefetch_class(const run *at, int c) {
     const size_t bytes = float_bytes(at->logits_type);
-    uintptr_t ahead = (uintptr_t)at->logits + (size_t)(c * at->class_stride + BLOCK_VOXELS) * bytes;
+    uintptr_t ahead = (uintptr_t)at->logits + (size_t)(c * at->class_stride) * bytes;
     for (size_t line = 0; line < BLOCK_VOXELS * bytes; line += 64) __builtin_prefetch((const void *)(ahead + line));
+}
+
+// The same for the next block's logits of one class, while another is computed: of many classes side by side a core
+// prefetches none by itself. Of very many the nearest cache would not keep them until then.
+LANES_INLINE void prefetch_next_block(const run *at, int c, int only_nearer) {
+    const size_t bytes = float_bytes(at->logits_type);
+    uintptr_t ahead = (uintptr_t)at->logits + (size_t)(c * at->class_stride + BLOCK_VOXELS) * bytes;
+    for (size_t line = 0; line < BLOCK_VOXELS * bytes; line += 64) {
+        if (only_nearer)
+            __builtin_prefetch((const void *)(ahead + line), 0, 1);
+        else
+            __builtin_prefetch((const void *)(ahead + line));
+    }
 }
 
 // The same for a block whose classes stand side by side: called where the walk only computes, away from its loads and

@@ -16,8 +16,9 @@ enum { WANTS_REGION = 1, WANTS_POINTWISE = 2 };
 // Where the derivative by a probability is held that maps take beyond it (arithmetic 4.7): differences stay finite.
 static const float LARGEST_SLOPE = 0x1p+124f;
 
-// Of a walk for labels: so few classes that their exponentials are held in registers.
-enum { FEW_CLASSES = 4 };
+// Of a walk for labels: so few classes that their exponentials are held in registers; and so many that their logits push
+// each other out of the cache before they are read again. Planes of 2^k voxels all have their lines in one set of it.
+enum { FEW_CLASSES = 4, MANY_CLASSES = 48 };
 
 typedef struct softmax_kind {
     int classes;
@@ -114,12 +115,13 @@ LANES_INLINE void look_at_logit(softmax_kind kind, vf32 logit, vf32 *not_finite)
     *not_finite = f32_fma(logit, kind.bounded ? logit : f32_splat(0), *not_finite);
 }
 
-// The logits of few classes stay where their exponentials will be; many are read again.
+// The logits of few classes, or of very many, stay where their exponentials will be; others are read again.
 LANES_INLINE vf32 largest_logit(softmax_kind kind, const run *at, softmax_block *block, vf32 *not_finite) {
     vf32 largest = logit_of(at, 0);
     if (kind.holds) block->exponential[0] = largest;
     look_at_logit(kind, largest, not_finite);
     for (int c = 1; c < kind.classes; c++) {
+        if (kind.holds && c + CLASSES_AHEAD < kind.classes) prefetch_class(at, c + CLASSES_AHEAD);
         vf32 logit = logit_of(at, c);
         if (kind.holds) block->exponential[c] = logit;
         look_at_logit(kind, logit, not_finite);
@@ -138,7 +140,7 @@ LANES_INLINE void exponentiate(const formula *f, softmax_kind kind, const run *a
         vf32 shifted = (kind.holds ? block->exponential[c] : logit_of(at, c)) - largest;
         vf32 e = exp_nonpositive(shifted);
         block->exponential[c] = e;
-        if (kind.classes > FEW_CLASSES && !at->ahead_bytes) prefetch_class(at, c);
+        if (kind.classes > FEW_CLASSES && !at->ahead_bytes) prefetch_next_block(at, c, kind.holds);
         sum += e;
         if (pointwise) below_one = f32_select(e >= 1, below_one, below_one + e); // this way round, one masked addition
         if (!picks || labels->uniform) continue;
@@ -719,7 +721,7 @@ LANES_FUNCTION int softmax_in_place(const formula *f, closs_target target) {
 LANES_INLINE int64_t simple_by_classes(const formula *f, int wants, int mode, const run *whole,
                                        const run_coefficients *k, const smoothing *smooth, softmax_sums *sums) {
     if (!is_simple(whole) || whole->target != CLOSS_LABELS_U8 || f->weighted || whole->voxels < BLOCK_VOXELS) return 0;
-    softmax_kind kind = {.classes = f->classes, .wants = wants, .mode = mode};
+    softmax_kind kind = {.classes = f->classes, .wants = wants, .mode = mode, .holds = f->classes >= MANY_CLASSES};
     if (mode == MODE_TOTALS && wants == WANTS_REGION) kind.bounded = f->bounded;
     if (adds_waiting_losses(mode, wants) || !is_plain(f) || f->squares) {
         kind.squares = f->squares;
