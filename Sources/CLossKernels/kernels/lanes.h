@@ -28,6 +28,7 @@ typedef VECTOR(uint8_t, LANES) vu8;
 typedef VECTOR(uint16_t, LANES) vu16;
 typedef VECTOR(double, LANES) vf64;
 typedef VECTOR(int64_t, LANES) vi64;
+typedef VECTOR(uint64_t, LANES) vu64;
 
 // The same vectors at any address: what a caller's pointer is read and written through.
 #define ANYWHERE(vector) vector __attribute__((aligned(1), may_alias))
@@ -37,6 +38,7 @@ typedef ANYWHERE(vi32) vi32_anywhere;
 typedef ANYWHERE(vu8) vu8_anywhere;
 typedef ANYWHERE(vu16) vu16_anywhere;
 typedef ANYWHERE(vi64) vi64_anywhere;
+typedef ANYWHERE(vu64) vu64_anywhere;
 
 #define LANES_INLINE static inline __attribute__((always_inline, unused))
 // What one of the files that include a header runs, and another does not.

@@ -139,26 +139,44 @@ static int64_t lovasz_foreground(const lovasz_record *records, int64_t count) {
 
 // A block of records taken apart.
 typedef struct lovasz_block {
-    uint32_t key[LANES], number[LANES];
-    int32_t foreground[LANES], before[LANES]; // a mask; foreground records before this one
+    vu32 key, number;
+    vi32 foreground, before; // a mask; foreground records before this one
 } lovasz_block;
 
-// Lanes past the end have errors of 0.
-LANES_INLINE int32_t unpack(const lovasz_record *records, int64_t count, int32_t before, lovasz_block *block) {
-    for (int64_t j = 0; j < count; j++) {
-        lovasz_record record = records[j];
-        block->key[j] = (uint32_t)(record >> 32);
-        block->number[j] = (uint32_t)record >> 1;
-        block->foreground[j] = -(int32_t)(record & 1);
-        block->before[j] = before;
-        before += (int32_t)(record & 1);
+// How many of the flags before each one are set; of all, in *count. A multiplication counts eight.
+LANES_INLINE vi32 flags_before(vu32 flags, int32_t *count) {
+    const uint64_t each = 0x0101010101010101;
+    vu8 bytes = __builtin_convertvector(flags, vu8);
+    uint64_t eight[LANES / 8], before = 0;
+    memcpy(eight, &bytes, sizeof eight);
+    for (int k = 0; k < LANES / 8; k++) {
+        uint64_t with = eight[k] * each;
+        eight[k] = before * each + (with << 8);
+        before += with >> 56;
     }
-    for (int64_t j = count; j < LANES; j++) {
-        block->key[j] = block->number[j] = 0;
-        block->foreground[j] = 0;
-        block->before[j] = before;
-    }
-    return before;
+    memcpy(&bytes, eight, sizeof eight);
+    *count = (int32_t)before;
+    return __builtin_convertvector(bytes, vi32);
+}
+
+// Past the end, errors of 0.
+LANES_INLINE vu64 load_records(const lovasz_record *records, int64_t count) {
+    if (count == LANES) return *(const vu64_anywhere *)records;
+    vu64 filled = {0};
+    memcpy(&filled, records, (size_t)count * sizeof *records);
+    return filled;
+}
+
+LANES_INLINE lovasz_block take_records_apart(vu64 records, int32_t *before) {
+    vu32 low = __builtin_convertvector(records, vu32);
+    int32_t count;
+    vi32 in_block = flags_before(low & 1, &count);
+    lovasz_block block = {.key = __builtin_convertvector(records >> 32, vu32),
+                          .number = low >> 1,
+                          .foreground = -(vi32)(low & 1),
+                          .before = *before + in_block};
+    *before += count;
+    return block;
 }
 
 // (e / s) j, each exact in Double: one large error may leave the many small ones nothing but what is rounded off.
@@ -171,33 +189,35 @@ LANES_INLINE void add_products(f32x16 error, f32x16 slope, double inverse_scale,
 
 // J_k - J_k-1 of each record of a block whose first has that rank (arithmetic 8.8.2).
 LANES_INLINE vf32 increments(const lovasz_block *block, int32_t rank, int32_t foreground) {
-    vi32 before = i32_load(block->before), is_foreground = i32_load(block->foreground);
-    vi32 all = foreground + (rank + lane_numbers() - before);
-    vf32 left = __builtin_convertvector(foreground - before, vf32);
+    vi32 all = foreground + (rank + lane_numbers() - block->before);
+    vf32 left = __builtin_convertvector(foreground - block->before, vf32);
     vf32 here = __builtin_convertvector(all, vf32), next = __builtin_convertvector(all + 1, vf32);
-    return f32_select(is_foreground, f32_splat(1), left) / f32_select(is_foreground, here, here * next);
+    return f32_select(block->foreground, f32_splat(1), left) / f32_select(block->foreground, here, here * next);
+}
+
+LANES_INLINE void store_slopes(const lovasz_block *block, vf32 increment, int64_t count, float *slopes) {
+    float slope[LANES];
+    uint32_t number[LANES];
+    f32_store(slope, f32_select(block->foreground, -increment, increment));
+    memcpy(number, &block->number, sizeof number);
+    for (int64_t j = 0; j < count; j++) slopes[number[j]] = slope[j];
 }
 
 static lovasz_total lovasz_scan(const lovasz_stretch *s) {
-    lovasz_block block;
     u64x16 sum = {0}, rest = {0};
     int64_t additions = 0;
     int32_t before = (int32_t)s->before;
     for (int64_t i = 0; i < s->count; i += LANES) {
         int64_t here = s->count - i < LANES ? s->count - i : LANES;
-        before = here == LANES ? unpack(s->records + i, LANES, before, &block)
-                               : unpack(s->records + i, here, before, &block);
+        lovasz_block block = take_records_apart(load_records(s->records + i, here), &before);
         vf32 slope = increments(&block, (int32_t)(s->rank + i), (int32_t)s->foreground);
-        vf32 error = f32_from_bits(i32_load((const int32_t *)block.key));
+        vf32 error = f32_from_bits((vi32)block.key);
         add_products(SIXTEEN(error, 0), SIXTEEN(slope, 0), s->inverse_scale, &sum, &rest);
         add_products(SIXTEEN(error, 16), SIXTEEN(slope, 16), s->inverse_scale, &sum, &rest);
         add_products(SIXTEEN(error, 32), SIXTEEN(slope, 32), s->inverse_scale, &sum, &rest);
         add_products(SIXTEEN(error, 48), SIXTEEN(slope, 48), s->inverse_scale, &sum, &rest);
         additions += LANES / TREE_LANES;
-        if (!s->slopes) continue;
-        float slopes[LANES];
-        f32_store(slopes, f32_select(i32_load(block.foreground), -slope, slope));
-        for (int64_t j = 0; j < here; j++) s->slopes[block.number[j]] = slopes[j];
+        if (s->slopes) store_slopes(&block, slope, here, s->slopes);
     }
     return (lovasz_total){exact_total(sum, PROBABILITY_ANCHOR, additions), exact_total(rest, REST_ANCHOR, additions)};
 }
