@@ -15,11 +15,11 @@ for source in $(find Sources/CLossKernels -name '*.c'); do
         -I Sources/CLossKernels -I Sources/CLossKernels/include -c "$source" -o "$object"
 done
 aarch64-linux-gnu-gcc -std=c99 -Wall -Wextra -pedantic -Werror -O2 -ffp-contract=off -I Sources/CLossKernels/include \
-    Tests/Corpus/corpus.c "$out"/objects/*/*.o -lm -o "$out/corpus"
+    Tests/Corpus/*.c "$out"/objects/*/*.o -lm -o "$out/corpus"
 OBJDUMP=aarch64-linux-gnu-objdump Tests/Scripts/check-vector-code.sh "$out" neon
 
 make lib OPENMP=0
-gcc -std=c99 -O2 -ffp-contract=off -I Sources/CLossKernels/include Tests/Corpus/corpus.c "$BUILD/serial/libsegloss.a" -lm \
+gcc -std=c99 -O2 -ffp-contract=off -I Sources/CLossKernels/include Tests/Corpus/*.c "$BUILD/serial/libsegloss.a" -lm \
     -o "$out/corpus-here"
 "$out/corpus-here" > "$out/here.txt"
 echo "running the corpus under qemu"

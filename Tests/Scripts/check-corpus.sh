@@ -7,7 +7,7 @@ folder=$1
 out=$BUILD/corpus
 mkdir -p "$out"
 gcc -std=c99 -Wall -Wextra -pedantic -Werror -O2 -ffp-contract=off -I Sources/CLossKernels/include \
-    Tests/Corpus/corpus.c -L "$folder" -lsegloss -Wl,-rpath,"$(realpath "$folder")" -o "$out/corpus"
+    Tests/Corpus/*.c -L "$folder" -lsegloss -Wl,-rpath,"$(realpath "$folder")" -o "$out/corpus"
 
 "$out/corpus" --isa generic > "$out/generic.txt"
 for run in "avx2 1" "avx512 1" "best 2" "best 3"; do

@@ -9,7 +9,7 @@ sanitizers=address,undefined,float-cast-overflow
 echo "building the kernels with -fsanitize=$sanitizers"
 "$CC" -std=c11 -O1 -g -ffp-contract=off -fsanitize=$sanitizers -fno-sanitize-recover=all \
     -I Sources/CLossKernels -I Sources/CLossKernels/include \
-    Sources/CLossKernels/*/*.c Tests/Corpus/corpus.c -lm -o "$out/corpus"
+    Sources/CLossKernels/*/*.c Tests/Corpus/*.c -lm -o "$out/corpus"
 for isa in generic avx2 avx512; do
     status=0
     "$out/corpus" --isa "$isa" > "$out/$isa.txt" || status=$?
