@@ -219,7 +219,7 @@ static closs_status check_meetings(const closs_binarization_spec *spec, const ma
     others[listed++] = (memory_range){"result", result, sizeof *result, 1};
     int kept = 0;
     for (int i = 0; i < listed; i++) {
-        if (is_range_of_map(call, &others[i])) continue;
+        if (!others[i].start || is_range_of_map(call, &others[i])) continue;
         for (int j = 0; j < count; j++) {
             for (int64_t n = 0; n < spec->samples; n++) {
                 const char *row = (const char *)(rows[j].values + n * rows[j].stride);
