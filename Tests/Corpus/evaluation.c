@@ -3,10 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "corpus.h"
 #include "memory.h"
 #include "report.h"
 
-static uint64_t hash_result(const run_memory *m) {
+uint64_t hash_result(const run_memory *m) {
     uint64_t hash = hash_bytes(HASH_START, &m->result.value, sizeof m->result.value);
     hash = hash_bytes(hash, m->result.terms, m->result.terms_count * sizeof(double));
     hash = hash_bytes(hash, m->result.per_class, m->result.per_class_count * sizeof(double));
@@ -22,6 +23,8 @@ outcome outcome_of(const problem *p, const run_memory *m, const float *gradient,
 int begin_run(const problem *p, run_memory *m) {
     memset(m, 0, sizeof *m);
     if (!good(p->name, closs_plan_create(&p->spec, &m->plan, &last_error))) return 0;
+    if (isa != CLOSS_ISA_BEST && closs_plan_isa(m->plan) != isa)
+        contradicted(p->name, "RUNS ON ANOTHER INSTRUCTION SET");
     m->scratch_bytes = closs_scratch_bytes(m->plan);
     m->scratch = allocate(m->scratch_bytes, 1);
     m->result.terms = m->terms;

@@ -21,6 +21,9 @@ int begin_run(const problem *p, run_memory *m);
 
 void end_run(run_memory *m);
 
+/* Of the value and its parts. */
+uint64_t hash_result(const run_memory *m);
+
 outcome outcome_of(const problem *p, const run_memory *m, const float *gradient, const float *map);
 
 /* The whole batch in one call. */

@@ -2,7 +2,8 @@
  * Two machines, instruction sets or builds agree where their output is the same text.
  *
  * The problems come from integer random numbers alone, turned into floats by exact operations, so that they are the
- * same everywhere. A loss is computed twice, as a whole and in parts; where the two differ the program fails by itself.
+ * same everywhere. What can be computed in two ways, a loss as a whole and in parts, is; where the two differ the
+ * program fails by itself.
  *
  *     corpus [--isa best|generic|avx2|avx512] [--threads n]
  *
@@ -45,6 +46,8 @@ int main(int count, char **arguments) {
     run_weight_maps();
     run_metrics();
     run_distance_maps();
+    run_scales();
+    run_binarization();
     fprintf(stderr, "corpus: %d failures\n", failures);
     return failures > 0;
 }

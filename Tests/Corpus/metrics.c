@@ -66,7 +66,45 @@ static void free_scene(scene *s) {
     free(s->logits);
 }
 
-static uint64_t confusion_hash(const scene *s, closs_prediction_kind prediction) {
+/* All kinds of scores, means and rules for what is empty. */
+static uint64_t scores_hash(const scene *s, const closs_counts *counts, size_t count) {
+    uint64_t hash = HASH_START;
+    for (int kind = CLOSS_SCORE_DICE; kind <= CLOSS_SCORE_TWO_CLASS_IOU; kind++)
+        for (int empty = CLOSS_EMPTY_EXCLUDED; empty <= CLOSS_EMPTY_ABSENT_EXCLUDED; empty++) {
+            closs_score_spec spec = {.samples = SAMPLES,
+                                     .classes = s->shape.classes,
+                                     .kind = (closs_score_kind)kind,
+                                     .empty = (closs_empty)empty,
+                                     .first_class = (int64_t)(s->seed % 2)};
+            for (int average = CLOSS_AVERAGE_MACRO; average <= CLOSS_AVERAGE_MICRO_PER_SAMPLE; average++) {
+                double value = 0;
+                spec.average = (closs_average)average;
+                good(s->name, closs_scores(&spec, counts, count, &value, 1, NULL, &last_error));
+                hash = hash_bytes(hash, &value, sizeof value);
+            }
+            for (size_t i = 0; i < count; i++) {
+                double value = closs_score(&counts[i], spec.kind, spec.empty);
+                hash = hash_bytes(hash, &value, sizeof value);
+            }
+        }
+    return hash;
+}
+
+static uint64_t scores_of_matrix(const scene *s, const int64_t *matrix, size_t cells) {
+    const size_t count = SAMPLES * (size_t)s->shape.classes;
+    closs_counts *counts = allocate(count, sizeof *counts);
+    uint64_t hash = 0;
+    if (good(s->name, closs_confusion_counts(SAMPLES, s->shape.classes, matrix, cells, counts, count, &last_error)))
+        hash = hash_bytes(scores_hash(s, counts, count), counts, count * sizeof *counts);
+    free(counts);
+    return hash;
+}
+
+typedef struct confusion_hashes {
+    uint64_t matrix, scores;
+} confusion_hashes;
+
+static confusion_hashes hash_confusion(const scene *s, closs_prediction_kind prediction) {
     const closs_confusion_spec spec = {.shape = s->shape,
                                        .prediction = prediction,
                                        .has_ignore_index = 1,
@@ -78,12 +116,12 @@ static uint64_t confusion_hash(const scene *s, closs_prediction_kind prediction)
     const size_t bytes = closs_confusion_scratch_bytes(&spec);
     int64_t *matrix = allocate(cells, sizeof *matrix);
     void *scratch = allocate(bytes, 1);
-    uint64_t hash = 0;
+    confusion_hashes hashes = {0};
     if (good(s->name, closs_confusion(&spec, batch, matrix, cells, scratch, bytes, &last_error)))
-        hash = hash_bytes(1, matrix, cells * sizeof *matrix);
+        hashes = (confusion_hashes){hash_bytes(1, matrix, cells * sizeof *matrix), scores_of_matrix(s, matrix, cells)};
     free(matrix);
     free(scratch);
-    return hash;
+    return hashes;
 }
 
 /* The counts at all thresholds, and the mean of their scores. */
@@ -141,9 +179,10 @@ static uint64_t surface_hash(const scene *s) {
 
 static void run_scene(uint64_t seed, int64_t classes, closs_extents extents) {
     scene s = draw_scene(seed, classes, extents);
-    uint64_t confusion = confusion_hash(&s, CLOSS_PREDICTED_LABELS) ^ 3 * confusion_hash(&s, CLOSS_PREDICTED_LOGITS);
-    printf("%s: %016" PRIx64 " %016" PRIx64 " %016" PRIx64 "\n", s.name, confusion, threshold_hash(&s),
-           surface_hash(&s));
+    confusion_hashes labels = hash_confusion(&s, CLOSS_PREDICTED_LABELS);
+    confusion_hashes logits = hash_confusion(&s, CLOSS_PREDICTED_LOGITS);
+    printf("%s: %016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %016" PRIx64 "\n", s.name,
+           labels.matrix ^ 3 * logits.matrix, labels.scores ^ 3 * logits.scores, threshold_hash(&s), surface_hash(&s));
     free_scene(&s);
 }
 

@@ -17,3 +17,8 @@ int good(const char *name, closs_status status) {
     failures++;
     return 0;
 }
+
+void contradicted(const char *name, const char *what) {
+    printf("%s %s\n", name, what);
+    failures++;
+}

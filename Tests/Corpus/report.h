@@ -22,4 +22,7 @@ extern closs_error last_error;
 /* Whether a call went well; where not, its message is printed. A problem of the corpus is never refused. */
 int good(const char *name, closs_status status);
 
+/* The library computed one thing in two ways, and `what` differs. */
+void contradicted(const char *name, const char *what);
+
 #endif
