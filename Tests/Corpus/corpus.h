@@ -15,6 +15,7 @@ void run_losses(void);
 void run_weight_maps(void);
 void run_metrics(void);
 void run_distance_maps(void);
+void run_layouts(void);
 void run_scales(void);
 void run_binarization(void);
 

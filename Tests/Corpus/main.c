@@ -46,6 +46,7 @@ int main(int count, char **arguments) {
     run_weight_maps();
     run_metrics();
     run_distance_maps();
+    run_layouts();
     run_scales();
     run_binarization();
     fprintf(stderr, "corpus: %d failures\n", failures);

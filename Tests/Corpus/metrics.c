@@ -3,11 +3,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "corpus.h"
 #include "memory.h"
 #include "random.h"
 #include "report.h"
+#include "stored.h"
 
 /* A prediction and the truth. */
 typedef struct scene {
@@ -17,7 +19,8 @@ typedef struct scene {
     closs_extents extents;
     uint8_t *labels, *predicted, *mask;
     float *logits;
-    closs_metric_batch of_labels, of_logits; /* both predictions */
+    void *stored;
+    closs_metric_batch of_labels, of_logits, of_stored; /* of_stored: the same logits in 16 bits */
 } scene;
 
 enum { SAMPLES = 2, IGNORED = 255 };
@@ -45,6 +48,9 @@ static scene draw_scene(uint64_t seed, int64_t classes, closs_extents extents) {
     for (size_t i = 0; i < all; i++)
         s.predicted[i] = one_in(&r, 6) || s.labels[i] == IGNORED ? (uint8_t)below(&r, classes) : s.labels[i];
     for (size_t i = 0; i < values; i++) s.logits[i] = (float)(below(&r, 4096) - 2048) * 0x1p-8f;
+    const closs_float type = seed % 2 ? CLOSS_FLOAT16 : CLOSS_BFLOAT16;
+    cut_to_type(type, s.logits, values);
+    s.stored = store(type, s.logits, values);
     s.of_labels = (closs_metric_batch){.predictions = s.predicted,
                                        .predictions_count = all,
                                        .predicted = CLOSS_LABELS_U8,
@@ -56,6 +62,9 @@ static scene draw_scene(uint64_t seed, int64_t classes, closs_extents extents) {
     s.of_logits = s.of_labels;
     s.of_logits.predictions = s.logits;
     s.of_logits.predictions_count = values;
+    s.of_stored = s.of_logits;
+    s.of_stored.predictions = s.stored;
+    s.of_stored.predictions_type = type;
     return s;
 }
 
@@ -64,6 +73,7 @@ static void free_scene(scene *s) {
     free(s->predicted);
     free(s->mask);
     free(s->logits);
+    free(s->stored);
 }
 
 /* All kinds of scores, means and rules for what is empty. */
@@ -104,14 +114,14 @@ typedef struct confusion_hashes {
     uint64_t matrix, scores;
 } confusion_hashes;
 
-static confusion_hashes hash_confusion(const scene *s, closs_prediction_kind prediction) {
+static confusion_hashes hash_confusion(const scene *s, closs_prediction_kind prediction,
+                                       const closs_metric_batch *batch) {
     const closs_confusion_spec spec = {.shape = s->shape,
                                        .prediction = prediction,
                                        .has_ignore_index = 1,
                                        .ignore_index = IGNORED,
                                        .threads = threads,
                                        .isa = isa};
-    const closs_metric_batch *batch = prediction == CLOSS_PREDICTED_LABELS ? &s->of_labels : &s->of_logits;
     const size_t classes = (size_t)s->shape.classes, cells = SAMPLES * classes * classes;
     const size_t bytes = closs_confusion_scratch_bytes(&spec);
     int64_t *matrix = allocate(cells, sizeof *matrix);
@@ -125,7 +135,7 @@ static confusion_hashes hash_confusion(const scene *s, closs_prediction_kind pre
 }
 
 /* The counts at all thresholds, and the mean of their scores. */
-static uint64_t threshold_hash(const scene *s) {
+static uint64_t threshold_hash(const scene *s, const closs_metric_batch *batch) {
     enum { THRESHOLDS = 11 };
     static const float VALUES[THRESHOLDS] = {0.03125f, 0.125f,  0.25f, 0.375f, 0.5f,    0.5625f,
                                              0.625f,   0.6875f, 0.75f, 0.875f, 0.96875f};
@@ -147,7 +157,7 @@ static uint64_t threshold_hash(const scene *s) {
     void *scratch = allocate(bytes, 1);
     double scores[THRESHOLDS], mean = 0;
     uint64_t hash = 0;
-    if (good(s->name, closs_threshold_counts(&spec, &s->of_logits, counts, count, scratch, bytes, &last_error)) &&
+    if (good(s->name, closs_threshold_counts(&spec, batch, counts, count, scratch, bytes, &last_error)) &&
         good(s->name, closs_scores(&of, counts, count, scores, THRESHOLDS, &mean, &last_error)))
         hash = hash_bytes(hash_bytes(1, counts, count * sizeof *counts), &mean, sizeof mean);
     free(counts);
@@ -179,10 +189,14 @@ static uint64_t surface_hash(const scene *s) {
 
 static void run_scene(uint64_t seed, int64_t classes, closs_extents extents) {
     scene s = draw_scene(seed, classes, extents);
-    confusion_hashes labels = hash_confusion(&s, CLOSS_PREDICTED_LABELS);
-    confusion_hashes logits = hash_confusion(&s, CLOSS_PREDICTED_LOGITS);
+    confusion_hashes labels = hash_confusion(&s, CLOSS_PREDICTED_LABELS, &s.of_labels);
+    confusion_hashes logits = hash_confusion(&s, CLOSS_PREDICTED_LOGITS, &s.of_logits);
+    confusion_hashes stored = hash_confusion(&s, CLOSS_PREDICTED_LOGITS, &s.of_stored);
+    uint64_t thresholds = threshold_hash(&s, &s.of_logits);
     printf("%s: %016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %016" PRIx64 "\n", s.name,
-           labels.matrix ^ 3 * logits.matrix, labels.scores ^ 3 * logits.scores, threshold_hash(&s), surface_hash(&s));
+           labels.matrix ^ 3 * logits.matrix, labels.scores ^ 3 * logits.scores, thresholds, surface_hash(&s));
+    if (memcmp(&stored, &logits, sizeof logits) || threshold_hash(&s, &s.of_stored) != thresholds)
+        contradicted(s.name, "STORED IN 16 BITS DIFFERS");
     free_scene(&s);
 }
 
