@@ -7,6 +7,7 @@
 #include "corpus.h"
 #include "evaluation.h"
 #include "report.h"
+#include "terms.h"
 
 /* The sets of terms that the corpus covers; 0 ends one. */
 static const closs_term_kind SOFTMAX_SETS[][MOST_TERMS] = {
@@ -57,6 +58,25 @@ static const closs_term_kind DISTANCE_SETS[][MOST_TERMS] = {
     {CLOSS_HAUSDORFF},
     {CLOSS_BOUNDARY, CLOSS_GENERALIZED_DICE},
     {CLOSS_HAUSDORFF, CLOSS_LINEAR_MAP, CLOSS_BOUNDARY, CLOSS_FOCAL},
+};
+
+/* Those with options that few losses have. */
+static const closs_term_kind RARE_SOFTMAX_SETS[][MOST_TERMS] = {
+    {CLOSS_CROSS_ENTROPY},
+    {CLOSS_CROSS_ENTROPY, CLOSS_DICE},
+    {CLOSS_FOCAL, CLOSS_GENERALIZED_DICE},
+    {CLOSS_JACCARD, CLOSS_TVERSKY, CLOSS_MATTHEWS, CLOSS_LEAKY_DICE},
+    {CLOSS_LOVASZ_SOFTMAX},
+    {CLOSS_HAUSDORFF, CLOSS_BOUNDARY},
+};
+
+static const closs_term_kind RARE_CHANNEL_SETS[][MOST_TERMS] = {
+    {CLOSS_BALANCED_BINARY_CROSS_ENTROPY},
+    {CLOSS_DICE, CLOSS_BINARY_CROSS_ENTROPY},
+    {CLOSS_FOCAL, CLOSS_GENERALIZED_DICE},
+    {CLOSS_JACCARD, CLOSS_TVERSKY, CLOSS_MATTHEWS, CLOSS_LEAKY_DICE},
+    {CLOSS_LOVASZ_HINGE},
+    {CLOSS_HAUSDORFF, CLOSS_BOUNDARY},
 };
 
 static void run_problem(problem *p) {
@@ -124,4 +144,20 @@ static uint64_t run_distance_terms(uint64_t seed) {
     return seed;
 }
 
-void run_losses(void) { run_distance_terms(run_large(run_class_counts(run_voxel_counts(0)))); }
+static uint64_t run_rare_options(uint64_t seed) {
+    for (size_t round = 0; round < ROUNDS; round++)
+        for (size_t v = 0; v < COUNT(VOXELS); v++)
+            for (int activation = CLOSS_SOFTMAX; activation <= CLOSS_PROBABILITIES; activation++)
+                for (size_t s = 0; s < COUNT(RARE_SOFTMAX_SETS); s++, seed++) {
+                    int is_softmax = activation == CLOSS_SOFTMAX;
+                    random_numbers r = {seed};
+                    problem *p = make_problem(seed, (closs_activation)activation,
+                                              is_softmax ? RARE_SOFTMAX_SETS[s] : RARE_CHANNEL_SETS[s],
+                                              1 + (int64_t)(seed % 3), 1 + is_softmax + below(&r, 5), VOXELS[v]);
+                    add_rare_options(p, &r);
+                    run_problem(p);
+                }
+    return seed;
+}
+
+void run_losses(void) { run_rare_options(run_distance_terms(run_large(run_class_counts(run_voxel_counts(0))))); }

@@ -33,4 +33,7 @@ void draw_distance_term(problem *p, random_numbers *r, closs_distance_term *of, 
 
 void draw_lovasz(problem *p, random_numbers *r, closs_lovasz *of, closs_term_kind kind);
 
+/* Draws options that few losses have, for all terms of a problem: terms_rare.c. */
+void add_rare_options(problem *p, random_numbers *r);
+
 #endif
