@@ -180,13 +180,6 @@ def lovasz_hinge(logits, targets):
                         for x, g in zip(logits.flatten(1), targets.flatten(1))]).mean()
 
 
-def smp_lovasz(mode, **options):
-    """Where segmentation_models_pytorch is installed; setup.sh does not."""
-    from segmentation_models_pytorch.losses import LovaszLoss
-
-    return LovaszLoss(mode, **options)
-
-
 def binarization_loss(head, known, weights=(5, 10, 1), ratio=3.0, k=50.0, epsilon=1e-6):
     """DBNet's loss (Liao et al. 2020) of a head of two maps, on their logits: balanced cross entropy of the probability
     map over the batch, L1 of the threshold map, Dice of their differentiable binarization."""
@@ -230,20 +223,28 @@ def boundary_weights(window=50):
     return weights
 
 
-def torchvision_focal():
-    """torchvision's own file, without its package's start.
+def enter_as_folders(*packages):
+    """Lets modules be imported from below these packages without running what the packages themselves import."""
+    for name in packages:
+        if name in sys.modules:
+            continue
+        path = importlib.util.find_spec(name).submodule_search_locations[0]
+        sys.modules[name] = types.ModuleType(name)
+        sys.modules[name].__path__ = [path]
 
-    The published torchvision is linked against CUDA's libraries; beside a CPU build of torch its operators do not load, and
-    `import torchvision` stops there. The focal loss is plain Python and needs none of them, so the packages above it
-    are entered as bare folders.
-    """
-    folder = importlib.util.find_spec("torchvision").submodule_search_locations[0]
-    for package, path in (("torchvision", folder), ("torchvision.ops", folder + "/ops")):
-        if package not in sys.modules:
-            sys.modules[package] = types.ModuleType(package)
-            sys.modules[package].__path__ = [path]
+
+def torchvision_focal():
+    """torchvision.ops.sigmoid_focal_loss, plain Python. torchvision itself loads compiled operators, which stop where
+    they were built beside another build of torch (its GPU build beside a CPU build of torch)."""
+    enter_as_folders("torchvision", "torchvision.ops")
     sigmoid_focal_loss = importlib.import_module("torchvision.ops.focal_loss").sigmoid_focal_loss
     return lambda logits, targets: sigmoid_focal_loss(logits, targets, alpha=0.25, gamma=2, reduction="mean")
+
+
+def smp_lovasz(mode, **options):
+    """Its networks, which the package imports first, need torchvision's compiled operators; its losses do not."""
+    enter_as_folders("segmentation_models_pytorch")
+    return importlib.import_module("segmentation_models_pytorch.losses").LovaszLoss(mode, **options)
 
 
 # Case -> (how the labels enter, {peer: a function that makes the loss}). A new peer is one entry here.
@@ -393,7 +394,8 @@ def answer(request):
 def versions():
     from importlib.metadata import version
 
-    names = ("torch", "torchvision", "monai", "numpy", "scipy", "edt", "opencv-python-headless")
+    names = ("torch", "torchvision", "monai", "segmentation-models-pytorch", "numpy", "scipy", "edt",
+             "opencv-python-headless")
     return {name: version(name) for name in names}
 
 
