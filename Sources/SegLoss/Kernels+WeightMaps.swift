@@ -12,7 +12,7 @@ struct MapExtents: Sendable {
     init(_ shape: Shape) throws(LossError) {
         guard (1...3).contains(shape.extents.count) else {
             throw LossError(
-                kind: .badShape, message: "the shape has \(shape.extents.count) extents; expected two or three")
+                kind: .badShape, message: "the shape has \(shape.extents.count) extents; expected one, two or three")
         }
         if let extent = shape.extents.first(where: { $0 < 1 }) {
             throw LossError(kind: .badShape, message: "an extent is \(extent); expected 1 or more in \(shape.extents)")

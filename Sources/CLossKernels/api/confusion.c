@@ -16,7 +16,7 @@ typedef struct counting_plan {
     size_t totals, own; // bytes of scratch: of all threads, of each
 } counting_plan;
 
-static size_t fixed_bytes(const counting_plan *plan) { return METRIC_ALIGNMENT + metric_rounded(plan->totals); }
+static size_t fixed_bytes(const counting_plan *plan) { return ROOM_ALIGNMENT + room_bytes(plan->totals); }
 
 static size_t scratch_of(const counting_plan *plan, int threads) {
     return fixed_bytes(plan) + (size_t)threads * plan->own;
@@ -79,11 +79,11 @@ NOT_INLINED static closs_status confusion(const closs_confusion_spec *spec, cons
     status = metric_check_batch(&spec->shape, spec->prediction == CLOSS_PREDICTED_LOGITS, 0, batch, &memory, error);
     if (status != CLOSS_OK) return status;
     take_threads(&plan, scratch_bytes);
-    char *room = metric_aligned(scratch);
+    char *room = first_room(scratch);
     confusion_pass pass = {.pass = plan.pass,
                            .prediction = spec->prediction,
                            .totals = (int64_t *)room,
-                           .tables = (uint32_t *)(room + metric_rounded(plan.totals))};
+                           .tables = (uint32_t *)(room + room_bytes(plan.totals))};
     pass.pass.batch = batch;
     if (run_confusion(&pass)) return diagnose_confusion(&pass, error);
     memcpy(matrix, pass.totals, plan.totals);
@@ -178,7 +178,7 @@ static closs_status resolve_thresholds(const closs_threshold_spec *spec, countin
     if (status == CLOSS_OK) status = check_thresholds(spec, error);
     if (status != CLOSS_OK) return status;
     plan->results = (size_t)(spec->shape.samples * spec->shape.classes) * (size_t)spec->threshold_count;
-    plan->totals = metric_rounded(plan->results * sizeof(closs_counts)) + CLOSS_MAX_THRESHOLDS * sizeof(float);
+    plan->totals = room_bytes(plan->results * sizeof(closs_counts)) + CLOSS_MAX_THRESHOLDS * sizeof(float);
     plan->own = sizeof(threshold_sums);
     return CLOSS_OK;
 }
@@ -217,16 +217,16 @@ NOT_INLINED static closs_status threshold_counts(const closs_threshold_spec *spe
     if (batch->target == CLOSS_DENSE_F32 && spec->has_ignore_index)
         return refuse(error, CLOSS_BAD_OPTION, -1, "ignore_index is set: expected none with dense float targets");
     take_threads(&plan, scratch_bytes);
-    char *room = metric_aligned(scratch);
+    char *room = first_room(scratch);
     const size_t counts_bytes = plan.results * sizeof *counts;
-    float *thresholds = (float *)(room + metric_rounded(counts_bytes));
+    float *thresholds = (float *)(room + room_bytes(counts_bytes));
     for (int k = 0; k < spec->threshold_count; k++)
         thresholds[k] = spec->activation == CLOSS_SIGMOID ? logit_of(spec->thresholds[k]) : spec->thresholds[k];
     threshold_pass pass = {.pass = plan.pass,
                            .activation = spec->activation,
                            .thresholds = thresholds,
                            .count = spec->threshold_count,
-                           .sums = (threshold_sums *)(room + metric_rounded(plan.totals)),
+                           .sums = (threshold_sums *)(room + room_bytes(plan.totals)),
                            .totals = (closs_counts *)room};
     pass.pass.batch = batch;
     if (run_thresholds(&pass)) return diagnose_thresholds(&pass, error);

@@ -8,6 +8,7 @@
 #include "driver/distance_passes.h"
 #include "driver/environment.h"
 #include "driver/parallel.h"
+#include "driver/rooms.h"
 #include "driver/sweep.h"
 #include "kernels/formula.h"
 
@@ -199,7 +200,7 @@ static size_t steps_bytes(const distance_plan *plan) {
 
 // The squares of steps across rows and planes, and, where the map cannot hold them, steps.
 static size_t fixed_bytes(const distance_plan *plan) {
-    return DISTANCE_ALIGNMENT + distance_squares_bytes(&plan->job) + steps_bytes(plan);
+    return ROOM_ALIGNMENT + distance_squares_bytes(&plan->job) + steps_bytes(plan);
 }
 
 // With rooms for blocks.
@@ -263,7 +264,7 @@ NOT_INLINED static closs_status distance_map(const closs_distance_spec *spec, cl
     if (status != CLOSS_OK) return status;
     const int rooms =
         rooms_held(rooms_of(&plan, spec), scratch_bytes, fixed_bytes(&plan), distance_block_bytes(&plan.job));
-    char *room = distance_aligned(scratch);
+    char *room = first_room(scratch);
     distance_fill_squares(&plan.job, room);
     distance_maps maps = {.job = &plan.job,
                           .kernels = plan.kernels,

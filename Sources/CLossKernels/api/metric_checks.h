@@ -4,16 +4,7 @@
 
 #include "api/refuse.h"
 #include "driver/metric_passes.h"
-
-enum { METRIC_ALIGNMENT = 128 };
-
-static inline char *metric_aligned(void *scratch) {
-    return (char *)(((uintptr_t)scratch + METRIC_ALIGNMENT - 1) / METRIC_ALIGNMENT * METRIC_ALIGNMENT);
-}
-
-static inline size_t metric_rounded(size_t bytes) {
-    return (bytes + METRIC_ALIGNMENT - 1) / METRIC_ALIGNMENT * METRIC_ALIGNMENT;
-}
+#include "driver/rooms.h"
 
 // Where a call writes, and what it works in.
 typedef struct metric_memory {

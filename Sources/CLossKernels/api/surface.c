@@ -19,7 +19,7 @@ typedef struct surface_plan {
 } surface_plan;
 
 static size_t fixed_bytes(const surface_plan *plan) {
-    return METRIC_ALIGNMENT + plan->squares + plan->members + plan->surfaces + plan->maps + plan->ends + plan->nothing;
+    return ROOM_ALIGNMENT + plan->squares + plan->members + plan->surfaces + plan->maps + plan->ends + plan->nothing;
 }
 
 static size_t bytes_of(const surface_plan *plan, int rooms) { return fixed_bytes(plan) + (size_t)rooms * plan->room; }
@@ -28,13 +28,13 @@ static void size_memory(surface_plan *plan) {
     const distance_job *job = &plan->distance.job;
     const size_t voxels = (size_t)plan->shape.voxels;
     plan->rooms = distance_rooms(job, SURFACES, plan->threads);
-    plan->squares = metric_rounded(distance_squares_bytes(job));
+    plan->squares = room_bytes(distance_squares_bytes(job));
     plan->room = distance_block_bytes(job);
-    plan->members = metric_rounded(SURFACES * voxels);
-    plan->surfaces = metric_rounded(SURFACES * voxels);
-    plan->maps = metric_rounded(SURFACES * voxels * sizeof(float));
-    plan->ends = metric_rounded((size_t)(job->planes * job->rows) * 2 * sizeof(int32_t));
-    plan->nothing = metric_rounded((size_t)job->columns);
+    plan->members = room_bytes(SURFACES * voxels);
+    plan->surfaces = room_bytes(SURFACES * voxels);
+    plan->maps = room_bytes(SURFACES * voxels * sizeof(float));
+    plan->ends = room_bytes((size_t)(job->planes * job->rows) * 2 * sizeof(int32_t));
+    plan->nothing = room_bytes((size_t)job->columns);
 }
 
 // Where the true class is ignored its surface would be missing, whatever the labels.
@@ -98,7 +98,7 @@ size_t closs_surface_scratch_bytes(const closs_surface_spec *spec) {
 }
 
 static void place_memory(const surface_plan *plan, void *scratch, surface_pass *pass) {
-    char *room = metric_aligned(scratch);
+    char *room = first_room(scratch);
     pass->squares = room;
     pass->blocks = room += plan->squares;
     pass->members[PREDICTED] = (uint8_t *)(room += (size_t)pass->rooms * plan->room);

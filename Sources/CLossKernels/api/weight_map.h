@@ -3,16 +3,10 @@
 #define CLOSS_API_WEIGHT_MAP_H
 
 #include "api/refuse.h"
+#include "driver/rooms.h"
 
 // Values of a map, so that no number of bytes made of them leaves 63 bits; the messages say 2^56.
 #define WEIGHT_MAP_MOST_VALUES ((int64_t)1 << 56)
-
-// Rooms in scratch begin at whole pairs of cache lines.
-enum { ROOM_ALIGNMENT = 128 };
-
-static inline size_t room_bytes(size_t bytes) { return (bytes + ROOM_ALIGNMENT - 1) / ROOM_ALIGNMENT * ROOM_ALIGNMENT; }
-
-static inline char *first_room(void *scratch) { return (char *)room_bytes((uintptr_t)scratch); }
 
 // Threads for a map of so many values, each of which may have a room of its own.
 int weight_map_threads(int requested, int64_t values);

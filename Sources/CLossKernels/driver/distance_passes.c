@@ -1,13 +1,13 @@
 #include "driver/distance_passes.h"
 
 #include "driver/parallel.h"
+#include "driver/rooms.h"
 #include "kernels/formula.h"
 
 static int64_t longest_line(const distance_job *job) { return job->planes > job->rows ? job->planes : job->rows; }
 
 size_t distance_squares_bytes(const distance_job *job) {
-    size_t bytes = 2 * 2 * (size_t)longest_line(job) * distance_element(&job->metric);
-    return (bytes + DISTANCE_ALIGNMENT - 1) / DISTANCE_ALIGNMENT * DISTANCE_ALIGNMENT;
+    return room_bytes(2 * 2 * (size_t)longest_line(job) * distance_element(&job->metric));
 }
 
 static void fill_axis(const distance_job *job, int axis, void *middle) {

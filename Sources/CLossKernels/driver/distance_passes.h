@@ -4,12 +4,6 @@
 
 #include "kernels/distance_job.h"
 
-enum { DISTANCE_ALIGNMENT = 128 };
-
-static inline char *distance_aligned(void *memory) {
-    return (char *)(((uintptr_t)memory + DISTANCE_ALIGNMENT - 1) / DISTANCE_ALIGNMENT * DISTANCE_ALIGNMENT);
-}
-
 // Room for the squares of steps across rows and planes.
 size_t distance_squares_bytes(const distance_job *job);
 

@@ -4,13 +4,10 @@
 
 #include "driver/distance_passes.h"
 #include "driver/parallel.h"
+#include "driver/rooms.h"
 #include "driver/sweep.h"
 
 // ------------------------------------------------------------------------------------------------------ memory ----
-
-static size_t aligned_bytes(size_t bytes) {
-    return (bytes + DISTANCE_ALIGNMENT - 1) / DISTANCE_ALIGNMENT * DISTANCE_ALIGNMENT;
-}
 
 static size_t sample_values(const closs_plan *plan) { return (size_t)(plan->shape.classes * plan->shape.voxels); }
 
@@ -53,7 +50,7 @@ static shares share_samples(const closs_plan *plan, const distance_term *term, i
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
 // A thread's row of region flags.
-static size_t row_bytes(const distance_job *job) { return aligned_bytes((size_t)job->columns); }
+static size_t row_bytes(const distance_job *job) { return room_bytes((size_t)job->columns); }
 
 typedef struct rooms {
     float *maps;    // [terms][samples][classes][voxels]
@@ -88,7 +85,7 @@ static size_t lay_out(const closs_plan *plan, char *memory, rooms *r) {
     size_rooms(plan, sizes);
     for (int i = 0; i < ROOMS; i++) {
         at[i] = all;
-        all += aligned_bytes(sizes[i]);
+        all += room_bytes(sizes[i]);
     }
     if (memory)
         *r = (rooms){(float *)(memory + at[MAPS]),
@@ -101,7 +98,7 @@ static size_t lay_out(const closs_plan *plan, char *memory, rooms *r) {
 }
 
 size_t distance_terms_bytes(const closs_plan *plan) {
-    return plan->distance_count ? DISTANCE_ALIGNMENT + lay_out(plan, 0, 0) : 0;
+    return plan->distance_count ? ROOM_ALIGNMENT + lay_out(plan, 0, 0) : 0;
 }
 
 // ----------------------------------------------------------------------------------------------------- regions ----
@@ -367,7 +364,7 @@ static void measure_term(const part *p, const rooms *room, const distance_term *
 void distance_terms_pass(part *p, void *memory) {
     if (!p->plan->distance_count) return;
     rooms room;
-    lay_out(p->plan, distance_aligned(memory), &room);
+    lay_out(p->plan, first_room(memory), &room);
     for (int k = 0; k < p->plan->distance_count; k++)
         measure_term(p, &room, &p->plan->distances[k], room.maps + (size_t)k * term_floats(p->plan));
     p->distance_maps = room.maps;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "driver/parallel.h"
+#include "driver/rooms.h"
 #include "terms/lovasz.h"
 
 // Problems are sorted side by side, one thread each, where there are as many of them as threads, or where they are so
@@ -24,8 +25,6 @@ static int side_by_side(const closs_plan *plan) {
 
 // ----------------------------------------------------------------------------------------------------- memory ----
 
-static size_t rounded_up(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 // How many problems are sorted at a time, at most.
 static int64_t rooms(const closs_plan *plan) {
     if (!side_by_side(plan)) return 1;
@@ -40,16 +39,16 @@ static int64_t chunks(const closs_plan *plan) {
 }
 
 static size_t values_bytes(const closs_plan *plan) {
-    return rounded_up((size_t)(plan->shape.samples * plan->shape.classes * lovasz_layout_of(plan).row) * sizeof(float));
+    return room_bytes((size_t)(plan->shape.samples * plan->shape.classes * lovasz_layout_of(plan).row) * sizeof(float));
 }
 
 static size_t records_bytes(const closs_plan *plan) {
-    return rounded_up((size_t)(rooms(plan) * 2 * lovasz_layout_of(plan).values) * sizeof(lovasz_record));
+    return room_bytes((size_t)(rooms(plan) * 2 * lovasz_layout_of(plan).values) * sizeof(lovasz_record));
 }
 
 size_t lovasz_memory_bytes(const closs_plan *plan) {
     if (!plan->lovasz) return 0;
-    return values_bytes(plan) + records_bytes(plan) + rounded_up((size_t)chunks(plan) * sizeof(lovasz_chunk));
+    return values_bytes(plan) + records_bytes(plan) + room_bytes((size_t)chunks(plan) * sizeof(lovasz_chunk));
 }
 
 lovasz_memory lovasz_memory_in(const closs_plan *plan, void *memory) {
