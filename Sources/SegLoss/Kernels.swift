@@ -38,6 +38,7 @@ internal import CLossKernels
             throw LossError(kind: .badShape, message: "an extent is \(extent); expected 1 or more in \(shape.extents)")
         }
 
+        try loss.checkDemands(shape, activation)
         try loss.checkNamedClasses(of: shape)
         try loss.checkDistances(of: shape)
 

@@ -29,6 +29,9 @@ public struct Loss: Sendable, Hashable {
     /// The terms in the order in which they were added, 1 to 8 of them; ``Evaluation/terms`` has the same order.
     public var terms: [WeightedTerm]
 
+    /// What presets among them take for granted of a plan. No part of the value: a loss is what its terms are.
+    var demands: [Demand] = []
+
     /// The sum of `terms`.
     public init(terms: [WeightedTerm]) {
         self.terms = terms
@@ -40,14 +43,27 @@ public struct Loss: Sendable, Hashable {
 }
 
 extension Loss {
+    /// Whether both have the same terms with the same weights in the same order.
+    public static func == (left: Loss, right: Loss) -> Bool { left.terms == right.terms }
+
+    /// Hashes the terms.
+    public func hash(into hasher: inout Hasher) { hasher.combine(terms) }
+}
+
+extension Loss {
     /// The sum of two losses: the terms of `left`, then those of `right`.
     public static func + (left: Loss, right: Loss) -> Loss {
-        Loss(terms: left.terms + right.terms)
+        var sum = left
+        sum.terms += right.terms
+        sum.demands += right.demands
+        return sum
     }
 
     /// `loss` with each term's weight multiplied by `factor`.
     public static func * (factor: Double, loss: Loss) -> Loss {
-        Loss(terms: loss.terms.map { WeightedTerm(weight: factor * $0.weight, term: $0.term) })
+        var product = loss
+        for index in product.terms.indices { product.terms[index].weight *= factor }
+        return product
     }
 }
 

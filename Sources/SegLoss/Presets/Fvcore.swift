@@ -11,7 +11,8 @@ extension Loss {
         ///   - gamma: How strongly easy values are counted less.
         ///   - reduction: Mean or sum; the original's default is neither.
         public func sigmoidFocal(alpha: Double? = nil, gamma: Double = 2, reduction: Reduction = .mean) -> Loss {
-            .focal(gamma: gamma, alpha: alpha, divisor: reduction.divisor(mean: .valid))
+            Loss.focal(gamma: gamma, alpha: alpha, divisor: reduction.divisor(mean: .valid))
+                .ofChannels("fvcore.sigmoidFocal")
         }
 
         /// `sigmoid_focal_loss_star`, for ``Activation/sigmoid``: `-a_t log sigmoid(gamma x (2 g - 1)) / gamma` of the

@@ -33,7 +33,8 @@ extension Loss {
         public func binaryFocalCrossentropy(
             applyClassBalancing: Bool = false, alpha: Double = 0.25, gamma: Double = 2
         ) -> Loss {
-            .focal(gamma: gamma, alpha: applyClassBalancing ? alpha : nil, divisor: .valid)
+            Loss.focal(gamma: gamma, alpha: applyClassBalancing ? alpha : nil, divisor: .valid)
+                .ofChannels("keras.binaryFocalCrossentropy")
         }
 
         /// `CategoricalFocalCrossentropy`, for ``Activation/softmax``: `alpha (1 - p(y))^gamma nll(y)`.
@@ -42,7 +43,9 @@ extension Loss {
         ///   - alpha: A factor of all classes alike.
         ///   - gamma: How strongly easy voxels are counted less.
         public func categoricalFocalCrossentropy(alpha: Double = 0.25, gamma: Double = 2) -> Loss {
-            alpha * .focal(gamma: gamma, alpha: nil, divisor: .valid)
+            alpha
+                * Loss.focal(gamma: gamma, alpha: nil, divisor: .valid)
+                .ofSoftmax("keras.categoricalFocalCrossentropy")
         }
 
         /// `CategoricalFocalCrossentropy` with an alpha for each class.
@@ -51,7 +54,8 @@ extension Loss {
         ///   - alpha: One factor for each class.
         ///   - gamma: How strongly easy voxels are counted less.
         public func categoricalFocalCrossentropy(alpha: [Float], gamma: Double = 2) -> Loss {
-            .focal(gamma: gamma, alpha: nil, classWeights: alpha, divisor: .valid)
+            Loss.focal(gamma: gamma, alpha: nil, classWeights: alpha, divisor: .valid)
+                .ofSoftmax("keras.categoricalFocalCrossentropy")
         }
 
         /// `Dice`: `1 - 2 I / (P + G + 1e-7)` over batch and classes together.

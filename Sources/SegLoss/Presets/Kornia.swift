@@ -17,6 +17,9 @@ extension Loss {
 
         /// `dice_loss`: `1 - 2 I / (P + G + eps)` of each sample, for ``Activation/softmax``.
         ///
+        /// With `macro` a sample without a class that counts, as all of it is ignored or its classes weigh 0, has a
+        /// loss of 0; in kornia it is 1. It has no gradient either way.
+        ///
         /// - Parameters:
         ///   - average: Over what the sums are taken.
         ///   - eps: What is added to the denominator.
@@ -31,7 +34,7 @@ extension Loss {
         }
 
         /// `tversky_loss`: `1 - I / (I + alpha (P - I) + beta (G - I) + eps)` of each class that the sample has, for
-        /// ``Activation/softmax``.
+        /// ``Activation/softmax``. A sample that is ignored as a whole has a loss of 0; in kornia it is 1.
         ///
         /// - Parameters:
         ///   - alpha: The weight of false positives.
@@ -66,11 +69,17 @@ extension Loss {
             classes: Int, alpha: Double?, gamma: Double = 2, weight: [Float]? = nil, reduction: Reduction = .mean
         ) -> Loss {
             (reduction == .mean ? 1 / Double(classes) : 1)
-                * .focal(
-                    gamma: gamma, alpha: alpha, classWeights: weight, divisor: reduction.divisor(mean: .all))
+                * Loss.focal(
+                    gamma: gamma, alpha: alpha, classWeights: weight, divisor: reduction.divisor(mean: .all)
+                ).ofSoftmax("kornia.focal", classes: classes)
         }
 
-        /// `binary_focal_loss_with_logits`, for ``Activation/sigmoid``. Ignored values count in the mean.
+        /// `binary_focal_loss_with_logits`, for ``Activation/sigmoid`` and targets of 0 and 1. Ignored values count in
+        /// the mean.
+        ///
+        /// Of a target g between them kornia weighs both halves by themselves, `a g (1 - p)^gamma (-log p) + (1 - a)
+        /// (1 - g) p^gamma (-log (1 - p))`; here it is torchvision's formula. The first half is ``Loss/focal`` with
+        /// `positivesOnly`.
         ///
         /// - Parameters:
         ///   - alpha: The weight of the positives, negatives having the rest of 1; `nil`: none.
@@ -82,9 +91,10 @@ extension Loss {
             alpha: Double? = 0.25, gamma: Double = 2, posWeight: [Float]? = nil, weight: [Float]? = nil,
             reduction: Reduction = .mean
         ) -> Loss {
-            .focal(
+            Loss.focal(
                 gamma: gamma, alpha: alpha, classWeights: weight, positiveWeights: posWeight,
-                divisor: reduction.divisor(mean: .all))
+                divisor: reduction.divisor(mean: .all)
+            ).ofChannels("kornia.binaryFocal")
         }
     }
 }

@@ -69,8 +69,9 @@ extension Loss {
         public func ohemPixelSampler(
             images: Int, thresh: Double? = nil, minKept: Int = 100_000, avgNonIgnore: Bool = false
         ) -> Loss {
-            .onlineHardExampleMining(
-                threshold: thresh ?? 0, minimumKept: product(minKept, images), divisor: avgNonIgnore ? .valid : .all)
+            Loss.onlineHardExampleMining(
+                threshold: thresh ?? 0, minimumKept: product(minKept, images), divisor: avgNonIgnore ? .valid : .all
+            ).demanding("mmSegmentation.ohemPixelSampler", .samples(images, given: "\(images) images"))
         }
 
         /// What is more than all voxels keeps them all.
@@ -103,8 +104,9 @@ extension Loss {
         public func focal(
             gamma: Double = 2, alpha: Double = 0.5, classWeight: [Float]? = nil, reduction: Reduction = .mean
         ) -> Loss {
-            .focal(
-                gamma: gamma, alpha: alpha, classWeights: classWeight, divisor: reduction.divisor(mean: .all))
+            Loss.focal(
+                gamma: gamma, alpha: alpha, classWeights: classWeight, divisor: reduction.divisor(mean: .all)
+            ).ofChannels("mmSegmentation.focal")
         }
 
         /// `FocalLoss` with an alpha for each channel, for ``Activation/sigmoid``.
@@ -117,9 +119,10 @@ extension Loss {
         public func focal(
             gamma: Double = 2, alpha: [Float], classWeight: [Float]? = nil, reduction: Reduction = .mean
         ) -> Loss {
-            .focal(
+            Loss.focal(
                 gamma: gamma, alpha: nil, classWeights: classWeight, classAlphas: alpha,
-                divisor: reduction.divisor(mean: .all))
+                divisor: reduction.divisor(mean: .all)
+            ).ofChannels("mmSegmentation.focal")
         }
 
         /// `DiceLoss`, for ``Activation/softmax``: `1 - (2 I + s) / (sum p^2 + sum g^2 + s)` per sample and class.

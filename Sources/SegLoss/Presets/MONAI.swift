@@ -39,7 +39,8 @@ extension Loss.MONAI {
     ///   - smoothNr: `nr`
     ///   - smoothDr: `dr`
     ///   - batch: Sums are over the batch rather than each sample.
-    ///   - weight: `w`, one for each class that takes part: one fewer without background.
+    ///   - weight: `w`, one for each class that takes part: one fewer without background. As in the original, that of a
+    ///     single class has no effect.
     ///   - softLabel: The L1 form for soft targets: `I = (P + G - sum |p - g|) / 2`. Beside `squaredPred` it is the
     ///     product form, as in the original.
     ///   - reduction: Mean or sum.
@@ -49,13 +50,19 @@ extension Loss.MONAI {
         reduction: Reduction = .mean
     ) -> Loss {
         let half = jaccard ? 0.5 : 1
+        // The original weighs classes against each other alone.
+        let weights = weight.flatMap { $0.count == 1 ? nil : $0 }
         let region = Region(
             jaccard ? .jaccard : .dice, smooth: .separate(numerator: half * smoothNr, denominator: half * smoothDr),
             denominator: squaredPred ? .squared : .linear,
             intersection: softLabel && !squaredPred ? .minimum : .product, scope: batch ? .batch : .sample,
             classes: includeBackground ? .all : .foreground,
-            classWeights: weight.map { .multiplied(includeBackground ? $0 : [0] + $0) })
-        return reduction.count(includeBackground, batch) * .region(region)
+            classWeights: weights.map { .multiplied(includeBackground ? $0 : [0] + $0) })
+        let loss = reduction.sum("monai.dice", includeBackground, batch, .region(region))
+        guard let weight else { return loss }
+        let besides = includeBackground ? "" : ", one for each class but the background"
+        let expected = weight.count + (includeBackground ? 0 : 1)
+        return loss.demanding("monai.dice", .classes(expected, given: "\(counted(weight.count, "weight"))\(besides)"))
     }
 
     /// `TverskyLoss`: `mean of 1 - (I + nr) / (I + alpha (P - I) + beta (G - I) + dr)`, per sample and class.
@@ -78,7 +85,7 @@ extension Loss.MONAI {
             smooth: .separate(numerator: smoothNr, denominator: smoothDr),
             intersection: softLabel ? .minimum : .product, scope: batch ? .batch : .sample,
             classes: includeBackground ? .all : .foreground)
-        return reduction.count(includeBackground, batch) * .region(region)
+        return reduction.sum("monai.tversky", includeBackground, batch, .region(region))
     }
 
     /// `GeneralizedDiceLoss`: `1 - (2 sum_c w_c I_c + nr) / (sum_c w_c (P_c + G_c) + dr)` of each sample.
@@ -101,7 +108,7 @@ extension Loss.MONAI {
             .generalizedDice(wType), smooth: .separate(numerator: smoothNr, denominator: smoothDr),
             intersection: softLabel ? .minimum : .product, scope: batch ? .batchPooled : .samplePooled,
             classes: includeBackground ? .all : .foreground)
-        return reduction.sampleCount(batch) * .region(region)
+        return reduction.sumOfSamples("monai.generalizedDice", batch, .region(region))
     }
 
     /// `MCCLoss` (new in 1.6): one minus Matthews' correlation, per sample and class.
@@ -121,7 +128,7 @@ extension Loss.MONAI {
         let region = Region(
             .matthews(smoothCounts: 0, smoothProduct: smoothDr, perfectIsOne: true), smooth: .numerator(smoothNr),
             scope: batch ? .batch : .sample, classes: includeBackground ? .all : .foreground)
-        return reduction.count(includeBackground, batch) * .region(region)
+        return reduction.sum("monai.mcc", includeBackground, batch, .region(region))
     }
 }
 
@@ -148,11 +155,10 @@ extension Loss.MONAI {
         background: Background = .included, gamma: Double = 2, alpha: Double? = nil, weight: [Float]? = nil,
         softTargets: Bool = false, reduction: Reduction = .mean
     ) -> Loss {
-        let (factor, weights) = channels(background, weight, reduction)
-        return factor
-            * .focal(
-                gamma: gamma, alpha: alpha, classWeights: weights, modulation: softTargets ? .logit : .probability,
-                perChannel: true, divisor: .valid)
+        let loss: Loss = .focal(
+            gamma: gamma, alpha: alpha, classWeights: weights(background, weight),
+            modulation: softTargets ? .logit : .probability, perChannel: true, divisor: .valid)
+        return ofChannels(background, reduction, loss)
     }
 
     /// `FocalLoss` with an alpha for each channel: weights of the positives alone, negatives having 1. For every
@@ -171,22 +177,25 @@ extension Loss.MONAI {
         background: Background = .included, gamma: Double = 2, alpha: [Float], weight: [Float]? = nil,
         softTargets: Bool = false, reduction: Reduction = .mean
     ) -> Loss {
-        let (factor, weights) = channels(background, weight, reduction)
-        return factor
-            * .focal(
-                gamma: gamma, alpha: nil, classWeights: weights,
-                classAlphas: allChannels(background, alpha, 0), alphaForm: .positives,
-                modulation: softTargets ? .logit : .probability, perChannel: true, divisor: .valid)
+        let loss: Loss = .focal(
+            gamma: gamma, alpha: nil, classWeights: weights(background, weight),
+            classAlphas: allChannels(background, alpha, 0), alphaForm: .positives,
+            modulation: softTargets ? .logit : .probability, perChannel: true, divisor: .valid)
+        return ofChannels(background, reduction, loss)
     }
 
-    /// The factor of a mean over all channels, and the weights of all.
-    private func channels(
-        _ background: Background, _ weight: [Float]?, _ reduction: Reduction
-    ) -> (factor: Double, weights: [Float]?) {
-        let factor = reduction.count(background == .included, false)
-        guard case .excluded(let classes) = background else { return (factor, weight) }
+    /// The weights of all channels.
+    private func weights(_ background: Background, _ weight: [Float]?) -> [Float]? {
+        guard case .excluded(let classes) = background else { return weight }
+        return [0] + (weight ?? ones(butFirstOf: classes))
+    }
+
+    /// A mean over all channels as that of those that count.
+    private func ofChannels(_ background: Background, _ reduction: Reduction, _ loss: Loss) -> Loss {
+        let sum = reduction.sum("monai.focal", background == .included, false, loss)
+        guard case .excluded(let classes) = background else { return sum }
         // The divisor counts channel 0 too.
-        return (factor * Double(classes) / (Double(classes) - 1), [0] + (weight ?? ones(butFirstOf: classes)))
+        return Double(classes) / (Double(classes) - 1) * sum.demanding("monai.focal", background.demands)
     }
 
     /// Numbers of the channels that count, and one for channel 0 where it does not.
@@ -253,11 +262,13 @@ extension Loss.MONAI {
         _ ignoring: Bool, _ reduction: Reduction
     ) -> Loss {
         // A sum adds up the means over the voxels of each class: all of them make one of a voxel's loss.
-        let counted = Double(classes) - (includeBackground ? 0 : 1)
-        let factor = reduction == .mean ? (ignoring ? 1 : 1 / counted) : reduction.sampleCount(false)
-        return factor
-            * .focal(
-                gamma: gamma, alpha: alpha, classWeights: weight, divisor: includeBackground ? .valid : .all)
+        let planned = includeBackground ? classes : max(classes, 1) - 1
+        let given = "\(counted(classes, "class", "classes"))\(includeBackground ? "" : " with the background")"
+        let loss = Loss.focal(
+            gamma: gamma, alpha: alpha, classWeights: weight, divisor: includeBackground ? .valid : .all
+        ).ofSoftmax("monai.softmaxFocal").demanding("monai.softmaxFocal", .classes(planned, given: given))
+        guard reduction == .mean else { return reduction.sumOfSamples("monai.softmaxFocal", false, loss) }
+        return ignoring ? loss : 1 / Double(planned) * loss
     }
 
     /// `AsymmetricUnifiedFocalLoss`: `weight` times an asymmetric focal loss and the rest of 1 times an asymmetric
@@ -276,8 +287,9 @@ extension Loss.MONAI {
     ///
     /// - Parameters:
     ///   - classes: How many classes there are, the background included.
-    ///   - weight: From 0 to 1.
-    ///   - gamma: From 0 to 1.
+    ///   - weight: From 0 to 1. At 1 there is no Tversky part (`AsymmetricFocalLoss`), at 0 no focal part
+    ///     (`AsymmetricFocalTverskyLoss`).
+    ///   - gamma: At least 0, and with a Tversky part below 1: of 1 the original's has no slope in the foreground.
     ///   - delta: The weight of the foreground, from 0 to 1.
     ///   - includeBackground: Whether class 0 takes part.
     ///   - epsilon: The smoothing of the Tversky scores.
@@ -293,8 +305,13 @@ extension Loss.MONAI {
             .tversky(falsePositives: 1 - delta, falseNegatives: delta), smooth: .both(epsilon),
             classes: includeBackground ? .all : .foreground,
             exponent: .each([1] + foreground.map { _ in Float(1 - gamma) }))
-        let counted = Double(classes) - (includeBackground ? 0 : 1)
-        return weight / counted * focal + (1 - weight) * .region(tversky)
+        let name = "monai.asymmetricUnifiedFocal", counted = Double(classes) - (includeBackground ? 0 : 1)
+        let focalPart = (weight / counted * focal).ofSoftmax(name, classes: classes)
+        if weight == 1 { return focalPart }
+        let tverskyPart = ((1 - weight) * .region(tversky)).ofSoftmax(name, classes: classes)
+        let both = weight == 0 ? tverskyPart : focalPart + tverskyPart
+        return gamma < 1
+            ? both : both.demanding(name, .impossible("gamma is \(gamma); expected below 1 with a Tversky part"))
     }
 }
 
@@ -311,9 +328,9 @@ extension Loss.MONAI {
     public func boundary(
         background: Background = .included, batch: Bool = false, reduction: Reduction = .mean
     ) -> Loss {
-        let factor = reduction.count(background == .included, batch)
-        guard case .excluded(let classes) = background else { return factor * .linear() }
-        return factor * .linear(classWeights: [0] + ones(butFirstOf: classes))
+        let loss: Loss = .linear(classWeights: weights(background, nil))
+        return reduction.sum("monai.boundary", background == .included, batch, loss)
+            .demanding("monai.boundary", background.demands)
     }
 }
 
@@ -330,7 +347,7 @@ extension Loss.MONAI {
     ///   - smoothDr: What is added to Dice's denominator.
     ///   - batch: Dice's sums are over the batch.
     ///   - weight: One for each class, the background included; the cross entropy is divided by those that entered,
-    ///     Dice is not.
+    ///     Dice is not. As in the original, Dice of a single class goes without.
     ///   - lambdaDice: The weight of Dice.
     ///   - lambdaCE: The weight of the cross entropy.
     ///   - labelSmoothing: Of the cross entropy.
@@ -387,7 +404,7 @@ extension Loss.MONAI {
     ///   - batch: Dice's sums are over the batch.
     ///   - gamma: How strongly easy values are counted less.
     ///   - alpha: The weight of the positives, negatives having the rest of 1; `nil`: none.
-    ///   - weight: One for each class that takes part, multiplied in both.
+    ///   - weight: One for each class that takes part, multiplied in both; a single one in the focal loss alone.
     ///   - lambdaDice: The weight of Dice.
     ///   - lambdaFocal: The weight of the focal loss.
     ///   - softTargets: Targets are between 0 and 1: MONAI's factor of those in the focal loss; for logits.
@@ -418,7 +435,7 @@ extension Loss.MONAI {
     ///   - batch: Dice's sums are over the batch.
     ///   - gamma: How strongly easy values are counted less.
     ///   - alpha: One for each class that takes part, from 0 to 1.
-    ///   - weight: One for each class that takes part, multiplied in both.
+    ///   - weight: One for each class that takes part, multiplied in both; a single one in the focal loss alone.
     ///   - lambdaDice: The weight of Dice.
     ///   - lambdaFocal: The weight of the focal loss.
     ///   - softTargets: Targets are between 0 and 1; for logits.
@@ -467,23 +484,32 @@ extension Loss.MONAI {
     }
 }
 
+extension Loss.MONAI.Background {
+    fileprivate var demands: [Demand.Expected] {
+        guard case .excluded(let classes) = self else { return [] }
+        return [.classes(classes, given: counted(classes, "class", "classes"))]
+    }
+}
+
 extension Loss.MONAI.Reduction {
-    /// How many means of single classes a sum adds up.
-    fileprivate func count(_ includeBackground: Bool, _ batch: Bool) -> Double {
-        switch self {
-        case .mean: 1
-        case .sum(let samples, let classes):
-            (batch ? 1 : Double(samples)) * (Double(classes) - (includeBackground ? 0 : 1))
-        }
+    /// A mean over samples and classes as the sum of them.
+    fileprivate func sum(_ preset: String, _ includeBackground: Bool, _ batch: Bool, _ mean: Loss) -> Loss {
+        guard case .sum(_, let classes) = self else { return mean }
+        let counted = Double(classes) - (includeBackground ? 0 : 1)
+        return counted * sumOfSamples(preset, batch, mean)
+            .demanding(preset, .classes(classes, given: "a sum over \(classes) classes"))
     }
 
-    /// How many losses of whole samples a sum adds up.
-    fileprivate func sampleCount(_ batch: Bool) -> Double {
-        switch self {
-        case .mean: 1
-        case .sum(let samples, _): batch ? 1 : Double(samples)
-        }
+    /// A mean over samples as the sum of them.
+    fileprivate func sumOfSamples(_ preset: String, _ batch: Bool, _ mean: Loss) -> Loss {
+        guard case .sum(let samples, _) = self else { return mean }
+        return (batch ? 1 : Double(samples))
+            * mean.demanding(preset, .samples(samples, given: "a sum over \(samples) samples"))
     }
 
     fileprivate var ofVoxels: Loss.Reduction { self == .mean ? .mean : .sum }
+}
+
+private func counted(_ count: Int, _ one: String, _ many: String? = nil) -> String {
+    "\(count) \(count == 1 ? one : many ?? one + "s")"
 }

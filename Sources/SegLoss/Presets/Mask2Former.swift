@@ -25,7 +25,9 @@ extension Loss {
         ///   - masks: How many masks a batch has: the samples.
         ///   - objects: `num_masks`.
         public func crossEntropy(masks: Int, objects: Double) -> Loss {
-            Double(masks) / objects * .binaryCrossEntropy(divisor: .valid)
+            Double(masks) / objects
+                * Loss.binaryCrossEntropy(divisor: .valid)
+                .demanding("mask2Former.crossEntropy", .samples(masks, given: "\(masks) masks"))
         }
 
         /// `dice_loss`: `1 - (2 I + 1) / (P + G + 1)` of each mask, added up and divided by the number of masks.
@@ -34,7 +36,9 @@ extension Loss {
         ///   - masks: How many masks a batch has: the samples.
         ///   - objects: `num_masks`.
         public func dice(masks: Int, objects: Double) -> Loss {
-            Double(masks) / objects * .dice(smooth: .both(1))
+            Double(masks) / objects
+                * Loss.dice(smooth: .both(1))
+                .demanding("mask2Former.dice", .samples(masks, given: "\(masks) masks"))
         }
     }
 }

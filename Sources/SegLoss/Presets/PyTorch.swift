@@ -72,7 +72,9 @@ extension Loss {
         ///   - delta: The error below which half its square counts, above 0.
         ///   - reduction: Mean or sum.
         public func huber(delta: Double = 1, reduction: Reduction = .mean) -> Loss {
-            delta * smoothL1(beta: delta, reduction: reduction)
+            let loss = delta * smoothL1(beta: delta, reduction: reduction)
+            return delta > 0
+                ? loss : loss.demanding("pyTorch.huber", .impossible("delta is \(delta); expected above 0"))
         }
 
         /// `MSELoss` of the probability.

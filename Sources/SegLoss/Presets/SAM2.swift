@@ -34,7 +34,9 @@ extension Loss {
         ///   - alpha: The weight of the positives, negatives having the rest of 1; `nil` for the original's -1.
         ///   - gamma: How strongly easy values are counted less.
         public func focal(masks: Int, objects: Double, alpha: Double? = 0.25, gamma: Double = 2) -> Loss {
-            Double(masks) / objects * .focal(gamma: gamma, alpha: alpha, divisor: .valid)
+            Double(masks) / objects
+                * Loss.focal(gamma: gamma, alpha: alpha, divisor: .valid).ofChannels("sam2.focal")
+                .demanding("sam2.focal", .samples(masks, given: "\(masks) masks"))
         }
 
         /// `dice_loss`: `1 - (2 I + 1) / (P + G + 1)` of each mask, added up and divided by the number of objects; soft
@@ -44,7 +46,9 @@ extension Loss {
         ///   - masks: How many masks a batch has: the samples.
         ///   - objects: `num_objects`.
         public func dice(masks: Int, objects: Double) -> Loss {
-            Double(masks) / objects * .dice(smooth: .both(1), intersection: .minimum)
+            Double(masks) / objects
+                * Loss.dice(smooth: .both(1), intersection: .minimum)
+                .demanding("sam2.dice", .samples(masks, given: "\(masks) masks"))
         }
     }
 }

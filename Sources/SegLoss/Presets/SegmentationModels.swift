@@ -49,15 +49,17 @@ extension Loss {
         ///   - eps: Where the denominator is held, and the score under a logarithm.
         ///   - alpha: The weight of false positives.
         ///   - beta: The weight of false negatives.
-        ///   - gamma: The power.
+        ///   - gamma: The power, above 0; of 0 the original is 1, whatever the input.
         ///   - classWeights: One for each class; the mean is divided by them.
         public func tversky(
             classes: [Int]? = nil, logLoss: Bool = false, smooth: Double = 0, eps: Double = 1e-7, alpha: Double = 0.5,
             beta: Double = 0.5, gamma: Double = 1, classWeights: [Float]? = nil
         ) -> Loss {
-            region(
+            let loss = region(
                 .tversky(falsePositives: alpha, falseNegatives: beta), classes, logLoss, .both(smooth), eps, eps,
                 classWeights, exponent: .mean(gamma))
+            return gamma > 0
+                ? loss : loss.demanding("smp.tversky", .impossible("gamma is \(gamma); expected above 0"))
         }
 
         /// What the channels of a ``lovasz(mode:perImage:)`` are.
@@ -78,7 +80,9 @@ extension Loss {
         ///   - perImage: The loss of each image, then their mean.
         public func lovasz(mode: Mode, perImage: Bool = false) -> Loss {
             switch mode {
-            case .binary: .lovaszHinge(scope: perImage ? .sample : .batch)
+            case .binary:
+                Loss.lovaszHinge(scope: perImage ? .sample : .batch)
+                    .demanding("smp.lovasz", .classes(1, given: "the mode binary, which is of one"))
             case .multiclass: .lovaszSoftmax(scope: perImage ? .sample : .batch)
             case .multilabel: .lovaszHinge(scope: perImage ? .samplePooled : .batchPooled)
             }
@@ -97,10 +101,13 @@ extension Loss {
         }
 
         /// `FocalLoss`: the focal loss of each channel's sigmoid, which it is even in `"multiclass"` mode; the mean (or
-        /// sum) of each class's valid values, then the mean of the classes. For every ``Activation``.
+        /// sum) of each channel's valid values, then the mean of the channels. For every ``Activation``.
         ///
         /// The original's multiclass mode with `from_logits=False` takes logarithms of probabilities for logits; plan
-        /// with ``Activation/probabilities`` for the focal loss of the probabilities themselves.
+        /// with ``Activation/probabilities`` for the focal loss of the probabilities themselves. Its other modes hold
+        /// these within `eps`, 1e-7, of 0 and 1, where they have no gradient; here saturated ones keep their loss and
+        /// gradient. Of targets between 0 and 1 the original's focal factor is `(1 - exp(-BCE))^gamma`; here it is that
+        /// of the probability of the target, the same for targets of 0 and 1.
         ///
         /// - Parameters:
         ///   - alpha: The weight of the positives, negatives having the rest of 1; `nil`: none.
@@ -112,12 +119,26 @@ extension Loss {
         ///   - classWeights: One for each class; the mean is divided by them.
         ///   - reduction: Mean or sum. Normalized, it is the sum either way: the original's mean divides that by the
         ///     number of values once more.
-        ///   - classes: How many classes `"multiclass"` mode has. It averages the classes, which matters to a sum and to
-        ///     `normalized`; that is a term for each class then, and 8 classes at most. `nil`: the other modes, which
-        ///     take all channels for one.
+        ///   - classes: How many channels `"multiclass"` and `"multilabel"` have. They average the channels, which
+        ///     matters to a sum and to `normalized`; that is a term for each channel then, and 8 channels at most.
+        ///     `nil`: `"binary"`, of one channel, or a mean.
         public func focal(
             alpha: Double? = nil, gamma: Double = 2, normalized: Bool = false, reducedThreshold: Double? = nil,
             classWeights: [Float]? = nil, reduction: Reduction = .mean, classes: Int? = nil
+        ) -> Loss {
+            let loss = focal(alpha, gamma, normalized, reducedThreshold, classWeights, reduction, classes)
+            let isMean = reduction == .mean && !normalized
+            let channels = classes.map { Demand.Expected.classes($0, given: "\($0) classes") }
+            let one = Demand.Expected.classes(1, given: "a sum or normalized, and no classes, which is the mode binary")
+            return loss.demanding(
+                "smp.focal",
+                [channels ?? (isMean ? nil : one), normalized ? .activation([.sigmoid, .probabilities]) : nil]
+                    .compactMap { $0 })
+        }
+
+        private func focal(
+            _ alpha: Double?, _ gamma: Double, _ normalized: Bool, _ reducedThreshold: Double?,
+            _ classWeights: [Float]?, _ reduction: Reduction, _ classes: Int?
         ) -> Loss {
             func term(_ weights: [Float]?, _ divisor: Divisor) -> Loss {
                 .focal(

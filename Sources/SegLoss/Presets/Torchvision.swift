@@ -4,7 +4,8 @@ extension Loss {
 
     /// The focal loss of torchvision: `let loss: Loss = .torchvision.sigmoidFocal()`.
     public struct Torchvision: Sendable {
-        /// `sigmoid_focal_loss`, for ``Activation/sigmoid``: `a_t (1 - p_t)^gamma` times the binary cross entropy.
+        /// `sigmoid_focal_loss`, for ``Activation/sigmoid`` (and ``Activation/probabilities``): `a_t (1 - p_t)^gamma`
+        /// times the binary cross entropy.
         ///
         /// The original's gradient is NaN for `gamma` below 1 where a logit is saturated; here it is the right one, 0.
         ///
@@ -13,7 +14,8 @@ extension Loss {
         ///   - gamma: How strongly easy values are counted less.
         ///   - reduction: Mean or sum; the original's default is neither.
         public func sigmoidFocal(alpha: Double? = 0.25, gamma: Double = 2, reduction: Reduction = .mean) -> Loss {
-            .focal(gamma: gamma, alpha: alpha, divisor: reduction.divisor(mean: .valid))
+            Loss.focal(gamma: gamma, alpha: alpha, divisor: reduction.divisor(mean: .valid))
+                .ofChannels("torchvision.sigmoidFocal")
         }
     }
 }

@@ -1,0 +1,70 @@
+/// What a preset was told of the plan that its loss is for, or takes for granted there: a term alone cannot tell, and
+/// would quietly be another loss.
+struct Demand: Sendable {
+    /// As it is written, such as `torchvision.sigmoidFocal`.
+    let preset: String
+    let expected: Expected
+
+    enum Expected: Sendable {
+        case activation([Activation])
+        /// So many classes or channels; `given`: by what the preset knows.
+        case classes(Int, given: String)
+        case samples(Int, given: String)
+        /// What no plan has.
+        case impossible(String)
+    }
+
+    func check(_ shape: Shape, _ activation: Activation) throws(LossError) {
+        switch expected {
+        case .activation(let possible):
+            if possible.contains(activation) { return }
+            let names = possible.map(\.name).joined(separator: " or ")
+            throw refused(.badTerm, "is for \(names); the activation is \(activation.name)")
+        case .classes(let classes, let given):
+            if shape.classes == classes { return }
+            throw refused(.badShape, "was given \(given); the shape has \(shape.classes) classes")
+        case .samples(let samples, let given):
+            if shape.samples == samples { return }
+            throw refused(.badShape, "was given \(given); the shape has \(shape.samples) samples")
+        case .impossible(let why):
+            throw refused(.badOption, "cannot be computed: \(why)")
+        }
+    }
+
+    private func refused(_ kind: LossError.Kind, _ what: String) -> LossError {
+        LossError(kind: kind, message: "Loss.\(preset) \(what)")
+    }
+}
+
+extension Loss {
+    func checkDemands(_ shape: Shape, _ activation: Activation) throws(LossError) {
+        for demand in demands { try demand.check(shape, activation) }
+    }
+
+    /// The same loss, for plans that are so.
+    func demanding(_ preset: String, _ expected: [Demand.Expected]) -> Loss {
+        var loss = self
+        loss.demands += expected.map { Demand(preset: preset, expected: $0) }
+        return loss
+    }
+
+    func demanding(_ preset: String, _ expected: Demand.Expected) -> Loss { demanding(preset, [expected]) }
+
+    /// The same loss, of each channel by itself: with a softmax the term would be one of classes.
+    func ofChannels(_ preset: String) -> Loss { demanding(preset, .activation([.sigmoid, .probabilities])) }
+
+    /// The same loss, of so many classes of a softmax.
+    func ofSoftmax(_ preset: String, classes: Int? = nil) -> Loss {
+        demanding(preset, [.activation([.softmax])] + (classes.map { [.classes($0, given: "\($0) classes")] } ?? []))
+    }
+}
+
+extension Activation {
+    fileprivate var name: String {
+        switch self {
+        case .softmax: "softmax"
+        case .sigmoid: "sigmoid"
+        case .probabilities: "probabilities"
+        }
+    }
+}
