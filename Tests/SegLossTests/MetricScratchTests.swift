@@ -19,7 +19,7 @@ final class MetricScratchTests: XCTestCase {
         var first: [UInt8]?
         var error = closs_error()
         let numbers: [Int32] = [1, 2, 3, 8]
-        XCTAssertLessThan(bytes(1), bytes(8), what)
+        XCTAssertEqual(bytes(1) < bytes(8), Threads.canBeMany, what)
         for asked in numbers {
             let count = bytes(asked)
             for used in numbers {
@@ -138,7 +138,7 @@ final class MetricScratchTests: XCTestCase {
                 return [closs_confusion_scratch_bytes(&confusion), closs_threshold_scratch_bytes(&threshold)]
             }
             XCTAssertEqual(bytes(1024), bytes(.max))
-            XCTAssertEqual(zip(bytes(1023), bytes(1024)).filter { $0 < $1 }.count, 2)
+            XCTAssertEqual(zip(bytes(1023), bytes(1024)).filter { $0 < $1 }.count, Threads.canBeMany ? 2 : 0)
         }
     }
 
@@ -152,7 +152,7 @@ final class MetricScratchTests: XCTestCase {
             (spec.samples, spec.class_count, spec.percentile, spec.threads) = (3, 2, 95, Int32(c.threads))
             spec.extents = closs_extents(planes: Int64(c.planes), rows: Int64(c.rows), columns: Int64(c.columns))
             let voxels = c.planes * c.rows * c.columns, rows = c.planes * c.rows
-            let useful = max(1, min(c.threads, voxels / 16384))
+            let useful = max(1, min(Threads.planned(c.threads), voxels / 16384))
             let rooms = min(useful, 2 * ((c.columns + 31) / 32))
             let lines = 2 * max(c.planes, c.rows) + (c.planes > 1 ? rows : 0)
             let said = 12 * voxels + 8 * rows + 128 * rooms * lines
