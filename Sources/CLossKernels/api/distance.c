@@ -8,9 +8,9 @@
 #include "driver/distance_passes.h"
 #include "driver/environment.h"
 #include "driver/parallel.h"
-#include "driver/rooms.h"
 #include "driver/sweep.h"
 #include "kernels/formula.h"
+#include "kernels/rooms.h"
 
 enum { PLANES, ROWS, COLUMNS, AXES };
 

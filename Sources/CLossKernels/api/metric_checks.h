@@ -4,7 +4,7 @@
 
 #include "api/refuse.h"
 #include "driver/metric_passes.h"
-#include "driver/rooms.h"
+#include "kernels/rooms.h"
 
 // Where a call writes, and what it works in.
 typedef struct metric_memory {

@@ -1,7 +1,7 @@
 #include "api/scratch.h"
 
 #include "driver/distance_terms.h"
-#include "driver/rooms.h"
+#include "kernels/rooms.h"
 #include "terms/selection.h"
 
 static size_t group_words(const closs_plan *plan) {

@@ -6,7 +6,6 @@
 #include "api/metric_checks.h"
 #include "driver/distance_passes.h"
 #include "driver/environment.h"
-#include "driver/parallel.h"
 #include "driver/surface_passes.h"
 #include "driver/sweep.h"
 

@@ -3,7 +3,7 @@
 #define CLOSS_API_WEIGHT_MAP_H
 
 #include "api/refuse.h"
-#include "driver/rooms.h"
+#include "kernels/rooms.h"
 
 // Values of a map, so that no number of bytes made of them leaves 63 bits; the messages say 2^56.
 #define WEIGHT_MAP_MOST_VALUES ((int64_t)1 << 56)

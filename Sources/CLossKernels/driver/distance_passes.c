@@ -1,8 +1,8 @@
 #include "driver/distance_passes.h"
 
 #include "driver/parallel.h"
-#include "driver/rooms.h"
 #include "kernels/formula.h"
+#include "kernels/rooms.h"
 
 static int64_t longest_line(const distance_job *job) { return job->planes > job->rows ? job->planes : job->rows; }
 

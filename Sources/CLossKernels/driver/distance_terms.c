@@ -4,8 +4,8 @@
 
 #include "driver/distance_passes.h"
 #include "driver/parallel.h"
-#include "driver/rooms.h"
 #include "driver/sweep.h"
+#include "kernels/rooms.h"
 
 // ------------------------------------------------------------------------------------------------------ memory ----
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "driver/parallel.h"
-#include "driver/rooms.h"
+#include "kernels/rooms.h"
 #include "terms/lovasz.h"
 
 // Problems are sorted side by side, one thread each, where there are as many of them as threads, or where they are so

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "include/closs.h"
+#include "kernels/rooms.h"
 #include "names.h"
 
 // Squared distances are whole multiples of `unit`, and so is each axis's share of them: sums are exact, and the
@@ -69,9 +70,8 @@ static inline int32_t far_steps(const distance_job *job) {
 static inline size_t distance_block_bytes(const distance_job *job) {
     int64_t longest = job->planes > job->rows ? job->planes : job->rows;
     int64_t lines = 2 * longest + (job->planes > 1 ? job->planes * job->rows : 0);
-    size_t bytes =
-        (size_t)(lines * distance_lanes(job)) * distance_element(&job->metric) + (size_t)longest * 4 * sizeof(int32_t);
-    return (bytes + 127) / 128 * 128;
+    return room_bytes((size_t)(lines * distance_lanes(job)) * distance_element(&job->metric) +
+                      (size_t)longest * 4 * sizeof(int32_t));
 }
 
 #endif

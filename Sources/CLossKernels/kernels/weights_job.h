@@ -66,8 +66,7 @@ static inline size_t box_room_bytes(const box_job *job) {
     int64_t words = 4 * padded + padded + job->before[WEIGHTS_COLUMNS] + job->after[WEIGHTS_COLUMNS] + 2 * BOX_LANES;
     words += 3 * (padded / BOX_LANES);
     if (job->extents[WEIGHTS_PLANES] > 1) words += job->extents[WEIGHTS_ROWS] * padded;
-    size_t bytes = (size_t)words * sizeof(int32_t) + 2 * (size_t)padded;
-    return (bytes + 127) / 128 * 128;
+    return room_bytes((size_t)words * sizeof(int32_t) + 2 * (size_t)padded);
 }
 
 // ------------------------------------------------------------------------------------------------------- cells ----

@@ -1,6 +1,6 @@
 // How a call's scratch is divided: into rooms, some of them a thread's own.
-#ifndef CLOSS_DRIVER_ROOMS_H
-#define CLOSS_DRIVER_ROOMS_H
+#ifndef CLOSS_KERNELS_ROOMS_H
+#define CLOSS_KERNELS_ROOMS_H
 
 #include <stddef.h>
 #include <stdint.h>
