@@ -201,6 +201,11 @@ LANES_INLINE void put_together(const run *whole, int64_t offset, int classes, co
                         BLOCK_VOXELS, rest.store == STORE_STREAMING);
 }
 
+// Whether the blocks of a simple run are floats, where they lie or taken apart.
+LANES_INLINE int is_of_floats(const run *whole) {
+    return whole->beside || (whole->logits_type == CLOSS_FLOAT32 && whole->gradient_type == CLOSS_FLOAT32);
+}
+
 // The largest of a simple run's labels so far, lane by lane: one instruction a block tells whether a label is no class.
 LANES_INLINE vu8 larger_bytes(const run *at, vu8 largest) {
     return __builtin_elementwise_max(*(const vu8_anywhere *)at->targets, largest);

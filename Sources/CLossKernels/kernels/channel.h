@@ -26,8 +26,9 @@ typedef enum channel_terms {
     ONLY_BALANCED
 } channel_terms;
 
-// What a copy knows of its targets: nothing; that they are bytes, and that all values count; or that they are 0 or 1.
-typedef enum channel_targets { ANY_TARGETS, SIMPLE_TARGETS, HARD_TARGETS } channel_targets;
+// What a copy knows of its targets: nothing; that they are bytes, and that all values count; that they are 0 or 1; or
+// that they are 0 or 1 and have weights.
+typedef enum channel_targets { ANY_TARGETS, SIMPLE_TARGETS, HARD_TARGETS, WEIGHTED_HARD_TARGETS } channel_targets;
 
 typedef struct channel_kind {
     closs_activation activation;
@@ -38,6 +39,13 @@ typedef struct channel_kind {
 
 // Not 0: targets are 0 or 1.
 LANES_INLINE int is_hard(channel_kind kind) { return kind.targets != ANY_TARGETS; }
+
+// Not 0: their values are counted while they are loaded.
+LANES_INLINE int is_counted(channel_kind kind) { return is_hard(kind) && kind.targets != SIMPLE_TARGETS; }
+
+LANES_INLINE int has_weights(channel_kind kind, const run *at) {
+    return kind.targets == ANY_TARGETS ? at->weights != 0 : kind.targets == WEIGHTED_HARD_TARGETS;
+}
 
 typedef struct channel_sums {
     u64x16 product, probability, square, target, target_square, minimum, weighted_valid;
@@ -133,7 +141,7 @@ LANES_INLINE void total_channel_region(const formula *f, const run *at, channel_
     exact_add(&sums->product, block_tree(product), PROBABILITY_ANCHOR);
     if (f->squares) exact_add(&sums->square, block_tree(p * p), PROBABILITY_ANCHOR);
     if (at->target != CLOSS_DENSE_F32) {
-        if (kind.targets != HARD_TARGETS) sums->count -= x->positive;
+        if (!is_counted(kind)) sums->count -= x->positive;
         return;
     }
     if (f->minimum) exact_add(&sums->minimum, block_tree(f32_select(p < x->g, p, x->g)), PROBABILITY_ANCHOR);
@@ -172,11 +180,10 @@ LANES_INLINE void total_block(const formula *f, const run *at, channel_kind kind
         else
             add_limited(&sums->loss[k], loss, &sums->beyond);
     }
-    if ((kind.targets == HARD_TARGETS || at->weights) && pointwise_count(f, kind.terms))
-        add_limited(&sums->weight, x->weight, &sums->beyond);
+    if (has_weights(kind, at) && pointwise_count(f, kind.terms)) add_limited(&sums->weight, x->weight, &sums->beyond);
     if (kind.terms == ANY_TERMS && f->target_weights)
         add_limited(&sums->target_weight, x->weight * x->g, &sums->beyond);
-    if (kind.targets != HARD_TARGETS) sums->valid -= x->valid;
+    if (!is_counted(kind)) sums->valid -= x->valid;
     sums->blocks++;
 }
 
@@ -285,8 +292,9 @@ LANES_INLINE void channel_block(const formula *f, const run *at, const run_coeff
     x.input = load_floats(at->logits, at->logits_type);
     if (kind.targets == SIMPLE_TARGETS) {
         load_simple_target(at, positive_label(f, at), &x);
-    } else if (kind.targets == HARD_TARGETS) {
+    } else if (is_counted(kind)) {
         load_hard_target(at, code, &x, &sums->hard);
+        if (has_weights(kind, at)) load_hard_weights(at, &x, &sums->hard);
     } else {
         load_target(f, at, &x, &sums->bad);
         x.weight = decode_weights(at, x.valid, &sums->bad);
@@ -355,11 +363,10 @@ LANES_INLINE int64_t simple_channel_blocks(const formula *f, const run *whole, c
 }
 
 // The same of a run whose targets are 0 or 1.
-LANES_INLINE int64_t hard_channel_blocks(const formula *f, const run *whole, const run_coefficients *k,
-                                         channel_terms terms, int mode, channel_sums *sums) {
-    const channel_kind kind = {CLOSS_SIGMOID, terms, mode, HARD_TARGETS};
-    const formula narrow = narrowed(f, terms, whole->channel);
-    const run_coefficients coefficients = mode & MODE_GRADIENT ? *k : (run_coefficients){0};
+LANES_INLINE int64_t hard_blocks_of_kind(const formula *f, const run *whole, const run_coefficients *k,
+                                         channel_kind kind, channel_sums *sums) {
+    const formula narrow = narrowed(f, kind.terms, whole->channel);
+    const run_coefficients coefficients = kind.mode & MODE_GRADIENT ? *k : (run_coefficients){0};
     const run copy = *whole;
     const target_code code = target_code_of(f, whole);
     stand_ins other = STAND_INS;
@@ -372,6 +379,14 @@ LANES_INLINE int64_t hard_channel_blocks(const formula *f, const run *whole, con
     }
     *sums = local;
     return offset;
+}
+
+LANES_INLINE int64_t hard_channel_blocks(const formula *f, const run *whole, const run_coefficients *k,
+                                         channel_terms terms, int mode, channel_sums *sums) {
+    const channel_kind plain = {CLOSS_SIGMOID, terms, mode, HARD_TARGETS};
+    const channel_kind weighted = {CLOSS_SIGMOID, terms, mode, WEIGHTED_HARD_TARGETS};
+    return whole->weights ? hard_blocks_of_kind(f, whole, k, weighted, sums)
+                          : hard_blocks_of_kind(f, whole, k, plain, sums);
 }
 
 static channel_terms terms_of(const formula *f) {
@@ -397,15 +412,22 @@ LANES_INLINE int64_t fast_channel_walk(const formula *f, const run *whole, const
     if (terms == ONLY_BALANCED)
         return (mode & MODE_GRADIENT) && !at_once ? hard_channel_blocks(f, whole, k, ONLY_BALANCED, mode, sums) : 0;
     if (balanced_loss) return 0;
+    if (at_once && has_region(f, terms)) return 0;
     if (is_simple(whole) && !f->has_ignore_index) {
-        if (terms == ONLY_REGION && !at_once) return simple_channel_blocks(f, whole, k, ONLY_REGION, mode, sums);
-        if (terms == ONE_BINARY) return simple_channel_blocks(f, whole, k, ONE_BINARY, mode, sums);
-        if (terms == ONE_FOCAL_2) return simple_channel_blocks(f, whole, k, ONE_FOCAL_2, mode, sums);
+        switch (terms) {
+        case ONLY_REGION: return simple_channel_blocks(f, whole, k, ONLY_REGION, mode, sums);
+        case REGION_AND_BINARY: return simple_channel_blocks(f, whole, k, REGION_AND_BINARY, mode, sums);
+        case REGION_AND_FOCAL_2: return simple_channel_blocks(f, whole, k, REGION_AND_FOCAL_2, mode, sums);
+        case ONE_BINARY: return simple_channel_blocks(f, whole, k, ONE_BINARY, mode, sums);
+        case ONE_WEIGHTED_BINARY: return simple_channel_blocks(f, whole, k, ONE_WEIGHTED_BINARY, mode, sums);
+        case ONE_FOCAL_2: return simple_channel_blocks(f, whole, k, ONE_FOCAL_2, mode, sums);
+        default: break;
+        }
     }
     switch (terms) {
-    case ONLY_REGION: return at_once ? 0 : hard_channel_blocks(f, whole, k, ONLY_REGION, mode, sums);
-    case REGION_AND_BINARY: return at_once ? 0 : hard_channel_blocks(f, whole, k, REGION_AND_BINARY, mode, sums);
-    case REGION_AND_FOCAL_2: return at_once ? 0 : hard_channel_blocks(f, whole, k, REGION_AND_FOCAL_2, mode, sums);
+    case ONLY_REGION: return hard_channel_blocks(f, whole, k, ONLY_REGION, mode, sums);
+    case REGION_AND_BINARY: return hard_channel_blocks(f, whole, k, REGION_AND_BINARY, mode, sums);
+    case REGION_AND_FOCAL_2: return hard_channel_blocks(f, whole, k, REGION_AND_FOCAL_2, mode, sums);
     case ONE_BINARY: return hard_channel_blocks(f, whole, k, ONE_BINARY, mode, sums);
     case ONE_WEIGHTED_BINARY: return hard_channel_blocks(f, whole, k, ONE_WEIGHTED_BINARY, mode, sums);
     case ONE_FOCAL_2: return hard_channel_blocks(f, whole, k, ONE_FOCAL_2, mode, sums);

@@ -1,7 +1,7 @@
 // What a channel's targets say of one vector of values: which of them count, and what their targets and weights are.
 //
 // Most targets are 0 or 1, whatever type they come in. Walks over such targets read a block of 64 bytes of each thing
-// and decide nothing: a mask or weights that a run does not have are read from a block that stands for them.
+// and decide nothing: a mask that a run does not have is read from a block that stands for it.
 #ifndef CLOSS_KERNELS_CHANNEL_TARGETS_H
 #define CLOSS_KERNELS_CHANNEL_TARGETS_H
 
@@ -82,31 +82,36 @@ typedef struct hard_counts {
     int64_t valid, positive;
 } hard_counts;
 
-// Targets of 0 or 1 in bytes, with a mask and weights.
+// Targets of 0 or 1 in bytes, with a mask.
 LANES_INLINE void load_hard_target(const run *at, const target_code *code, channel_values *x, hard_counts *counts) {
     vu8 target = *(const vu8_anywhere *)at->targets;
     vu8 ignored = (vu8)(target == code->ignored) & (uint8_t)-code->ignores;
     vu8 valid = (vu8)(*(const vu8_anywhere *)at->mask != 0) & ~ignored;
     vu8 positive = valid & (vu8)(target == code->positive);
-    vf32 weight = f32_load(at->weights);
-    vi32 possible = (weight >= 0) & (weight < __builtin_inff());
-    counts->refused |= (valid & (vu8)(target > code->last)) | ~(vu8) __builtin_convertvector(possible, vs8);
+    counts->refused |= valid & (vu8)(target > code->last);
     counts->valid += __builtin_popcountll(byte_bits(valid));
     counts->positive += __builtin_popcountll(byte_bits(positive));
     x->valid = widened_mask(valid);
     x->positive = widened_mask(positive);
     x->g = f32_keep(x->positive, f32_splat(1));
     x->b = 1 - x->g;
+    x->weight = f32_splat(1); // others than the valid are dropped with their losses and slopes
+}
+
+LANES_INLINE void load_hard_weights(const run *at, channel_values *x, hard_counts *counts) {
+    vf32 weight = f32_load(at->weights);
+    vi32 possible = (weight >= 0) & (weight < __builtin_inff());
+    counts->refused |= ~(vu8) __builtin_convertvector(possible, vs8);
     x->weight = f32_keep(x->valid, weight);
 }
 
 // Blocks that stand for what a run does not have, or not in the way that a hard walk reads it.
 typedef struct stand_ins {
-    vf32 ones, zeros;
+    vf32 zeros;
     vu8 mask, targets;
 } stand_ins;
 
-#define STAND_INS ((stand_ins){.ones = f32_splat(1), .mask = (vu8){0} + 1})
+#define STAND_INS ((stand_ins){.mask = (vu8){0} + 1})
 
 LANES_INLINE int has_hard_blocks(const formula *f, const run *whole) {
     return whole->target != CLOSS_DENSE_F32 && !whole->layout && positive_label(f, whole) <= UINT8_MAX;
@@ -119,11 +124,12 @@ LANES_INLINE run hard_block(const formula *f, const run *whole, const target_cod
     at.logits = logits_from(whole->logits, whole->logits_type, offset);
     at.targets = (const char *)whole->targets + (size_t)offset * target_bytes(whole->target);
     if (code->is_code) {
-        encode_targets(f, &at, &other->targets);
+        const run here = at; // an address that is handed on would keep the others' out of registers
+        encode_targets(f, &here, &other->targets);
         at.targets = &other->targets;
     }
     at.mask = whole->mask ? whole->mask + offset : (const uint8_t *)&other->mask;
-    at.weights = whole->weights ? whole->weights + offset : (const float *)&other->ones;
+    if (whole->weights) at.weights += offset;
     at.maps = whole->maps ? whole->maps + offset : (const float *)&other->zeros;
     at.distance_maps = distances_from(whole, offset);
     at.gradient = gradient_from(whole->gradient, whole->gradient_type, offset);

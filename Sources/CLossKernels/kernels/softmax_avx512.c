@@ -1,6 +1,6 @@
 #if defined(__x86_64__)
 #include "kernels/avx512.h"
-#include "kernels/softmax.h"
+#include "kernels/softmax_walks.h"
 #pragma clang attribute pop
 
 const walks softmax_walks_avx512 = {softmax_in_place, softmax_totals, softmax_gradient, softmax_totals_and_gradient};

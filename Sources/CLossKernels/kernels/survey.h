@@ -83,6 +83,7 @@ LANES_INLINE int64_t survey_hard_blocks(const formula *f, const run *whole, int 
         run at = hard_block(f, whole, &code, offset, &other);
         channel_values x;
         load_hard_target(&at, &code, &x, &local.hard);
+        if (whole->weights) load_hard_weights(&at, &x, &local.hard);
         survey_channel_block(f, &at, &x, whole->weights != 0, with_logits, &local, &seen);
     }
     *state = seen;
