@@ -66,7 +66,9 @@ final class ErrorBadInputTests: XCTestCase {
         }
         let good = [Float](repeating: -2, count: 140)
         XCTAssertNil(try error(.linear(), maps: good))
-        XCTAssertEqual(try error(.linear(), maps: nil)?.kind, .nullPointer)
+        let missing = try error(.linear(), maps: nil)
+        XCTAssertEqual(missing?.kind, .nullPointer)
+        XCTAssertEqual(missing?.message.contains("a term of the loss takes a map, such as a distance map"), true)
         XCTAssertEqual(try error(.linear(), maps: [1, 2])?.kind, .wrongSize)
         XCTAssertEqual(try error(.absoluteError(), maps: good)?.kind, .badTerm)
         XCTAssertNil(try error(.absoluteError(), maps: nil))

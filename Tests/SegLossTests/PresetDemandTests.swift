@@ -103,7 +103,7 @@ final class PresetDemandTests: XCTestCase {
     func testSamples() throws {
         let shape = "; the shape has 2 samples"
         refused(.sam2.focal(masks: 3, objects: 2), .sigmoid, .badShape, "Loss.sam2.focal was given 3 masks" + shape)
-        refused(.sam2.dice(masks: 1, objects: 1), .sigmoid, .badShape, "Loss.sam2.dice was given 1 masks" + shape)
+        refused(.sam2.dice(masks: 1, objects: 1), .sigmoid, .badShape, "Loss.sam2.dice was given 1 mask" + shape)
         refused(
             .mask2Former.mask(masks: 5, objects: 2), .sigmoid, .badShape,
             "Loss.mask2Former.crossEntropy was given 5 masks" + shape)
@@ -131,6 +131,17 @@ final class PresetDemandTests: XCTestCase {
             "Loss.monai.asymmetricUnifiedFocal cannot be computed: gamma is 1.0; expected below 1 with a Tversky part")
         try plan(.monai.asymmetricUnifiedFocal(classes: 3, weight: 1, gamma: 2), .softmax)
         try plan(.monai.asymmetricUnifiedFocal(classes: 3, weight: 0, gamma: 0.75), .softmax)
+    }
+
+    /// An alpha of -1 is the originals' own word for none; others below 0 are nobody's.
+    func testAlphaOfMinusOne() throws {
+        XCTAssertEqual(Loss.torchvision.sigmoidFocal(alpha: -1), .torchvision.sigmoidFocal(alpha: nil))
+        XCTAssertEqual(Loss.fvcore.sigmoidFocal(alpha: -1), .fvcore.sigmoidFocal())
+        XCTAssertEqual(Loss.fvcore.sigmoidFocalStar(alpha: -1), .fvcore.sigmoidFocalStar())
+        XCTAssertEqual(Loss.sam2.focal(masks: 2, objects: 2, alpha: -1), .sam2.focal(masks: 2, objects: 2, alpha: nil))
+        XCTAssertThrowsError(try plan(.torchvision.sigmoidFocal(alpha: -0.5), .sigmoid)) { error in
+            XCTAssertEqual("\(error)", "terms[0].alpha is -0.5: expected 0 to 1")
+        }
     }
 
     /// Demands are no part of what a loss is, and are kept by sums and factors.

@@ -97,6 +97,10 @@ static closs_status check_maps(const closs_plan *plan, const closs_batch *batch,
                                closs_error *error) {
     if (!plan->formula.maps && batch->maps)
         return refuse(error, CLOSS_BAD_TERM, -1, "maps are given, but no term of the loss takes them");
+    if (plan->formula.maps && !batch->maps)
+        return refuse(error, CLOSS_NULL_POINTER, -1,
+                      "maps is NULL: a term of the loss takes a map, such as a distance map, of %lld floats",
+                      (long long)b->span);
     return check_buffer(batch->maps, batch->maps_count, b, !plan->formula.maps, "maps", error);
 }
 

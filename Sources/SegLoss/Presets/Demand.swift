@@ -22,10 +22,10 @@ struct Demand: Sendable {
             throw refused(.badTerm, "is for \(names); the activation is \(activation.name)")
         case .classes(let classes, let given):
             if shape.classes == classes { return }
-            throw refused(.badShape, "was given \(given); the shape has \(shape.classes) classes")
+            throw refused(.badShape, "was given \(given); the shape has \(counted(shape.classes, "class", "classes"))")
         case .samples(let samples, let given):
             if shape.samples == samples { return }
-            throw refused(.badShape, "was given \(given); the shape has \(shape.samples) samples")
+            throw refused(.badShape, "was given \(given); the shape has \(counted(shape.samples, "sample"))")
         case .impossible(let why):
             throw refused(.badOption, "cannot be computed: \(why)")
         }
@@ -55,8 +55,13 @@ extension Loss {
 
     /// The same loss, of so many classes of a softmax.
     func ofSoftmax(_ preset: String, classes: Int? = nil) -> Loss {
-        demanding(preset, [.activation([.softmax])] + (classes.map { [.classes($0, given: "\($0) classes")] } ?? []))
+        demanding(preset, [.activation([.softmax])] + (classes.map { [.classes($0, given: counted($0, "class", "classes"))] } ?? []))
     }
+}
+
+/// `1 mask`, `2 masks`.
+func counted(_ count: Int, _ one: String, _ many: String? = nil) -> String {
+    "\(count) \(count == 1 ? one : many ?? one + "s")"
 }
 
 extension Activation {

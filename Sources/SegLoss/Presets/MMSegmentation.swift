@@ -71,7 +71,7 @@ extension Loss {
         ) -> Loss {
             Loss.onlineHardExampleMining(
                 threshold: thresh ?? 0, minimumKept: product(minKept, images), divisor: avgNonIgnore ? .valid : .all
-            ).demanding("mmSegmentation.ohemPixelSampler", .samples(images, given: "\(images) images"))
+            ).demanding("mmSegmentation.ohemPixelSampler", .samples(images, given: counted(images, "image")))
         }
 
         /// What is more than all voxels keeps them all.

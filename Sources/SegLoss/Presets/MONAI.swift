@@ -495,21 +495,17 @@ extension Loss.MONAI.Reduction {
     /// A mean over samples and classes as the sum of them.
     fileprivate func sum(_ preset: String, _ includeBackground: Bool, _ batch: Bool, _ mean: Loss) -> Loss {
         guard case .sum(_, let classes) = self else { return mean }
-        let counted = Double(classes) - (includeBackground ? 0 : 1)
-        return counted * sumOfSamples(preset, batch, mean)
-            .demanding(preset, .classes(classes, given: "a sum over \(classes) classes"))
+        let included = Double(classes) - (includeBackground ? 0 : 1)
+        return included * sumOfSamples(preset, batch, mean)
+            .demanding(preset, .classes(classes, given: "a sum over \(counted(classes, "class", "classes"))"))
     }
 
     /// A mean over samples as the sum of them.
     fileprivate func sumOfSamples(_ preset: String, _ batch: Bool, _ mean: Loss) -> Loss {
         guard case .sum(let samples, _) = self else { return mean }
         return (batch ? 1 : Double(samples))
-            * mean.demanding(preset, .samples(samples, given: "a sum over \(samples) samples"))
+            * mean.demanding(preset, .samples(samples, given: "a sum over \(counted(samples, "sample"))"))
     }
 
     fileprivate var ofVoxels: Loss.Reduction { self == .mean ? .mean : .sum }
-}
-
-private func counted(_ count: Int, _ one: String, _ many: String? = nil) -> String {
-    "\(count) \(count == 1 ? one : many ?? one + "s")"
 }

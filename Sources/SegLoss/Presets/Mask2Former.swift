@@ -27,7 +27,7 @@ extension Loss {
         public func crossEntropy(masks: Int, objects: Double) -> Loss {
             Double(masks) / objects
                 * Loss.binaryCrossEntropy(divisor: .valid)
-                .demanding("mask2Former.crossEntropy", .samples(masks, given: "\(masks) masks"))
+                .demanding("mask2Former.crossEntropy", .samples(masks, given: counted(masks, "mask")))
         }
 
         /// `dice_loss`: `1 - (2 I + 1) / (P + G + 1)` of each mask, added up and divided by the number of masks.
@@ -38,7 +38,7 @@ extension Loss {
         public func dice(masks: Int, objects: Double) -> Loss {
             Double(masks) / objects
                 * Loss.dice(smooth: .both(1))
-                .demanding("mask2Former.dice", .samples(masks, given: "\(masks) masks"))
+                .demanding("mask2Former.dice", .samples(masks, given: counted(masks, "mask")))
         }
     }
 }

@@ -16,7 +16,7 @@ extension Loss {
         ///   - objects: `num_objects`: the objects of a batch, in the original averaged over the ranks, at least 1.
         ///   - weightMask: The weight of the focal loss.
         ///   - weightDice: The weight of Dice.
-        ///   - alpha: The weight of the positives, negatives having the rest of 1; `nil` for the original's -1.
+        ///   - alpha: The weight of the positives, negatives having the rest of 1; `nil`, or the original's -1, for none.
         ///   - gamma: How strongly easy values are counted less.
         public func mask(
             masks: Int, objects: Double, weightMask: Double = 20, weightDice: Double = 1, alpha: Double? = 0.25,
@@ -31,12 +31,12 @@ extension Loss {
         /// - Parameters:
         ///   - masks: How many masks a batch has: the samples.
         ///   - objects: `num_objects`.
-        ///   - alpha: The weight of the positives, negatives having the rest of 1; `nil` for the original's -1.
+        ///   - alpha: The weight of the positives, negatives having the rest of 1; `nil`, or the original's -1, for none.
         ///   - gamma: How strongly easy values are counted less.
         public func focal(masks: Int, objects: Double, alpha: Double? = 0.25, gamma: Double = 2) -> Loss {
             Double(masks) / objects
-                * Loss.focal(gamma: gamma, alpha: alpha, divisor: .valid).ofChannels("sam2.focal")
-                .demanding("sam2.focal", .samples(masks, given: "\(masks) masks"))
+                * Loss.focal(gamma: gamma, alpha: orNone(alpha), divisor: .valid).ofChannels("sam2.focal")
+                .demanding("sam2.focal", .samples(masks, given: counted(masks, "mask")))
         }
 
         /// `dice_loss`: `1 - (2 I + 1) / (P + G + 1)` of each mask, added up and divided by the number of objects; soft
@@ -48,7 +48,7 @@ extension Loss {
         public func dice(masks: Int, objects: Double) -> Loss {
             Double(masks) / objects
                 * Loss.dice(smooth: .both(1), intersection: .minimum)
-                .demanding("sam2.dice", .samples(masks, given: "\(masks) masks"))
+                .demanding("sam2.dice", .samples(masks, given: counted(masks, "mask")))
         }
     }
 }
