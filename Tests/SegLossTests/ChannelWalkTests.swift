@@ -59,11 +59,14 @@ final class ChannelWalkTests: XCTestCase {
         for set in InstructionSet.available {
             var configuration = Configuration()
             configuration.instructionSet = set
-            configuration.labels = [Configuration.LabelType.allCases[Int(round % 5)]]
             configuration.checks = round % 2 == 0 ? .beforeWriting : .whileWriting
-            assertSameBits(problem, configuration, expected, message)
-            configuration.wantsGradient = false
-            assertSameBits(problem, configuration, expected.valueOnly, message + ", value only")
+            for labels in [.uint8, Configuration.LabelType.allCases[1 + Int(round % 4)]] {
+                configuration.labels = [labels]
+                configuration.wantsGradient = true
+                assertSameBits(problem, configuration, expected, message)
+                configuration.wantsGradient = false
+                assertSameBits(problem, configuration, expected.valueOnly, message + ", value only")
+            }
         }
         var configuration = Configuration()
         configuration.misalignment = 1
@@ -89,36 +92,71 @@ final class ChannelWalkTests: XCTestCase {
         Bad(logit: .nan, error: .notFinite), Bad(logit: .infinity, mask: 0, error: .notFinite),
     ]
 
-    /// One bad value anywhere in whole blocks, with a mask and weights.
+    private static let losses: [Loss] = [
+        .binaryCrossEntropy(), .binaryCrossEntropy(positiveWeights: [2]), .focal(), .dice() + .focal(),
+        .dice() + .binaryCrossEntropy(), .absoluteError(), .dice(),
+    ]
+
+    /// One bad value anywhere in whole blocks, with a mask, and with weights or without.
     func testRefusals() throws {
-        let losses: [Loss] = [
-            .binaryCrossEntropy(), .binaryCrossEntropy(positiveWeights: [2]), .focal(), .dice() + .focal(),
-            .dice() + .binaryCrossEntropy(), .absoluteError(), .dice(),
-        ]
-        let shape = Shape.flat(samples: 1, classes: 1, voxels: 192)
-        for loss in losses {
+        for loss in Self.losses {
             for checks in [Checks.beforeWriting, .whileWriting] {
                 var evaluator = try Evaluator(
-                    loss, shape: shape, activation: .sigmoid, options: Options(ignoreIndex: 255, checks: checks))
+                    loss, shape: Self.shape, activation: .sigmoid, options: Options(ignoreIndex: 255, checks: checks))
                 for bad in Self.cases {
-                    for place in [0, 100, 191] {
-                        var logits = [Float](repeating: 0.5, count: 192)
-                        var weights = [Float](repeating: 1, count: 192)
-                        var labels = (0..<192).map { Int64($0 % 3 == 0 ? 1 : $0 % 5 == 0 ? 255 : 0) }
-                        var mask = (0..<192).map { UInt8($0 % 7 == 0 ? 0 : 2) }
-                        (logits[place], weights[place]) = (bad.logit, bad.weight)
-                        (labels[place], mask[place]) = (bad.label, bad.mask)
-                        var gradient = [Float](repeating: 7, count: 192)
-                        do throws(LossError) {
-                            _ = try evaluator.evaluate(
-                                logits: logits, labels: labels, mask: mask, weights: weights, gradient: &gradient)
-                            XCTAssertNil(bad.error, "\(loss): \(bad) passed")
-                        } catch {
-                            XCTAssertEqual(error.kind, bad.error, "\(loss): \(bad), \(error.message)")
-                            XCTAssertEqual(error.index, place, error.message)
-                            if checks == .beforeWriting { XCTAssertTrue(gradient.allSatisfy { $0 == 7 }) }
+                    for place in Self.places {
+                        try check(bad, at: place, weighted: true, &evaluator, checks, "\(loss)")
+                        if bad.weight == 1 {
+                            try check(bad, at: place, weighted: false, &evaluator, checks, "\(loss)")
                         }
                     }
+                }
+            }
+        }
+    }
+
+    private static let shape = Shape.flat(samples: 1, classes: 1, voxels: 192)
+    private static let places = [0, 100, 191]
+
+    private func check(
+        _ bad: Bad, at place: Int, weighted: Bool, _ evaluator: inout Evaluator, _ checks: Checks, _ message: String
+    ) throws {
+        var logits = [Float](repeating: 0.5, count: 192)
+        var weights = [Float](repeating: 1, count: 192)
+        var labels = (0..<192).map { Int64($0 % 3 == 0 ? 1 : $0 % 5 == 0 ? 255 : 0) }
+        var mask = (0..<192).map { UInt8($0 % 7 == 0 ? 0 : 2) }
+        (logits[place], weights[place]) = (bad.logit, bad.weight)
+        (labels[place], mask[place]) = (bad.label, bad.mask)
+        var gradient = [Float](repeating: 7, count: 192)
+        do throws(LossError) {
+            _ = try evaluator.evaluate(
+                logits: logits, labels: labels, mask: mask, weights: weighted ? weights : nil, gradient: &gradient)
+            XCTAssertNil(bad.error, "\(message): \(bad) passed")
+        } catch {
+            XCTAssertEqual(error.kind, bad.error, "\(message): \(bad), \(error.message)")
+            XCTAssertEqual(error.index, place, error.message)
+            if checks == .beforeWriting { XCTAssertTrue(gradient.allSatisfy { $0 == 7 }) }
+        }
+    }
+
+    /// The same of the simplest runs: labels of one byte, and nothing beside them.
+    func testRefusalsOfSimpleRuns() throws {
+        for loss in Self.losses {
+            for checks in [Checks.beforeWriting, .whileWriting] {
+                var evaluator = try Evaluator(
+                    loss, shape: Self.shape, activation: .sigmoid, options: Options(checks: checks))
+                for place in Self.places {
+                    var labels = (0..<192).map { UInt8($0 % 3 == 0 ? 1 : 0) }
+                    let logits = [Float](repeating: 0.5, count: 192)
+                    var gradient = [Float](repeating: 7, count: 192)
+                    labels[place] = 7
+                    XCTAssertThrowsError(
+                        try evaluator.evaluate(logits: logits, labels: labels, gradient: &gradient), "\(loss)"
+                    ) { error in
+                        XCTAssertEqual((error as? LossError)?.kind, .badLabel)
+                        XCTAssertEqual((error as? LossError)?.index, place)
+                    }
+                    if checks == .beforeWriting { XCTAssertTrue(gradient.allSatisfy { $0 == 7 }) }
                 }
             }
         }

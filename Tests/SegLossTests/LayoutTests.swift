@@ -32,6 +32,38 @@ final class LayoutTests: XCTestCase {
         }
     }
 
+    /// Every pair of types of logits and gradient, of few, several and very many classes.
+    func testPairsOfTypes() throws {
+        try pair(Float.self, Float16.self)
+        try pair(Float.self, BFloat16.self)
+        try pair(Float16.self, Float.self)
+        try pair(Float16.self, Float16.self)
+        try pair(Float16.self, BFloat16.self)
+        try pair(BFloat16.self, Float.self)
+        try pair(BFloat16.self, Float16.self)
+        try pair(BFloat16.self, BFloat16.self)
+    }
+
+    private func pair<Z: TestLogit, G: TestLogit>(_: Z.Type, _: G.Type) throws {
+        let seed = testSeed(208)
+        var generator = Generator(seed: seed)
+        for classes in [3, 5, 11, 48] {
+            let dice = generator.dice(classes), entropy = generator.crossEntropy(classes)
+            for kinds in [[dice], [entropy], [dice, entropy]] {
+                var problem = generator.problem(
+                    .softmax, samples: 1, classes: classes, voxels: 300,
+                    terms: kinds.map { SegLossReference.Term($0) })
+                problem.logits = problem.logits.map { Z.rounded($0).float }
+                let expected = Reference.evaluate(problem)
+                for set in InstructionSet.available {
+                    let message = "\(classes) classes, \(Z.self), \(G.self), seed \(seed)"
+                    try LayoutCall<Z, G>(problem, set, classByClass: 1).check(expected, message)
+                    try LayoutCall<Z, G>(problem, set, classesLast: 1).check(expected, message + ", classes last")
+                }
+            }
+        }
+    }
+
     /// Sizes and class counts with transpositions of their own, in the layouts that networks have.
     func testClassesLast() throws {
         let seed = testSeed(206)
@@ -245,6 +277,13 @@ private final class LayoutCall<Z: TestLogit, G: TestLogit> {
         weights = Self.planar(shape, 1)
         maps = Self.planar(shape, problem.classes)
         old = problem.logits.map { _ in 0 }
+        setLayout()
+    }
+
+    convenience init(_ problem: Problem, _ set: InstructionSet, classByClass threads: Int) {
+        self.init(problem, set, classesLast: threads)
+        large = Self.planar(shape, problem.classes)
+        gradientBox = large
         setLayout()
     }
 

@@ -119,6 +119,20 @@ final class PresetDemandTests: XCTestCase {
         try plan(.sam2.mask(masks: 2, objects: 7), .sigmoid, classes: 1)
     }
 
+    func testCountsOfOne() {
+        let cases: [(Loss, String)] = [
+            (.smp.focal(reduction: .sum, classes: 1), "smp.focal was given 1 class; the shape has 3 classes"),
+            (.sam2.dice(masks: 1, objects: 1), "sam2.dice was given 1 mask; the shape has 2 samples"),
+        ]
+        for (loss, given) in cases { refused(loss, .sigmoid, .badShape, "Loss." + given) }
+        refused(
+            .sam2.dice(masks: 3, objects: 1), .sigmoid, samples: 1, .badShape,
+            "Loss.sam2.dice was given 3 masks; the shape has 1 sample")
+        refused(
+            .smp.focal(reduction: .sum, classes: 2), .sigmoid, classes: 1, .badShape,
+            "Loss.smp.focal was given 2 classes; the shape has 1 class")
+    }
+
     func testOptionsThatNoPlanHas() throws {
         refused(
             .pyTorch.huber(delta: 0), .sigmoid, .badOption,
@@ -133,11 +147,14 @@ final class PresetDemandTests: XCTestCase {
         try plan(.monai.asymmetricUnifiedFocal(classes: 3, weight: 0, gamma: 0.75), .softmax)
     }
 
-    /// An alpha of -1 is the originals' own word for none; others below 0 are nobody's.
+    /// An alpha of -1 is the originals' own word for none. What their code makes of other negative numbers, the same,
+    /// would hide mistakes.
     func testAlphaOfMinusOne() throws {
         XCTAssertEqual(Loss.torchvision.sigmoidFocal(alpha: -1), .torchvision.sigmoidFocal(alpha: nil))
         XCTAssertEqual(Loss.fvcore.sigmoidFocal(alpha: -1), .fvcore.sigmoidFocal())
         XCTAssertEqual(Loss.fvcore.sigmoidFocalStar(alpha: -1), .fvcore.sigmoidFocalStar())
+        XCTAssertEqual(
+            Loss.sam2.mask(masks: 2, objects: 2, alpha: -1), .sam2.mask(masks: 2, objects: 2, alpha: nil))
         XCTAssertEqual(Loss.sam2.focal(masks: 2, objects: 2, alpha: -1), .sam2.focal(masks: 2, objects: 2, alpha: nil))
         XCTAssertThrowsError(try plan(.torchvision.sigmoidFocal(alpha: -0.5), .sigmoid)) { error in
             XCTAssertEqual("\(error)", "terms[0].alpha is -0.5: expected 0 to 1")

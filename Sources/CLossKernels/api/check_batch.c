@@ -97,11 +97,13 @@ static closs_status check_maps(const closs_plan *plan, const closs_batch *batch,
                                closs_error *error) {
     if (!plan->formula.maps && batch->maps)
         return refuse(error, CLOSS_BAD_TERM, -1, "maps are given, but no term of the loss takes them");
-    if (plan->formula.maps && !batch->maps)
-        return refuse(error, CLOSS_NULL_POINTER, -1,
-                      "maps is NULL: a term of the loss takes a map, such as a distance map, of %lld floats",
+    if (plan->formula.maps && !batch->maps) {
+        const char *what = plan->formula.ranks == RANKS_ERRORS ? "a balanced L1 takes the map of its positives"
+                                                               : "a linear term takes maps, such as distance maps";
+        return refuse(error, CLOSS_NULL_POINTER, -1, "maps is NULL: %s: expected %lld floats", what,
                       (long long)b->span);
-    return check_buffer(batch->maps, batch->maps_count, b, !plan->formula.maps, "maps", error);
+    }
+    return check_buffer(batch->maps, batch->maps_count, b, 1, "maps", error);
 }
 
 static closs_status check_gradient(const part *p, const closs_gradient_buffer *gradient, closs_error *error) {

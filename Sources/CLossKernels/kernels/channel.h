@@ -26,8 +26,8 @@ typedef enum channel_terms {
     ONLY_BALANCED
 } channel_terms;
 
-// What a copy knows of its targets: nothing; that they are bytes, and that all values count; that they are 0 or 1; or
-// that they are 0 or 1 and have weights.
+// What a copy knows of its targets: nothing; that they are bytes, and that all values count; that they are 0 or 1,
+// without weights; or the same with weights.
 typedef enum channel_targets { ANY_TARGETS, SIMPLE_TARGETS, HARD_TARGETS, WEIGHTED_HARD_TARGETS } channel_targets;
 
 typedef struct channel_kind {
@@ -362,7 +362,7 @@ LANES_INLINE int64_t simple_channel_blocks(const formula *f, const run *whole, c
     return offset;
 }
 
-// The same of a run whose targets are 0 or 1.
+// The same of a run whose targets are 0 or 1, with weights or without, as the kind has it.
 LANES_INLINE int64_t hard_blocks_of_kind(const formula *f, const run *whole, const run_coefficients *k,
                                          channel_kind kind, channel_sums *sums) {
     const formula narrow = narrowed(f, kind.terms, whole->channel);
@@ -381,6 +381,7 @@ LANES_INLINE int64_t hard_blocks_of_kind(const formula *f, const run *whole, con
     return offset;
 }
 
+// Weights cost a load, a check and a product for each value, which runs without them need not pay.
 LANES_INLINE int64_t hard_channel_blocks(const formula *f, const run *whole, const run_coefficients *k,
                                          channel_terms terms, int mode, channel_sums *sums) {
     const channel_kind plain = {CLOSS_SIGMOID, terms, mode, HARD_TARGETS};
@@ -402,36 +403,39 @@ static channel_terms terms_of(const formula *f) {
     return f->region ? REGION_AND_FOCAL_2 : ONE_FOCAL_2;
 }
 
+// A region's gradient needs all totals first: no copy totals and writes at once.
+LANES_INLINE int64_t blocks_of_terms(const formula *f, const run *whole, const run_coefficients *k, channel_terms terms,
+                                     int mode, channel_sums *sums) {
+    if (mode == (MODE_TOTALS | MODE_GRADIENT) && has_region(f, terms)) return 0;
+    if (terms != ONE_ERROR && is_simple(whole) && !f->has_ignore_index)
+        return simple_channel_blocks(f, whole, k, terms, mode, sums);
+    return hard_channel_blocks(f, whole, k, terms, mode, sums);
+}
+
+// It takes no voxel weights.
+LANES_INLINE int64_t balanced_blocks(const formula *f, const run *whole, const run_coefficients *k, int mode,
+                                     channel_sums *sums) {
+    if (!(mode & MODE_GRADIENT) || mode == (MODE_TOTALS | MODE_GRADIENT)) return 0;
+    const channel_kind kind = {CLOSS_SIGMOID, ONLY_BALANCED, mode, HARD_TARGETS};
+    return hard_blocks_of_kind(f, whole, k, kind, sums);
+}
+
 // Whole blocks of the common losses have walks of their own, where targets are 0 or 1; everything else takes the
-// general one. Losses that need all totals first have none that total and write at once.
+// general one.
 LANES_INLINE int64_t fast_channel_walk(const formula *f, const run *whole, const run_coefficients *k, int mode,
                                        channel_sums *sums) {
     if (f->activation != CLOSS_SIGMOID || f->weighted || !has_hard_blocks(f, whole)) return 0;
     const channel_terms terms = terms_of(f);
-    const int at_once = mode == (MODE_TOTALS | MODE_GRADIENT), balanced_loss = mode & MODE_BALANCED_LOSS;
-    if (terms == ONLY_BALANCED)
-        return (mode & MODE_GRADIENT) && !at_once ? hard_channel_blocks(f, whole, k, ONLY_BALANCED, mode, sums) : 0;
-    if (balanced_loss) return 0;
-    if (at_once && has_region(f, terms)) return 0;
-    if (is_simple(whole) && !f->has_ignore_index) {
-        switch (terms) {
-        case ONLY_REGION: return simple_channel_blocks(f, whole, k, ONLY_REGION, mode, sums);
-        case REGION_AND_BINARY: return simple_channel_blocks(f, whole, k, REGION_AND_BINARY, mode, sums);
-        case REGION_AND_FOCAL_2: return simple_channel_blocks(f, whole, k, REGION_AND_FOCAL_2, mode, sums);
-        case ONE_BINARY: return simple_channel_blocks(f, whole, k, ONE_BINARY, mode, sums);
-        case ONE_WEIGHTED_BINARY: return simple_channel_blocks(f, whole, k, ONE_WEIGHTED_BINARY, mode, sums);
-        case ONE_FOCAL_2: return simple_channel_blocks(f, whole, k, ONE_FOCAL_2, mode, sums);
-        default: break;
-        }
-    }
+    if (terms == ONLY_BALANCED) return balanced_blocks(f, whole, k, mode, sums);
+    if (mode & MODE_BALANCED_LOSS) return 0;
     switch (terms) {
-    case ONLY_REGION: return hard_channel_blocks(f, whole, k, ONLY_REGION, mode, sums);
-    case REGION_AND_BINARY: return hard_channel_blocks(f, whole, k, REGION_AND_BINARY, mode, sums);
-    case REGION_AND_FOCAL_2: return hard_channel_blocks(f, whole, k, REGION_AND_FOCAL_2, mode, sums);
-    case ONE_BINARY: return hard_channel_blocks(f, whole, k, ONE_BINARY, mode, sums);
-    case ONE_WEIGHTED_BINARY: return hard_channel_blocks(f, whole, k, ONE_WEIGHTED_BINARY, mode, sums);
-    case ONE_FOCAL_2: return hard_channel_blocks(f, whole, k, ONE_FOCAL_2, mode, sums);
-    case ONE_ERROR: return hard_channel_blocks(f, whole, k, ONE_ERROR, mode, sums);
+    case ONLY_REGION: return blocks_of_terms(f, whole, k, ONLY_REGION, mode, sums);
+    case REGION_AND_BINARY: return blocks_of_terms(f, whole, k, REGION_AND_BINARY, mode, sums);
+    case REGION_AND_FOCAL_2: return blocks_of_terms(f, whole, k, REGION_AND_FOCAL_2, mode, sums);
+    case ONE_BINARY: return blocks_of_terms(f, whole, k, ONE_BINARY, mode, sums);
+    case ONE_WEIGHTED_BINARY: return blocks_of_terms(f, whole, k, ONE_WEIGHTED_BINARY, mode, sums);
+    case ONE_FOCAL_2: return blocks_of_terms(f, whole, k, ONE_FOCAL_2, mode, sums);
+    case ONE_ERROR: return blocks_of_terms(f, whole, k, ONE_ERROR, mode, sums);
     default: return 0;
     }
 }

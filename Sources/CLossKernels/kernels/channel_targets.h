@@ -95,7 +95,7 @@ LANES_INLINE void load_hard_target(const run *at, const target_code *code, chann
     x->positive = widened_mask(positive);
     x->g = f32_keep(x->positive, f32_splat(1));
     x->b = 1 - x->g;
-    x->weight = f32_splat(1); // others than the valid are dropped with their losses and slopes
+    x->weight = f32_splat(1); // not 0 where a value does not count: its loss and slope are dropped
 }
 
 LANES_INLINE void load_hard_weights(const run *at, channel_values *x, hard_counts *counts) {
@@ -124,7 +124,7 @@ LANES_INLINE run hard_block(const formula *f, const run *whole, const target_cod
     at.logits = logits_from(whole->logits, whole->logits_type, offset);
     at.targets = (const char *)whole->targets + (size_t)offset * target_bytes(whole->target);
     if (code->is_code) {
-        const run here = at; // an address that is handed on would keep the others' out of registers
+        const run here = at; // a run whose address was handed on would be kept in memory, pointers and all
         encode_targets(f, &here, &other->targets);
         at.targets = &other->targets;
     }

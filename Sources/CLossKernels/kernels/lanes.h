@@ -43,9 +43,9 @@ typedef ANYWHERE(vu64) vu64_anywhere;
 #define LANES_INLINE static inline __attribute__((always_inline, unused))
 // What one of the files that include a header runs, and another does not.
 #define LANES_FUNCTION static __attribute__((unused))
-// What is so long that a call for each vector costs nothing beside it, and copies of it would only swell the code. It
-// takes pointers, and "used" keeps the compiler from making values of them again: vectors that are passed by value may
-// come to lie at an address that their instructions refuse, in frames with arrays of variable length.
+// What is so long that a call, for each vector or a whole walk, costs nothing beside it, and copies would only swell
+// the code. It takes pointers, and "used" keeps the compiler from making values of them again: vectors that are passed
+// by value may come to lie at an address that their instructions refuse, in frames with arrays of variable length.
 #define LANES_OUTLINED static __attribute__((noinline, used))
 
 LANES_INLINE vf32 f32_splat(float value) { return value - (vf32){}; }

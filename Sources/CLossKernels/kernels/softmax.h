@@ -1,4 +1,5 @@
-// One block of a softmax over the classes, with pointwise, per-channel and region terms (arithmetic 4).
+// One block of a softmax over the classes, with pointwise, per-channel and region terms (arithmetic 4), and the sums of
+// a run's blocks.
 //
 // A block's exponentials are kept for all classes: with few classes the compiler holds them in registers, with many
 // they stay in the cache.

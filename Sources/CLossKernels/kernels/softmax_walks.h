@@ -1,4 +1,4 @@
-// The walks over the blocks of a softmax's run. A walk's kind is a constant wherever one begins, so that each copy holds
+// The walks over the blocks of a softmax's run. A walk's kind is a constant wherever one begins, so that each copy has
 // only what it needs.
 #ifndef CLOSS_KERNELS_SOFTMAX_WALKS_H
 #define CLOSS_KERNELS_SOFTMAX_WALKS_H
@@ -118,7 +118,7 @@ LANES_INLINE int64_t simple_softmax_blocks(const formula *f, softmax_kind kind, 
     return offset;
 }
 
-// The same in two copies, where that is cheap: in a loop over the classes the choice of a type costs a tenth.
+// The same in two copies: in a loop over many classes the choice of a type costs a tenth.
 LANES_INLINE int64_t simple_softmax_blocks_by_type(const formula *f, softmax_kind kind, const run *whole,
                                                    const run_coefficients *k, const smoothing *smooth,
                                                    softmax_sums *sums) {
@@ -143,7 +143,7 @@ LANES_FUNCTION int softmax_in_place(const formula *f, closs_target target) {
 }
 
 LANES_INLINE int walks_simply(const formula *f, const run *whole) {
-    return is_simple(whole) && whole->target == CLOSS_LABELS_U8 && !f->weighted && !has_extras(f);
+    return is_simple(whole) && whole->voxels >= BLOCK_VOXELS && softmax_in_place(f, whole->target);
 }
 
 // Simple runs of plain losses have copies of the walk with the class count fixed, where the compiler makes the most of
@@ -192,8 +192,8 @@ LANES_INLINE void any_softmax_walk(const formula *f, int mode, const run *whole,
     }
 }
 
-// Calls a walk with what it wants as a constant. A region's gradient is never written beside its totals: there only
-// the losses are totalled, and wait for it.
+// Calls a walk with what it wants as a constant. Where a region's gradient is written its sums are known: totals beside
+// it are those of losses that were put off.
 #define BY_WANTS(f, mode, walk, ...)                                                                                   \
     (!(f)->region ? walk(f, WANTS_POINTWISE, mode, __VA_ARGS__)                                                        \
      : (f)->pointwise_count || (mode) == (MODE_TOTALS | MODE_GRADIENT)                                                 \
@@ -202,7 +202,7 @@ LANES_INLINE void any_softmax_walk(const formula *f, int mode, const run *whole,
 
 LANES_INLINE void other_blocks(const formula *f, int mode, const run *whole, const run_coefficients *k,
                                const smoothing *smooth, softmax_sums *sums) {
-    int waits = f->region && mode == (MODE_TOTALS | MODE_GRADIENT);
+    int waits = adds_waiting_losses(mode, f->region ? WANTS_REGION : 0);
     if (waits || !is_plain(f) || has_extras(f) || target_is_dense(whole->target))
         any_softmax_walk(f, mode, whole, k, smooth, sums);
     else

@@ -55,7 +55,8 @@ extension Loss {
 
     /// The same loss, of so many classes of a softmax.
     func ofSoftmax(_ preset: String, classes: Int? = nil) -> Loss {
-        demanding(preset, [.activation([.softmax])] + (classes.map { [.classes($0, given: counted($0, "class", "classes"))] } ?? []))
+        let classes = classes.map { Demand.Expected.classes($0, given: counted($0, "class", "classes")) }
+        return demanding(preset, [.activation([.softmax]), classes].compactMap { $0 })
     }
 }
 

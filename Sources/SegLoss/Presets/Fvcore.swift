@@ -7,11 +7,11 @@ extension Loss {
         /// `sigmoid_focal_loss`, for ``Activation/sigmoid``: torchvision's formula, without alpha unless one is given.
         ///
         /// - Parameters:
-        ///   - alpha: The weight of the positives, negatives having the rest of 1; `nil`, or the original's -1, for none.
+        ///   - alpha: The weight of the positives, negatives having the rest of 1; `nil` or -1 for none.
         ///   - gamma: How strongly easy values are counted less.
         ///   - reduction: Mean or sum; the original's default is neither.
         public func sigmoidFocal(alpha: Double? = nil, gamma: Double = 2, reduction: Reduction = .mean) -> Loss {
-            Loss.focal(gamma: gamma, alpha: orNone(alpha), divisor: reduction.divisor(mean: .valid))
+            Loss.focal(gamma: gamma, alpha: alphaOrNone(alpha), divisor: reduction.divisor(mean: .valid))
                 .ofChannels("fvcore.sigmoidFocal")
         }
 
@@ -19,13 +19,16 @@ extension Loss {
         /// logit x.
         ///
         /// - Parameters:
-        ///   - alpha: The weight of the positives, negatives having the rest of 1; `nil`, or the original's -1, for none.
+        ///   - alpha: The weight of the positives, negatives having the rest of 1; `nil` or -1 for none.
         ///   - gamma: How steep the loss is.
         ///   - reduction: Mean or sum; the original's default is neither.
         public func sigmoidFocalStar(
             alpha: Double? = nil, gamma: Double = 1, reduction: Reduction = .mean
         ) -> Loss {
-            .focalStar(gamma: gamma, alpha: orNone(alpha), divisor: reduction.divisor(mean: .valid))
+            .focalStar(gamma: gamma, alpha: alphaOrNone(alpha), divisor: reduction.divisor(mean: .valid))
         }
     }
 }
+
+/// fvcore's focal loss, and those that descend from it, take an alpha of -1 for none.
+func alphaOrNone(_ alpha: Double?) -> Double? { alpha == -1 ? nil : alpha }

@@ -305,8 +305,8 @@ extension Loss.MONAI {
             .tversky(falsePositives: 1 - delta, falseNegatives: delta), smooth: .both(epsilon),
             classes: includeBackground ? .all : .foreground,
             exponent: .each([1] + foreground.map { _ in Float(1 - gamma) }))
-        let name = "monai.asymmetricUnifiedFocal", counted = Double(classes) - (includeBackground ? 0 : 1)
-        let focalPart = (weight / counted * focal).ofSoftmax(name, classes: classes)
+        let name = "monai.asymmetricUnifiedFocal", included = Double(classes) - (includeBackground ? 0 : 1)
+        let focalPart = (weight / included * focal).ofSoftmax(name, classes: classes)
         if weight == 1 { return focalPart }
         let tverskyPart = ((1 - weight) * .region(tversky)).ofSoftmax(name, classes: classes)
         let both = weight == 0 ? tverskyPart : focalPart + tverskyPart

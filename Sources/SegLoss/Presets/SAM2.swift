@@ -16,7 +16,7 @@ extension Loss {
         ///   - objects: `num_objects`: the objects of a batch, in the original averaged over the ranks, at least 1.
         ///   - weightMask: The weight of the focal loss.
         ///   - weightDice: The weight of Dice.
-        ///   - alpha: The weight of the positives, negatives having the rest of 1; `nil`, or the original's -1, for none.
+        ///   - alpha: The weight of the positives, negatives having the rest of 1; `nil` or -1 for none.
         ///   - gamma: How strongly easy values are counted less.
         public func mask(
             masks: Int, objects: Double, weightMask: Double = 20, weightDice: Double = 1, alpha: Double? = 0.25,
@@ -31,11 +31,11 @@ extension Loss {
         /// - Parameters:
         ///   - masks: How many masks a batch has: the samples.
         ///   - objects: `num_objects`.
-        ///   - alpha: The weight of the positives, negatives having the rest of 1; `nil`, or the original's -1, for none.
+        ///   - alpha: The weight of the positives, negatives having the rest of 1; `nil` or -1 for none.
         ///   - gamma: How strongly easy values are counted less.
         public func focal(masks: Int, objects: Double, alpha: Double? = 0.25, gamma: Double = 2) -> Loss {
             Double(masks) / objects
-                * Loss.focal(gamma: gamma, alpha: orNone(alpha), divisor: .valid).ofChannels("sam2.focal")
+                * Loss.focal(gamma: gamma, alpha: alphaOrNone(alpha), divisor: .valid).ofChannels("sam2.focal")
                 .demanding("sam2.focal", .samples(masks, given: counted(masks, "mask")))
         }
 

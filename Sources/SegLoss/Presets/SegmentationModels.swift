@@ -128,7 +128,7 @@ extension Loss {
         ) -> Loss {
             let loss = focal(alpha, gamma, normalized, reducedThreshold, classWeights, reduction, classes)
             let isMean = reduction == .mean && !normalized
-            let channels = classes.map { Demand.Expected.classes($0, given: "\($0) classes") }
+            let channels = classes.map { Demand.Expected.classes($0, given: counted($0, "class", "classes")) }
             let one = Demand.Expected.classes(1, given: "a sum or normalized, and no classes, which is the mode binary")
             return loss.demanding(
                 "smp.focal",

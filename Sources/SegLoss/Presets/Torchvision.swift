@@ -10,15 +10,12 @@ extension Loss {
         /// The original's gradient is NaN for `gamma` below 1 where a logit is saturated; here it is the right one, 0.
         ///
         /// - Parameters:
-        ///   - alpha: The weight of the positives, negatives having the rest of 1; `nil`, or the original's -1, for none.
+        ///   - alpha: The weight of the positives, negatives having the rest of 1; `nil` or -1 for none.
         ///   - gamma: How strongly easy values are counted less.
         ///   - reduction: Mean or sum; the original's default is neither.
         public func sigmoidFocal(alpha: Double? = 0.25, gamma: Double = 2, reduction: Reduction = .mean) -> Loss {
-            Loss.focal(gamma: gamma, alpha: orNone(alpha), divisor: reduction.divisor(mean: .valid))
+            Loss.focal(gamma: gamma, alpha: alphaOrNone(alpha), divisor: reduction.divisor(mean: .valid))
                 .ofChannels("torchvision.sigmoidFocal")
         }
     }
 }
-
-/// fvcore's focal loss, and those that descend from it, take an alpha of -1 for none.
-func orNone(_ alpha: Double?) -> Double? { alpha == -1 ? nil : alpha }
