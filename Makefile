@@ -130,7 +130,14 @@ $(lib)/command: FORCE
 .PHONY: FORCE
 FORCE:
 
-$(lib)/objects/%.o: Sources/CLossKernels/%.c $(lib)/command Makefile
+# Asked before minutes of compiling.
+missing := libomp cannot be linked (-l$(SEGLOSS_OPENMP_LIBRARY)): install libomp-dev, or name the library with \
+	SEGLOSS_OPENMP_LIBRARY=omp and its folder with LDFLAGS=-L..., or build without threads with OPENMP=0
+$(lib)/linked: $(lib)/command
+	@echo 'int main(void) { return 0; }' | $(CC) $(LDFLAGS) -x c - -o $@ $(libraries) || \
+		{ echo '$(missing)' >&2; exit 1; }
+
+$(lib)/objects/%.o: Sources/CLossKernels/%.c $(lib)/command Makefile | $(if $(filter 1,$(OPENMP)),$(lib)/linked)
 	@mkdir -p $(@D)
 	$(compile) -MMD -MP -c $< -o $@
 
