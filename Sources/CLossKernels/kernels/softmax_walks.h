@@ -3,7 +3,7 @@
 #ifndef CLOSS_KERNELS_SOFTMAX_WALKS_H
 #define CLOSS_KERNELS_SOFTMAX_WALKS_H
 
-#include "kernels/softmax.h"
+#include "kernels/softmax_sums.h"
 
 LANES_INLINE void check_maps(int classes, const run *at, vf32 *not_finite) {
     for (int c = 0; c < classes; c++)

@@ -5,7 +5,7 @@
 #define CLOSS_KERNELS_SURVEY_H
 
 #include "kernels/channel.h"
-#include "kernels/softmax.h"
+#include "kernels/softmax_sums.h"
 
 typedef struct survey_state {
     vi32 largest_logit, largest_map; // bits of the magnitude
