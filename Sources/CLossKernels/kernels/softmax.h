@@ -31,6 +31,7 @@ typedef struct softmax_kind {
     int extras;  // there may be label smoothing, terms per channel, errors, or class parts
     int minimum; // ... and the smaller of probability and target is totalled
     int holds;   // the logits of a block until their exponentials are there: they are read once
+    int ahead;   // ... and are read while the block before is computed
     int bounded; // squares of logits are added up
     int floats;  // logits and gradient have no other type
 } softmax_kind;
@@ -44,7 +45,11 @@ typedef struct softmax_block {
     vf32 target_shifted, target_exponential; // x_y and e_y
     vf32 target_deviation;                   // d_y
     vf32 weight;                             // v
-    vf32 *exponential;                       // [classes]
+    vf32 *exponential;                       // [classes]; before, the logits that are held
+    const run *next;                         // the block whose logits are read ahead; NULL: none
+    vf32 *next_logit;                        // [classes]
+    vf32 next_largest;                       // the largest of them
+    int was_next;                            // that was this block: its logits have been read
     vf32 *share;                             // S_c, [classes]; of dense targets
     vf32 *slope;                             // q_c, [classes]; where a term is an error
     int64_t first;                           // the number of its first voxel in the run
@@ -119,11 +124,11 @@ LANES_INLINE void look_at_logit(softmax_kind kind, vf32 logit, vf32 *not_finite)
 
 // The logits of few classes, or of very many, stay where their exponentials will be; others are read again.
 LANES_INLINE vf32 largest_logit(softmax_kind kind, const run *at, softmax_block *block, vf32 *not_finite) {
+    if (kind.ahead && block->was_next) return block->next_largest;
     vf32 largest = logit_of(at, 0);
     if (kind.holds) block->exponential[0] = largest;
     look_at_logit(kind, largest, not_finite);
     for (int c = 1; c < kind.classes; c++) {
-        if (kind.holds && c + CLASSES_AHEAD < kind.classes) prefetch_class(at, c + CLASSES_AHEAD);
         vf32 logit = logit_of(at, c);
         if (kind.holds) block->exponential[c] = logit;
         look_at_logit(kind, logit, not_finite);
@@ -132,23 +137,39 @@ LANES_INLINE vf32 largest_logit(softmax_kind kind, const run *at, softmax_block 
     return largest;
 }
 
+// A class of the next block; gives back the largest logit so far. Among the arithmetic of exponentials there is time to
+// wait for the nearest cache, and for memory, which is asked for the block after.
+LANES_INLINE vf32 read_ahead(softmax_kind kind, softmax_block *block, int c, vf32 largest, vf32 *not_finite) {
+    if (c + CLASSES_AHEAD < kind.classes) prefetch_class(block->next, c + CLASSES_AHEAD);
+    prefetch_next_block(block->next, c, 1);
+    vf32 logit = logit_of(block->next, c);
+    look_at_logit(kind, logit, not_finite);
+    block->next_logit[c] = logit;
+    return f32_larger(logit, largest);
+}
+
 // Exponentials, their sums, and what the label picks of them.
 LANES_INLINE void exponentiate(const formula *f, softmax_kind kind, const run *at, const block_labels *labels,
                                softmax_block *block, vf32 *not_finite) {
     int pointwise = kind.wants & WANTS_POINTWISE, picks = pointwise && !kind.soft;
-    vf32 largest = largest_logit(kind, at, block, not_finite);
+    vf32 largest = largest_logit(kind, at, block, not_finite), next_largest = f32_splat(-__builtin_inff());
     vf32 sum = {0}, below_one = {0}, target_shifted = {0}, target_exponential = {0};
     for (int c = 0; c < kind.classes; c++) {
         vf32 shifted = (kind.holds ? block->exponential[c] : logit_of(at, c)) - largest;
         vf32 e = exp_nonpositive(shifted);
         block->exponential[c] = e;
-        if (kind.classes > FEW_CLASSES && !at->ahead_bytes) prefetch_next_block(at, c, kind.holds);
+        if (kind.ahead) {
+            if (block->next) next_largest = read_ahead(kind, block, c, next_largest, not_finite);
+        } else if (kind.classes > FEW_CLASSES && !at->ahead_bytes) {
+            prefetch_next_block(at, c, 0);
+        }
         sum += e;
         if (pointwise) below_one = f32_select(e >= 1, below_one, below_one + e); // this way round, one masked addition
         if (!picks || labels->uniform) continue;
         target_shifted = f32_select(labels->each == c, shifted, target_shifted);
         target_exponential = f32_select(labels->each == c, e, target_exponential);
     }
+    if (kind.ahead) block->next_largest = next_largest;
     vf32 reciprocal = 1 / sum;
     block->reciprocal = f32_keep(labels->valid, reciprocal);
     if (!pointwise) return;

@@ -88,6 +88,23 @@ LANES_INLINE void simple_softmax_block(const formula *f, softmax_kind kind, cons
     }
 }
 
+// The logits of the block after this one, where that is a whole one and its classes lie apart.
+LANES_INLINE const run *next_block(const run *at, const run *whole, int64_t offset, run *next) {
+    if (whole->beside || offset + 2 * BLOCK_VOXELS > whole->voxels) return 0;
+    *next = (run){.logits = logits_from(at->logits, at->logits_type, BLOCK_VOXELS),
+                  .logits_type = at->logits_type,
+                  .class_stride = at->class_stride};
+    return next;
+}
+
+// What was read ahead is the block's, and its room is the next one's.
+LANES_INLINE void turn_to_next(softmax_block *block) {
+    vf32 *room = block->exponential;
+    block->exponential = block->next_logit;
+    block->next_logit = room;
+    block->was_next = block->next != 0;
+}
+
 // The whole blocks of a simple run; gives back how many voxels that was.
 LANES_INLINE int64_t simple_softmax_blocks(const formula *f, softmax_kind kind, const run *whole,
                                            const run_coefficients *k, const smoothing *smooth, softmax_sums *sums) {
@@ -96,20 +113,24 @@ LANES_INLINE int64_t simple_softmax_blocks(const formula *f, softmax_kind kind, 
     const formula *own = kind.plain ? &plain : f;
     const int ignores = f->has_ignore_index && f->ignore_index == (uint8_t)f->ignore_index;
     const uint8_t ignore = (uint8_t)f->ignore_index;
-    vf32 few[FEW_CLASSES], many[kind.classes > FEW_CLASSES ? kind.classes : 1];
+    vf32 few[FEW_CLASSES], many[kind.classes > FEW_CLASSES ? (1 + kind.ahead) * kind.classes : 1];
     softmax_block block = {.exponential = kind.classes > FEW_CLASSES ? many : few};
+    if (kind.ahead) block.next_logit = many + kind.classes;
     float apart[2 * BLOCK_VOXELS * (kind.classes > FEW_CLASSES ? CLASSES_TAKEN_APART : FEW_CLASSES)];
     int64_t offset = 0;
     for (; offset + BLOCK_VOXELS <= whole->voxels; offset += BLOCK_VOXELS) {
         run at = simple_block(whole, offset);
         if (whole->beside) take_apart(whole, offset, kind.classes, apart, &at);
         if (kind.floats) at.logits_type = at.gradient_type = CLOSS_FLOAT32;
+        run next;
+        if (kind.ahead) block.next = next_block(&at, whole, offset, &next);
         vu8 each = *(const vu8_anywhere *)at.targets, ignored = {0};
         if (ignores) ignored = (vu8)(each == ignore);
         if (kind.mode & MODE_TOTALS)
             sums->largest_label = __builtin_elementwise_max(each & ~ignored, sums->largest_label);
         simple_softmax_block(own, kind, &at, each, ignored, k, smooth, &block, sums);
         if (whole->beside && kind.mode & MODE_GRADIENT) put_together(whole, offset, kind.classes, apart);
+        if (kind.ahead) turn_to_next(&block);
     }
     if (kind.mode & MODE_TOTALS) {
         sums->valid += (int32_t)(offset / BLOCK_VOXELS);
@@ -151,7 +172,8 @@ LANES_INLINE int walks_simply(const formula *f, const run *whole) {
 // for those alone.
 LANES_INLINE int64_t simple_by_classes(const formula *f, int wants, int mode, const run *whole,
                                        const run_coefficients *k, const smoothing *smooth, softmax_sums *sums) {
-    softmax_kind kind = {.classes = f->classes, .wants = wants, .mode = mode, .holds = f->classes >= MANY_CLASSES};
+    softmax_kind kind = {.classes = f->classes, .wants = wants, .mode = mode};
+    kind.holds = kind.ahead = f->classes >= MANY_CLASSES;
     if (mode == MODE_TOTALS && wants == WANTS_REGION) kind.bounded = f->bounded;
     if (adds_waiting_losses(mode, wants) || !is_plain(f) || f->squares) {
         kind.squares = f->squares;
