@@ -112,7 +112,7 @@ LANES_INLINE void prefetch_class(const run *at, int c) {
 }
 
 // The same for the next block's logits of one class, while another is computed: of many classes side by side a core
-// prefetches none by itself. Of very many the nearest cache would not keep them until then.
+// prefetches none by itself. Beside logits that are read ahead, the nearest cache would not keep them until then.
 LANES_INLINE void prefetch_next_block(const run *at, int c, int only_nearer) {
     const size_t bytes = float_bytes(at->logits_type);
     uintptr_t ahead = (uintptr_t)at->logits + (size_t)(c * at->class_stride + BLOCK_VOXELS) * bytes;
