@@ -19,8 +19,8 @@ static const float LARGEST_SLOPE = 0x1p+124f;
 
 // Of a walk for labels: so few classes that their exponentials are held in registers; and so many that logits are read
 // ahead, which has to be done once only: planes of 2^k voxels all have their lines in one set of a cache, and push each
-// other out of it.
-enum { FEW_CLASSES = 4, MANY_CLASSES = 16 };
+// other out of it. With fewer classes several threads, which share the memory, lose by it.
+enum { FEW_CLASSES = 4, MANY_CLASSES = 48 };
 
 typedef struct softmax_kind {
     int classes;
@@ -123,7 +123,7 @@ LANES_INLINE void look_at_logit(softmax_kind kind, vf32 logit, vf32 *not_finite)
     *not_finite = f32_fma(logit, kind.bounded ? logit : f32_splat(0), *not_finite);
 }
 
-// The logits of few classes, or of many, stay where their exponentials will be; others are read again.
+// The logits of few classes, or of very many, stay where their exponentials will be; others are read again.
 LANES_INLINE vf32 largest_logit(softmax_kind kind, const run *at, softmax_block *block, vf32 *not_finite) {
     if (kind.ahead && block->was_next) return block->next_largest;
     vf32 largest = logit_of(at, 0);
