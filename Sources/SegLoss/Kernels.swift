@@ -512,7 +512,8 @@ extension closs_term {
             unsafe kind = CLOSS_OHEM
             unsafe of.ohem = closs_ohem(
                 threshold: options.threshold, minimum_kept: Int64(options.minimumKept),
-                divisor: options.divisor.code, divisor_value: options.divisor.value, scope: options.scope.code)
+                divisor: options.divisor.code, divisor_value: options.divisor.value, scope: options.scope.code,
+                class_weights: weights, class_weights_count: count)
         case .balancedL1(let options):
             unsafe kind = CLOSS_BALANCED_L1
             unsafe of.balanced_l1 = closs_balanced_l1(

@@ -13,7 +13,7 @@ extension Loss {
     /// `w_c v_i [ -g log p - (1-g) log(1-p) ]`.
     ///
     /// Among equal losses the one with the lowest index is taken; the value does not depend on that. A loss has one
-    /// term at most that selects: this one, ``onlineHardExampleMining(threshold:minimumKept:divisor:scope:)``,
+    /// term at most that selects: this one, ``onlineHardExampleMining(threshold:minimumKept:classWeights:divisor:scope:)``,
     /// ``balancedL1(negativeRatio:minimumNegatives:scope:)`` or
     /// ``balancedBinaryCrossEntropy(negativeRatio:minimumNegatives:fallbackNegatives:epsilon:scope:)``.
     ///
@@ -47,17 +47,22 @@ extension Loss {
     /// divisor ``Divisor/all``, and for each image as many as its `min_kept`, its `OHEMPixelSampler` under a mean.
     /// Voxel weights are refused; a loss has one term at most that selects.
     ///
+    /// Class weights are factors of the losses that are added up. Beside a threshold they change neither what is kept
+    /// nor the divisor, as there; with a threshold of 0 the greatest weighted losses are kept.
+    ///
     /// - Parameters:
     ///   - threshold: From 0 to 1. With 0 none is kept for its loss alone: the `minimumKept` largest losses are.
     ///   - minimumKept: How many values are kept at least, of each sample or of the batch as `scope` says.
+    ///   - classWeights: One for each class or channel, each at least 0 and not all 0; `nil`: all 1.
     ///   - divisor: ``Divisor/weight`` is the number of values kept.
     ///   - scope: Whether each sample has a selection of its own or the batch has one. Over the batch, accumulating
     ///     parts takes several stages: see ``Evaluator/stageCount``.
     public static func onlineHardExampleMining(
-        threshold: Double = 0.7, minimumKept: Int = 100_000, divisor: Divisor = .weight, scope: Scope = .batch
+        threshold: Double = 0.7, minimumKept: Int = 100_000, classWeights: [Float]? = nil, divisor: Divisor = .weight,
+        scope: Scope = .batch
     ) -> Loss {
         let term = Term.HardExamples(
-            threshold: threshold, minimumKept: minimumKept, divisor: divisor, scope: scope)
+            threshold: threshold, minimumKept: minimumKept, classWeights: classWeights, divisor: divisor, scope: scope)
         return Loss(terms: [WeightedTerm(term: .onlineHardExampleMining(term))])
     }
 
@@ -124,6 +129,8 @@ extension Term {
         public var threshold: Double
         /// How many values are kept at least.
         public var minimumKept: Int
+        /// One weight for each class; `nil`: all 1.
+        public var classWeights: [Float]?
         /// What the sum is divided by; `weight` is the number of values kept.
         public var divisor: Divisor
         /// Over what the losses are ranked.

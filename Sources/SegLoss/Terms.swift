@@ -17,7 +17,7 @@ public enum Term: Sendable, Hashable {
     case balancedBinaryCrossEntropy(BalancedBinaryCrossEntropy)
     /// See ``Loss/topK(percent:classWeights:labelSmoothing:ignored:scope:)``.
     case topK(TopK)
-    /// See ``Loss/onlineHardExampleMining(threshold:minimumKept:divisor:scope:)``.
+    /// See ``Loss/onlineHardExampleMining(threshold:minimumKept:classWeights:divisor:scope:)``.
     case onlineHardExampleMining(HardExamples)
     /// See ``Loss/balancedL1(negativeRatio:minimumNegatives:scope:)``.
     case balancedL1(BalancedL1)
@@ -170,7 +170,8 @@ extension Term {
         case .boundary(let options): [options.classWeights]
         case .hausdorff(let options): [options.classWeights]
         case .lovaszSoftmax(let options), .lovaszHinge(let options): [options.classWeights]
-        case .balancedBinaryCrossEntropy, .onlineHardExampleMining, .balancedL1: []
+        case .onlineHardExampleMining(let options): [options.classWeights]
+        case .balancedBinaryCrossEntropy, .balancedL1: []
         }
     }
 

@@ -29,5 +29,6 @@ void draw_ohem(problem *p, random_numbers *r, closs_ohem *of, double share) {
     of->minimum_kept = 1 + below(r, 400);
     of->divisor = draw_divisor(r, &of->divisor_value);
     of->scope = (closs_scope)below(r, 2);
+    of->class_weights = draw_class_weights(p, r, &of->class_weights_count);
     add_to_name(p, " ohem-%g-%s", of->threshold, of->scope ? "batch" : "sample");
 }

@@ -15,7 +15,7 @@ extension Term.Kind {
     public var selectsInBatch: Bool {
         switch self {
         case .balancedBinaryCrossEntropy(_, _, _, _, .batch), .topK(_, _, _, _, .batch),
-            .onlineHardExampleMining(_, _, _, .batch), .balancedL1(_, _, .batch):
+            .onlineHardExampleMining(_, _, _, _, .batch), .balancedL1(_, _, .batch):
             true
         case .lovaszSoftmax(let options), .lovaszHinge(let options):
             options.scope == .batch || options.scope == .batchPooled

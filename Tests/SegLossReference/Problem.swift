@@ -72,7 +72,8 @@ public struct Term: Sendable {
         case topK(
             percent: Double, classWeights: [Float]? = nil, labelSmoothing: Double = 0, ignoredCount: Bool = true,
             scope: Scope)
-        case onlineHardExampleMining(threshold: Double, minimumKept: Int, divisor: Divisor = .weight, scope: Scope)
+        case onlineHardExampleMining(
+            threshold: Double, minimumKept: Int, classWeights: [Float]? = nil, divisor: Divisor = .weight, scope: Scope)
         /// The problem's maps say which values are positive.
         case balancedL1(negativeRatio: Double, minimumNegatives: Int, scope: Scope)
         case lovaszSoftmax(Lovasz)

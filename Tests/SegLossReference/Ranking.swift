@@ -11,7 +11,9 @@ struct Ranking {
     let scope: Term.Scope
     /// The losses before they are ranked, of a softmax's voxels; its class weights are those of channels too.
     let crossEntropy: SoftmaxTerm
-    /// The same of a channel's values.
+    /// Those of what is taken: the same, or with class weights that the ranking leaves out.
+    let taken: SoftmaxTerm
+    /// A channel's losses, without class weights.
     let binary: BinaryCrossEntropy
 
     /// What the term came to.
@@ -27,6 +29,7 @@ struct Ranking {
 
     init?(_ kind: Term.Kind, index: Int, classes: Int) {
         var weights: [Float]?
+        var isRankedUnweighted = false
         var smoothing = 0.0
         switch kind {
         case .topK(let percent, let classWeights, let labelSmoothing, let ignoredCount, let scope):
@@ -34,17 +37,23 @@ struct Ranking {
             self.scope = scope
             weights = classWeights
             smoothing = labelSmoothing
-        case .onlineHardExampleMining(let threshold, let minimumKept, let divisor, let scope):
+        case .onlineHardExampleMining(let threshold, let minimumKept, let classWeights, let divisor, let scope):
             rule = .hardExamples(threshold: threshold, minimumKept: minimumKept, divisor: divisor)
             self.scope = scope
+            weights = classWeights
+            isRankedUnweighted = threshold > 0
         case .balancedL1(let negativeRatio, let minimumNegatives, let scope):
             rule = .errors(negativeRatio: negativeRatio, minimumNegatives: minimumNegatives)
             self.scope = scope
         default: return nil
         }
-        crossEntropy = SoftmaxTerm(
-            .crossEntropy(classWeights: weights, labelSmoothing: smoothing, divisor: .weight), index: index,
-            classes: classes)!
+        func losses(_ weights: [Float]?) -> SoftmaxTerm {
+            SoftmaxTerm(
+                .crossEntropy(classWeights: weights, labelSmoothing: smoothing, divisor: .weight), index: index,
+                classes: classes)!
+        }
+        taken = losses(weights)
+        crossEntropy = isRankedUnweighted ? losses(nil) : taken
         binary = BinaryCrossEntropy(channels: classes, positiveWeights: nil, labelSmoothing: 0, options: .init())
     }
 
@@ -64,12 +73,27 @@ struct Ranking {
         isOfErrors ? map > 0 : loss > surely
     }
 
+    /// A value's loss as it is ranked, and as it is added up where it is taken.
+    struct Loss {
+        let ranked: Float
+        let taken: Float
+    }
+
+    /// The loss of a voxel of a softmax.
+    func loss(_ softmax: SoftmaxVoxel, label: Int, dense: [Float]?, weight v: Float) -> Loss {
+        Loss(
+            ranked: crossEntropy.loss(softmax, label: label, dense: dense) * v,
+            taken: taken.loss(softmax, label: label, dense: dense) * v)
+    }
+
     /// The loss of a channel's value.
-    func loss(_ value: ChannelValue, target g: Float, channel c: Int, weight v: Float) -> Float {
+    func loss(_ value: ChannelValue, target g: Float, channel c: Int, weight v: Float) -> Loss {
         if isOfErrors {
-            return ProbabilityError(formula: .absolute).loss(value, target: g, map: 0)
+            let error = ProbabilityError(formula: .absolute).loss(value, target: g, map: 0)
+            return Loss(ranked: error, taken: error)
         }
-        return (crossEntropy.w[c] * binary.part(value, target: g, channel: c, v: 1).loss) * v
+        let loss = binary.part(value, target: g, channel: c, v: 1).loss
+        return Loss(ranked: (crossEntropy.w[c] * loss) * v, taken: (taken.w[c] * loss) * v)
     }
 
     /// Its derivative by the logit, without the voxel weight; of an error by the probability.
@@ -77,11 +101,11 @@ struct Ranking {
         if isOfErrors {
             return ProbabilityError(formula: .absolute).derivative(value, target: g, map: 0)
         }
-        return crossEntropy.w[c] * binary.part(value, target: g, channel: c, v: 1).t
+        return taken.w[c] * binary.part(value, target: g, channel: c, v: 1).t
     }
 
     /// The term over all losses, in memory order, sample after sample; `nil` where a value is invalid.
-    func finish(weight: Double, losses: [Float?], maps: [Float]?, samples: Int) -> Finished {
+    func finish(weight: Double, losses: [Loss?], maps: [Float]?, samples: Int) -> Finished {
         let groups = scope == .batch ? 1 : samples
         let size = losses.count / groups
         var result = Finished(
@@ -98,12 +122,12 @@ struct Ranking {
             var others: [UInt64] = []
             for index in group * size..<(group + 1) * size {
                 guard let loss = losses[index] else { continue }
-                if isSure(loss: loss, map: maps?[index] ?? 0) {
+                if isSure(loss: loss.ranked, map: maps?[index] ?? 0) {
                     sure += 1
                     result.isTaken[index] = true
-                    sum.add(loss)
+                    sum.add(loss.taken)
                 } else {
-                    others.append(UInt64(Selection.key(loss)) << 32 | UInt64(~UInt32(index)))
+                    others.append(UInt64(Selection.key(loss.ranked)) << 32 | UInt64(~UInt32(index)))
                 }
             }
 
@@ -112,7 +136,7 @@ struct Ranking {
             for rank in 0..<k {
                 let index = Int(~UInt32(truncatingIfNeeded: others[rank]))
                 result.isTaken[index] = true
-                if isOfErrors { rankedSum.add(losses[index]!) } else { sum.add(losses[index]!) }
+                if isOfErrors { rankedSum.add(losses[index]!.taken) } else { sum.add(losses[index]!.taken) }
             }
             guard sure + k > 0 else { continue }
             if isOfErrors {
@@ -136,14 +160,14 @@ struct Ranking {
         case .topK(let percent, let ignoredCount):
             let N = ignoredCount ? all : others
             let K = max(1, Int((Double(N) * percent / 100).rounded(.down)))
-            return (min(K, others), Double(K) / crossEntropy.scale)
+            return (min(K, others), Double(K) / taken.scale)
         case .hardExamples(_, let minimumKept, let divisor):
             let k = max(0, min(minimumKept - sure, others))
             switch divisor {
-            case .weight: return (k, Double(sure + k))
-            case .valid: return (k, Double(sure + others))
-            case .all: return (k, Double(all))
-            case .constant(let constant): return (k, constant)
+            case .weight: return (k, Double(sure + k) / taken.scale)
+            case .valid: return (k, Double(sure + others) / taken.scale)
+            case .all: return (k, Double(all) / taken.scale)
+            case .constant(let constant): return (k, constant / taken.scale)
             case .target, .factors: preconditionFailure("a hard example has neither")
             }
         case .errors(let ratio, let minimum):

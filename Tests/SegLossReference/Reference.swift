@@ -40,7 +40,7 @@ public enum Reference {
         }
         var sums = [RegionSums](repeating: RegionSums(weighted: terms.regions.isWeighted), count: problem.samples * classes)
         var countOfLabel = [Int](repeating: 0, count: classes)
-        var rankedLosses = [Float?](repeating: nil, count: terms.ranked == nil ? 0 : all)
+        var rankedLosses = [Ranking.Loss?](repeating: nil, count: terms.ranked == nil ? 0 : all)
         var errors = [LovaszRanking.Error?](repeating: nil, count: terms.lovasz == nil ? 0 : problem.logits.count)
         for sample in 0..<problem.samples {
             // What each voxel adds to the sums; +0 where it is invalid.
@@ -76,8 +76,8 @@ public enum Reference {
                     weights[i][voxel] = term.weight(label: y, dense: voxels.isDense ? g : nil) * v
                 }
                 if let ranked = terms.ranked {
-                    let loss = ranked.formula.crossEntropy.loss(softmax, label: y, dense: voxels.isDense ? g : nil)
-                    rankedLosses[sample * problem.voxels + voxel] = loss * v
+                    rankedLosses[sample * problem.voxels + voxel] = ranked.formula.loss(
+                        softmax, label: y, dense: voxels.isDense ? g : nil, weight: v)
                 }
                 if terms.lovasz != nil {
                     for c in 0..<classes {
@@ -195,7 +195,7 @@ public enum Reference {
                             for (i, term) in pointwise.enumerated() where !term.isPerChannel {
                                 S[c] = fma(K[i] * v, term.share(softmax, c, dense: g[c]), S[c])
                             }
-                            if let term = terms.ranked?.formula.crossEntropy {
+                            if let term = terms.ranked?.formula.taken {
                                 S[c] = fma(rankedFactor, term.share(softmax, c, dense: g[c]), S[c])
                             }
                         }
@@ -206,7 +206,7 @@ public enum Reference {
                     for (i, term) in pointwise.enumerated() where !term.isPerChannel {
                         sum = fma(K[i] * v, term.share(softmax, label: y), sum)
                     }
-                    if let term = terms.ranked?.formula.crossEntropy {
+                    if let term = terms.ranked?.formula.taken {
                         sum = fma(rankedFactor, term.share(softmax, label: y), sum)
                     }
                 }
@@ -223,7 +223,7 @@ public enum Reference {
                     if smoothing.isThere {
                         G = fma(v, fma(smoothing.M, softmax.p[c], -smoothing.M_c[c]), G)
                     }
-                    if let term = terms.ranked?.formula.crossEntropy, term.E != 0 {
+                    if let term = terms.ranked?.formula.taken, term.E != 0 {
                         G = fma(rankedFactor, fma(term.E * term.W, softmax.p[c], -(term.E * term.w[c])), G)
                     }
                     for (i, term) in pointwise.enumerated() where term.isOfSigmoids {
@@ -259,7 +259,7 @@ public enum Reference {
         }
         var sums = [RegionSums](repeating: RegionSums(weighted: terms.regions.isWeighted), count: problem.samples * channels)
         var balancedLosses = [Float](repeating: 0, count: terms.balanced == nil ? 0 : problem.logits.count)
-        var rankedLosses = [Float?](repeating: nil, count: terms.ranked == nil ? 0 : problem.logits.count)
+        var rankedLosses = [Ranking.Loss?](repeating: nil, count: terms.ranked == nil ? 0 : problem.logits.count)
         var errors = [LovaszRanking.Error?](repeating: nil, count: terms.lovasz == nil ? 0 : problem.logits.count)
         for sample in 0..<problem.samples {
             for channel in 0..<channels {
@@ -640,7 +640,7 @@ private struct Finish {
     }
 
     /// Finishes the term that ranks losses, if there is one.
-    mutating func ranked(_ ranked: Terms.RankedTerm?, losses: [Float?]) -> Ranking.Finished? {
+    mutating func ranked(_ ranked: Terms.RankedTerm?, losses: [Ranking.Loss?]) -> Ranking.Finished? {
         guard let ranked else { return nil }
         let finished = ranked.formula.finish(
             weight: problem.terms[ranked.index].weight, losses: losses, maps: problem.maps, samples: problem.samples)

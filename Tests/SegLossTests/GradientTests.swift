@@ -216,6 +216,12 @@ final class GradientTests: XCTestCase {
                                         threshold: threshold, minimumKept: kept, divisor: divisor, scope: scope)
                                 ])
                         }
+                        check(
+                            activation,
+                            [
+                                .onlineHardExampleMining(
+                                    threshold: threshold, minimumKept: kept, classWeights: [0.5, 1, 3], scope: scope)
+                            ])
                     }
                 }
             }

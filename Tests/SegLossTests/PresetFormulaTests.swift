@@ -266,10 +266,13 @@ final class PresetFormulaTests: XCTestCase {
     }
 
     func testHardExamples() throws {
+        let w = [0.5, 1, 2.0], weights: [Float] = [0.5, 1, 2]
         try both(.softmax) { x in
             var probabilities: [Double] = []
-            _ = x.sumOfLabels { _, p in
+            var labels: [(probability: Double, weight: Double)] = []
+            _ = x.sumOfLabels { c, p in
                 probabilities.append(p)
+                labels.append((p, w[c]))
                 return 0
             }
             let hard = probabilities.filter { $0 < 0.7 }
@@ -279,6 +282,15 @@ final class PresetFormulaTests: XCTestCase {
             let hardest = nll(probabilities.sorted().prefix(hard.count + 4))
             try check(
                 .mmSegmentation.ohemCrossEntropy(minKept: hard.count + 4), x, hardest / Double(hard.count + 4))
+            let weighted = labels.sorted { $0.probability < $1.probability }.reduce(into: [0]) {
+                $0.append($0.last! - $1.weight * log($1.probability))
+            }
+            try check(
+                .mmSegmentation.ohemCrossEntropy(minKept: 20, classWeight: weights), x,
+                weighted[hard.count] / Double(hard.count))
+            try check(
+                .mmSegmentation.ohemCrossEntropy(minKept: hard.count + 4, classWeight: weights), x,
+                weighted[hard.count + 4] / Double(hard.count + 4))
             let twenty = nll(probabilities.sorted().prefix(20))
             try check(.mmSegmentation.ohemPixelSampler(images: 2, minKept: 10), x, twenty / x.all)
             try check(

@@ -18,6 +18,9 @@ final class RankingTests: XCTestCase {
             kinds += [
                 .onlineHardExampleMining(threshold: 0.7, minimumKept: 30, scope: scope),
                 .onlineHardExampleMining(threshold: 0, minimumKept: 25, divisor: .all, scope: scope),
+                .onlineHardExampleMining(threshold: 0.4, minimumKept: 30, classWeights: weights, scope: scope),
+                .onlineHardExampleMining(
+                    threshold: 0, minimumKept: 25, classWeights: weights, divisor: .valid, scope: scope),
             ]
         }
         return kinds
@@ -102,6 +105,8 @@ final class RankingTests: XCTestCase {
                 .topK(percent: 100, scope: scope),
                 .onlineHardExampleMining(threshold: 0.7, minimumKept: 10, scope: scope),
                 .onlineHardExampleMining(threshold: 0.01, minimumKept: 50_000, scope: scope),
+                .onlineHardExampleMining(
+                    threshold: 0.01, minimumKept: 50_000, classWeights: [0.75, 3], scope: scope),
                 .balancedL1(negativeRatio: 0.3, minimumNegatives: 0, scope: scope),
                 .balancedL1(negativeRatio: 0, minimumNegatives: 0, scope: scope),
             ]
@@ -109,6 +114,7 @@ final class RankingTests: XCTestCase {
                 for flavour in [Flavour.ordinary, .ties, .saturated] {
                     for activation in [Problem.Activation.softmax, .sigmoid] {
                         if case .balancedL1 = kind, activation == .softmax { continue }
+                        if case .onlineHardExampleMining(_, _, _?, _, _) = kind, activation == .sigmoid { continue }
                         var problem = generator.problem(
                             activation, samples: 3, classes: activation == .softmax ? 2 : 1, voxels: voxels,
                             terms: [.init(kind)], flavour: flavour, ignoring: flavour == .ordinary)
@@ -191,6 +197,14 @@ final class RankingTests: XCTestCase {
             let problem = flat(.onlineHardExampleMining(threshold: threshold, minimumKept: kept, scope: .batch))
             XCTAssertEqual(try taken(problem), Array(0..<expected), "\(threshold), \(kept)")
             XCTAssertEqual(try Library.evaluate(problem).value, expected == 0 ? 0 : log2, accuracy: 1e-7)
+        }
+        // Of 40 of the first class and 60 of the second equal losses, so many of the first that are taken.
+        for (kept, mean) in [(20, 1.0), (70, (40 + 30 * 0.25) / 70)] {
+            var problem = flat(
+                .onlineHardExampleMining(threshold: 0.4, minimumKept: kept, classWeights: [1, 0.25], scope: .batch))
+            problem.target = .labels((0..<100).map { $0 < 40 ? 0 : 1 })
+            XCTAssertEqual(try taken(problem), Array(0..<kept), "\(kept)")
+            XCTAssertEqual(try Library.evaluate(problem).value, log2 * mean, accuracy: 1e-7)
         }
         for (divisor, share) in [
             (SegLossReference.Term.Divisor.weight, 1.0), (.valid, 5.0 / 60), (.all, 0.05), (.constant(2), 2.5),
@@ -280,12 +294,16 @@ final class RankingTests: XCTestCase {
     }
 
     func testStages() throws {
-        for (scope, stages) in [(Scope.batch, 4), (.sample, 1)] {
-            for loss in [Loss.topK(scope: scope), .onlineHardExampleMining(scope: scope)] {
-                let evaluator = try Evaluator(
-                    loss, shape: .flat(samples: 2, classes: 3, voxels: 50), activation: .softmax)
-                XCTAssertEqual(evaluator.stageCount, stages)
-            }
+        let weights: [Float] = [1, 2, 3]
+        for (loss, stages) in [
+            (Loss.topK(classWeights: weights), 4), (.topK(scope: .sample), 1), (.onlineHardExampleMining(), 4),
+            (.onlineHardExampleMining(classWeights: weights), 5),
+            (.onlineHardExampleMining(threshold: 0, classWeights: weights), 4),
+            (.onlineHardExampleMining(classWeights: weights, scope: .sample), 1),
+        ] {
+            let evaluator = try Evaluator(
+                loss, shape: .flat(samples: 2, classes: 3, voxels: 50), activation: .softmax)
+            XCTAssertEqual(evaluator.stageCount, stages)
         }
     }
 }

@@ -27,9 +27,12 @@ final class SelectionBadInputTests: XCTestCase {
         }
         for weight in [-1, .nan, .infinity, 0x1p19] as [Float] {
             refuse(.badOption, "class_weights[1]", .topK(classWeights: [1, weight]))
+            refuse(.badOption, "class_weights[1]", .onlineHardExampleMining(classWeights: [1, weight]))
         }
-        refuse(.badOption, "class_weights", .topK(classWeights: [0, 0]))
-        refuse(.wrongSize, "class_weights", .topK(classWeights: [1]))
+        for weigh in [{ Loss.topK(classWeights: $0) }, { .onlineHardExampleMining(classWeights: $0) }] {
+            refuse(.badOption, "class_weights", weigh([0, 0]))
+            refuse(.wrongSize, "class_weights", weigh([1]))
+        }
         for smoothing in [-0.1, 1.1, .nan, .infinity] {
             refuse(.badOption, "label_smoothing", .topK(labelSmoothing: smoothing))
         }
@@ -115,6 +118,7 @@ final class SelectionBadInputTests: XCTestCase {
     func testValues() throws {
         let losses: [Loss] = [
             .topK(), .topK(scope: .sample), .onlineHardExampleMining(), .onlineHardExampleMining(minimumKept: 3),
+            .onlineHardExampleMining(minimumKept: 3, classWeights: [2, 1]),
             .dice() + .topK(),
         ]
         for loss in losses {
@@ -133,6 +137,15 @@ final class SelectionBadInputTests: XCTestCase {
             // A loss beyond the range is refused whether it would be taken or not: all are ranked.
             for activation in [Activation.softmax, .sigmoid] {
                 let found = try XCTUnwrap(error(loss, activation) { logits, _, _ in logits[70] = 0x1p20 })
+                XCTAssertEqual(found.kind, .outOfRange, found.message)
+            }
+        }
+        // So is one that only its class weight takes there, though the ranking leaves that out.
+        for scope in [Scope.sample, .batch] {
+            let weighted = Loss.onlineHardExampleMining(classWeights: [1, 3], scope: scope)
+            for activation in [Activation.softmax, .sigmoid] {
+                XCTAssertNil(try error(.onlineHardExampleMining(), activation) { x, _, _ in x[198] = -0x1.cp18 })
+                let found = try XCTUnwrap(error(weighted, activation) { x, _, _ in x[198] = -0x1.cp18 })
                 XCTAssertEqual(found.kind, .outOfRange, found.message)
             }
         }

@@ -128,12 +128,13 @@ final class TotalsTests: XCTestCase {
                 .dice(
                     smoothNumerator: 1, smoothDenominator: 1, squared: false, scope: scope, excludeBackground: false,
                     classWeights: nil))
-            for terms in [[balanced], [dice, balanced], [dice]] {
+            let mined = Term(
+                .onlineHardExampleMining(threshold: 0.01, minimumKept: 99, classWeights: [1, 3], scope: scope))
+            for (terms, stages) in [([balanced], 4), ([dice, balanced], 4), ([dice], 1), ([mined], 5)] {
                 let problem = generator.problem(
                     .sigmoid, samples: 3, classes: 2, voxels: 500, terms: terms, flavour: .ties)
                 var evaluator = try Evaluator(problem)
-                let isStaged = terms.last!.isBalanced && scope == .batch
-                XCTAssertEqual(evaluator.stageCount, isStaged ? 4 : 1)
+                XCTAssertEqual(evaluator.stageCount, scope == .batch ? stages : 1)
                 var totals = evaluator.makeTotals()
                 XCTAssertEqual(totals.words, Array(repeating: 0, count: totals.words.count))
                 var end = 0
@@ -150,7 +151,7 @@ final class TotalsTests: XCTestCase {
                     // A second batch's words are added to what is there. (A sample with a ranking of its own has its
                     // threshold among the words: such a sample can be accumulated once only.)
                     var twice = totals
-                    if stage == 0 && (isStaged || !terms.last!.isBalanced) {
+                    if stage == 0 && (stages == 1 || scope == .batch) {
                         try Batch(problem).accumulate(&evaluator, stage: stage, into: &twice)
                         XCTAssertEqual(values(twice), values(totals).map { 2 * $0 })
                     }

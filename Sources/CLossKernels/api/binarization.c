@@ -345,7 +345,7 @@ static closs_status prepare_totals(binarization_call *call, int losses, closs_er
     if (!call->maps.first.balanced) return CLOSS_OK;
     const int64_t counts[] = {call->totals.positives, call->totals.negatives};
     sweep_fault found =
-        selection_counted_pass(&map->part, counts, losses, map->scratch.totals, map->scratch.histograms);
+        selection_counted_pass(&map->part, counts, losses, map->scratch.totals, &map->scratch.selection);
     return found.found ? of_map("map", diagnose(&map->part, &found, error), error) : CLOSS_OK;
 }
 
@@ -380,8 +380,8 @@ static void write_gradients(binarization_call *call) {
     const closs_plan *plan = call->map.part.plan;
     call->scaled.map = map->coefficients;
     call->scaled.threshold = call->threshold.scratch.coefficients;
-    call->scaled.tie_ends = map->tie_ends;
-    find_tie_ends(&call->map.part, map->coefficients, map->tie_ends);
+    call->scaled.tie_ends = map->selection.tie_ends;
+    find_tie_ends(&call->map.part, map->coefficients, map->selection.tie_ends);
     if (plan->formula.balanced) memset(map->balanced_losses, 0, (size_t)call->maps.samples * 2 * sizeof(int64_t));
     binarization_gradient_pass(&call->maps, &call->scaled, map->balanced_losses);
     if (plan->formula.balanced) selection_set_losses(plan, map->balanced_losses, map->totals);

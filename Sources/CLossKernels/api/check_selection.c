@@ -52,6 +52,9 @@ static closs_status check_ohem(const closs_spec *spec, int64_t i, closs_error *e
         status = refuse(error, CLOSS_BAD_OPTION, i,
                         "terms[%lld].threshold and minimum_kept are both 0: nothing would ever be kept", (long long)i);
     if (status == CLOSS_OK) status = check_divisor(t->divisor, t->divisor_value, CLOSS_DIVIDE_BY_CONSTANT, i, error);
+    if (status == CLOSS_OK)
+        status = check_weights(t->class_weights, t->class_weights_count, spec->shape.classes, 0, i, "class_weights", 0,
+                               error);
     return status == CLOSS_OK ? check_scope(t->scope, i, error) : status;
 }
 

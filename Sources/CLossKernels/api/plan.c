@@ -216,9 +216,20 @@ static void describe_ranked(const closs_cross_entropy *losses, double threshold,
     f->classwise = f->has_curves = f->logarithms = 1;
     f->ranked = (pointwise_formula){.kind = CLOSS_CROSS_ENTROPY};
     describe_cross_entropy(losses, plan->shape.classes, storage, &f->ranked);
+    f->taken = f->ranked;
     double held = threshold > REAL_SMALLEST ? threshold : REAL_SMALLEST;
     f->surely = threshold > 0 ? (float)-real_log(held) : INFINITY;
     plan->select = plan->kernels->of_losses;
+}
+
+// Class weights are ranked with the losses, but where probabilities decide what is hard they come after that.
+static void describe_hard_examples(const closs_ohem *ohem, closs_plan *plan, float **storage) {
+    const closs_cross_entropy plain = {0}, weighted = {.class_weights = ohem->class_weights};
+    const int weighs = ohem->class_weights && ohem->threshold > 0;
+    describe_ranked(weighs ? &plain : &weighted, ohem->threshold, plan, storage);
+    if (!weighs) return;
+    plan->formula.weighs_taken = 1;
+    describe_cross_entropy(&weighted, plan->shape.classes, storage, &plan->formula.taken);
 }
 
 static void describe_selection(closs_plan *plan, size_t i, float **storage) {
@@ -231,8 +242,7 @@ static void describe_selection(closs_plan *plan, size_t i, float **storage) {
         describe_ranked(&losses, 0, plan, storage);
         plan->selection_scope = top->scope;
     } else if (term->kind == CLOSS_OHEM) {
-        closs_cross_entropy losses = {0};
-        describe_ranked(&losses, term->of.ohem.threshold, plan, storage);
+        describe_hard_examples(&term->of.ohem, plan, storage);
         plan->selection_scope = term->of.ohem.scope;
     } else if (term->kind == CLOSS_BALANCED_L1) {
         plan->formula.ranks = RANKS_ERRORS;
@@ -380,7 +390,7 @@ size_t closs_coefficients_count(const closs_plan *plan) { return plan ? plan->co
 
 int closs_stage_count(const closs_plan *plan) {
     int staged = plan && plan->selection && plan->selection_scope == CLOSS_PER_BATCH;
-    return staged ? SELECTION_STAGES : 1;
+    return staged ? selection_stages(plan) : 1;
 }
 
 closs_isa closs_plan_isa(const closs_plan *plan) { return plan ? plan->kernels->isa : CLOSS_ISA_BEST; }

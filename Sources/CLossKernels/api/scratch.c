@@ -5,7 +5,7 @@
 #include "terms/selection.h"
 
 static size_t group_words(const closs_plan *plan) {
-    return plan->selection && plan->selection_scope == CLOSS_PER_SAMPLE ? GROUP_WORDS : 0;
+    return plan->selection && plan->selection_scope == CLOSS_PER_SAMPLE ? GROUP_WORDS + TAKEN_LOSS_WORDS : 0;
 }
 
 static size_t sample_words(const closs_plan *plan) { return plan->selection ? (size_t)plan->shape.samples : 0; }
@@ -45,10 +45,10 @@ scratch scratch_in(const closs_plan *plan, void *memory) {
     scratch s;
     s.totals = (int64_t *)start;
     s.coefficients = s.totals + plan->totals.count;
-    s.tie_ends = s.coefficients + plan->coefficients.count;
-    s.balanced_losses = s.tie_ends + sample_words(plan);
-    s.group = s.balanced_losses + 2 * sample_words(plan);
-    s.histograms = (uint32_t *)(s.group + group_words(plan));
+    s.selection.tie_ends = s.coefficients + plan->coefficients.count;
+    s.balanced_losses = s.selection.tie_ends + sample_words(plan);
+    s.selection.group = s.balanced_losses + 2 * sample_words(plan);
+    s.selection.histograms = (uint32_t *)(s.selection.group + group_words(plan));
     s.distances = start + distances_offset(plan);
     s.lovasz = lovasz_memory_in(plan, start + lovasz_offset(plan));
     return s;

@@ -4,16 +4,15 @@
 #define CLOSS_API_SCRATCH_H
 
 #include "driver/lovasz_passes.h"
+#include "driver/selection_passes.h"
 #include "terms/plan.h"
 
 typedef struct scratch {
     int64_t *totals; // of the call, before the caller's are touched
     int64_t *coefficients;
-    int64_t *tie_ends;        // [samples]
     int64_t *balanced_losses; // [samples][2]
-    int64_t *group;           // of one sample that is a selection group of its own
-    uint32_t *histograms;     // [selection threads][WINDOW_BINS]
-    void *distances;          // of terms that measure distances
+    selection_memory selection;
+    void *distances; // of terms that measure distances
     lovasz_memory lovasz;
 } scratch;
 

@@ -50,15 +50,15 @@ static sweep_fault accumulate_stage(const part *p, int stage, gradient_to_come t
     if (stage == 0) found = accumulate_at_once(p, to_come, totals, s);
     if (found.found || !plan->selection) return found;
     if (plan->selection_scope == CLOSS_PER_SAMPLE)
-        return selection_samples_pass(p, to_come.losses, totals, s->group, s->histograms);
-    return selection_pass(p, stage, totals, s->histograms);
+        return selection_samples_pass(p, to_come.losses, totals, &s->selection);
+    return selection_pass(p, stage, totals, &s->selection);
 }
 
 // All stages of a whole batch.
 static sweep_fault accumulate_whole(const part *p, gradient_to_come to_come, int64_t *totals, const scratch *s) {
     if (closs_stage_count(p->plan) == 1) return accumulate_stage(p, 0, to_come, totals, s);
     sweep_fault found = accumulate_at_once(p, to_come, totals, s);
-    return found.found ? found : selection_batch_pass(p, to_come.losses, totals, s->histograms);
+    return found.found ? found : selection_batch_pass(p, to_come.losses, totals, &s->selection);
 }
 
 void closs_stage_words(const closs_plan *plan, int stage, size_t *first, size_t *count) {
@@ -241,7 +241,7 @@ NOT_INLINED static closs_status write_gradient(const closs_plan *plan, const int
     scratch s = scratch_in(plan, memory);
     if (plan->lovasz) lovasz_pass(&p, 1, 0, &s.lovasz);
     p.lovasz_slopes = s.lovasz.values;
-    gradient_pass(&p, coefficients, gradient, s.tie_ends, 0);
+    gradient_pass(&p, coefficients, gradient, s.selection.tie_ends, 0);
     return accepted(error);
 }
 
@@ -288,7 +288,7 @@ static void write_two_sweeps(evaluation *e) {
     p->lovasz_slopes = s->lovasz.values;
     int64_t *losses = p->plan->formula.balanced ? s->balanced_losses : 0;
     if (losses) clear(losses, (size_t)p->samples * 2);
-    gradient_pass(p, s->coefficients, e->memory.gradient, s->tie_ends, losses);
+    gradient_pass(p, s->coefficients, e->memory.gradient, s->selection.tie_ends, losses);
     if (losses) selection_set_losses(p->plan, losses, s->totals);
 }
 

@@ -33,6 +33,11 @@ static inline int64_t part_place(const part *p, const buffer_layout *b, int64_t 
     return sample * b->sample + channel * b->channel + in_sample;
 }
 
+// A sample's tie end, of `tie_ends` for each sample of the part, counted from voxel `first` of a row.
+static inline int64_t tie_end_from(const part *p, const int64_t *tie_ends, int64_t row, int64_t first) {
+    return tie_ends[row_sample(p, row)] - (row_channel(p, row) * p->voxels + first);
+}
+
 // The run of a row's voxels first .. first + voxels - 1. `gradient` NULL: none is written.
 run part_run(const part *p, int64_t row, int64_t first, int64_t voxels, void *gradient, gradient_store store);
 

@@ -269,7 +269,7 @@ static void scale_coefficients(const gradient_context *c, int64_t row, int64_t f
         k->balanced = (float)load_double(&words[TAKEN_COEFFICIENT]) * scale;
         k->ranked = (float)load_double(&words[TAKEN_RANKED_COEFFICIENT]) * scale;
         k->threshold = float_of_key((uint32_t)words[TAKEN_THRESHOLD]);
-        k->tie_end = c->tie_ends[sample] - (channel * p->voxels + first);
+        k->tie_end = tie_end_from(p, c->tie_ends, row, first);
     }
 }
 

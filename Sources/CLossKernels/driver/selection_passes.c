@@ -15,6 +15,7 @@ typedef struct selection_context {
     int stage;
     selection_digit digit;
     uint32_t threshold;
+    const int64_t *tie_ends; // of each sample of the part
     int64_t *group;
     uint32_t *histograms; // [threads][WINDOW_BINS]
 } selection_context;
@@ -40,9 +41,13 @@ static fault selection_run(void *context, int thread, int64_t row, int64_t first
         found = k->above(f, &at, &c->digit, histogram, &sums);
         if (found == FAULT_NONE) wide_add_shared(&c->group[GROUP_NEGATIVE_LOSS], sums.negative_loss);
         break;
-    default:
+    case 3:
         word_add_shared(&c->group[GROUP_TIES + c->part->first_sample + row_sample(c->part, row)],
                         k->ties(f, &at, c->threshold));
+        break;
+    default:
+        found = k->taken(f, &at, c->threshold, tie_end_from(c->part, c->tie_ends, row, first), &sums);
+        if (found == FAULT_NONE) wide_add_shared(&c->group[selection_taken_loss(c->part->plan)], sums.negative_loss);
     }
     return found;
 }
@@ -73,20 +78,60 @@ static int sees_all(const closs_plan *plan) {
 
 // ----------------------------------------------------------------------------------------------------- stages ----
 
-static sweep_fault count_stage(const part *p, int stage, group_rows rows, int64_t *group, uint32_t *histograms) {
+// The number after the last tie that a sample takes, where it takes some of its ties only.
+static int64_t tie_end(const part *p, int64_t sample, uint32_t threshold, int64_t ties) {
+    int64_t rows = plan_rows_per_sample(p->plan);
+    if (ties == INT64_MAX) return INT64_MAX;
+    for (int64_t row = 0; row < rows && ties > 0; row++)
+        for (int64_t first = 0; first < p->voxels;) {
+            int64_t voxels = p->voxels - first < RUN_VOXELS ? p->voxels - first : RUN_VOXELS;
+            int64_t here;
+            // The run that holds the last tie is cut in half until it is that value alone.
+            for (;; voxels = (voxels + 1) / 2) {
+                run at = part_run(p, sample * rows + row, first, voxels, 0, STORE_PLAIN);
+                here = p->plan->select->ties(&p->plan->formula, &at, threshold);
+                if (here < ties) break;
+                if (voxels == 1) return row * p->voxels + first + 1;
+            }
+            ties -= here;
+            first += voxels;
+        }
+    return 0;
+}
+
+// The tie ends of the samples that the rows are of.
+static void find_ends(const part *p, group_rows rows, const int64_t *group, int64_t *tie_ends) {
+    const taken_negatives taken = selection_taken(p->plan, group);
+    const int64_t per_sample = plan_rows_per_sample(p->plan);
+    const int64_t first = rows.first / per_sample, samples = rows.count / per_sample;
+    int64_t left = taken.ties;
+    if (p->plan->selection_scope == CLOSS_PER_SAMPLE) {
+        tie_ends[first] = tie_end(p, first, taken.threshold, taken.ties);
+        return;
+    }
+    for (int64_t s = -p->first_sample; s < samples; s++) { // those before the part take theirs first
+        int64_t ties = selection_ties_of_sample(group, p->first_sample + s, &left);
+        if (s >= 0) tie_ends[s] = tie_end(p, s, taken.threshold, ties);
+    }
+}
+
+static sweep_fault count_stage(const part *p, int stage, group_rows rows, int64_t *group,
+                               const selection_memory *memory) {
     if (!selection_needs_stage(p->plan, stage, group)) return (sweep_fault){0};
-    selection_context context = {.part = p, .stage = stage, .group = group, .histograms = histograms};
+    selection_context context = {
+        .part = p, .stage = stage, .tie_ends = memory->tie_ends, .group = group, .histograms = memory->histograms};
     size_t words = 0;
     if (stage < SELECTION_DIGITS)
         context.digit = selection_stage_digit(p->plan, stage, group, &words);
     else
         context.threshold = selection_taken(p->plan, group).threshold;
-    sweep s = group_sweep(p, rows, sees_all(p->plan), selection_run, &context, histograms);
+    if (stage > SELECTION_DIGITS) find_ends(p, rows, group, memory->tie_ends);
+    sweep s = group_sweep(p, rows, sees_all(p->plan), selection_run, &context, memory->histograms);
     sweep_fault found = run_sweep(&s);
     if (stage < SELECTION_DIGITS)
         for (int t = 0; t < s.threads; t++)
             for (uint32_t bin = 0; bin <= context.digit.digit_mask; bin++)
-                group[words + bin] += histograms[(size_t)t * WINDOW_BINS + bin];
+                group[words + bin] += memory->histograms[(size_t)t * WINDOW_BINS + bin];
     return found;
 }
 
@@ -234,61 +279,46 @@ static int find_by_window(const part *p, group_rows rows, const int64_t *counted
 
 // ----------------------------------------------------------------------------------------------------- passes ----
 
-sweep_fault selection_pass(const part *p, int stage, int64_t *totals, uint32_t *histograms) {
-    return count_stage(p, stage, (group_rows){0, part_rows(p)}, totals + p->plan->totals.selection, histograms);
+sweep_fault selection_pass(const part *p, int stage, int64_t *totals, const selection_memory *memory) {
+    return count_stage(p, stage, (group_rows){0, part_rows(p)}, totals + p->plan->totals.selection, memory);
 }
 
 static sweep_fault find_threshold(const part *p, group_rows rows, const int64_t *counted, int losses, int64_t *group,
-                                  uint32_t *histograms) {
+                                  const selection_memory *memory) {
     sweep_fault found = {0};
-    if (find_by_window(p, rows, counted, losses, group, histograms, &found)) return found;
+    losses &= !p->plan->formula.weighs_taken; // the last stage adds those up
+    if (find_by_window(p, rows, counted, losses, group, memory->histograms, &found)) return found;
     for (int stage = 0; stage < SELECTION_DIGITS && !found.found; stage++)
-        found = count_stage(p, stage, rows, group, histograms);
+        found = count_stage(p, stage, rows, group, memory);
     return found;
 }
 
-sweep_fault selection_batch_pass(const part *p, int losses, int64_t *totals, uint32_t *histograms) {
-    return selection_counted_pass(p, 0, losses, totals, histograms);
+sweep_fault selection_batch_pass(const part *p, int losses, int64_t *totals, const selection_memory *memory) {
+    return selection_counted_pass(p, 0, losses, totals, memory);
 }
 
 sweep_fault selection_counted_pass(const part *p, const int64_t *counts, int losses, int64_t *totals,
-                                   uint32_t *histograms) {
+                                   const selection_memory *memory) {
     int64_t *group = totals + p->plan->totals.selection;
     group_rows rows = {0, part_rows(p)};
-    sweep_fault found = find_threshold(p, rows, counts, losses, group, histograms);
-    return found.found ? found : count_stage(p, SELECTION_STAGES - 1, rows, group, histograms);
+    sweep_fault found = find_threshold(p, rows, counts, losses, group, memory);
+    for (int stage = SELECTION_DIGITS; stage < selection_stages(p->plan) && !found.found; stage++)
+        found = count_stage(p, stage, rows, group, memory);
+    return found;
 }
 
-sweep_fault selection_samples_pass(const part *p, int losses, int64_t *totals, int64_t *group, uint32_t *histograms) {
-    int64_t rows = plan_rows_per_sample(p->plan);
+sweep_fault selection_samples_pass(const part *p, int losses, int64_t *totals, const selection_memory *memory) {
+    int64_t rows_per_sample = plan_rows_per_sample(p->plan), *group = memory->group;
     for (int64_t s = 0; s < p->samples; s++) {
-        memset(group, 0, GROUP_WORDS * sizeof *group);
-        sweep_fault found = find_threshold(p, (group_rows){s * rows, rows}, 0, losses, group, histograms);
+        const group_rows rows = {s * rows_per_sample, rows_per_sample};
+        memset(group, 0, (GROUP_WORDS + TAKEN_LOSS_WORDS) * sizeof *group);
+        sweep_fault found = find_threshold(p, rows, 0, losses, group, memory);
+        if (!found.found && p->plan->formula.weighs_taken)
+            found = count_stage(p, SELECTION_STAGES - 1, rows, group, memory);
         if (found.found) return found;
         selection_resolve(p->plan, p->first_sample + s, group, totals);
     }
     return (sweep_fault){0};
-}
-
-// The number after the last tie that a sample takes, where it takes some of its ties only.
-static int64_t tie_end(const part *p, int64_t sample, uint32_t threshold, int64_t ties) {
-    int64_t rows = plan_rows_per_sample(p->plan);
-    if (ties == INT64_MAX) return INT64_MAX;
-    for (int64_t row = 0; row < rows && ties > 0; row++)
-        for (int64_t first = 0; first < p->voxels;) {
-            int64_t voxels = p->voxels - first < RUN_VOXELS ? p->voxels - first : RUN_VOXELS;
-            int64_t here;
-            // The run that holds the last tie is cut in half until it is that value alone.
-            for (;; voxels = (voxels + 1) / 2) {
-                run at = part_run(p, sample * rows + row, first, voxels, 0, STORE_PLAIN);
-                here = p->plan->select->ties(&p->plan->formula, &at, threshold);
-                if (here < ties) break;
-                if (voxels == 1) return row * p->voxels + first + 1;
-            }
-            ties -= here;
-            first += voxels;
-        }
-    return 0;
 }
 
 void find_tie_ends(const part *p, const int64_t *coefficients, int64_t *tie_ends) {

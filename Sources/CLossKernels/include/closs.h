@@ -411,13 +411,17 @@ typedef struct closs_top_k {
  * probability below it; where they are fewer than minimum_kept, of the minimum_kept values of greatest loss (all, where
  * there are fewer), among equals those of the lowest index:
  *     [ sum over the values kept ] / divisor.
- * Voxel weights are refused. */
+ * Class weights are factors of the losses that are added up, w[y_i] nll_i(y_i) (with dense targets sum_c g_ic w_c
+ * nll_i(c); of channels w_c times the loss). Beside a threshold they leave alone what is kept and the divisor, as there;
+ * with a threshold of 0 the greatest weighted losses are kept. Voxel weights are refused. */
 typedef struct closs_ohem {
-    double threshold;      /* in [0, 1]; 0: none is kept for its loss alone, the minimum_kept greatest are */
-    int64_t minimum_kept;  /* >= 0; of each group that the scope makes */
-    closs_divisor divisor; /* CLOSS_DIVIDE_BY_WEIGHT: the number of values kept; valid and all values are a group's */
-    double divisor_value;  /* > 0, for CLOSS_DIVIDE_BY_CONSTANT */
-    closs_scope scope;     /* one selection for each sample, or one for the batch */
+    double threshold;           /* in [0, 1]; 0: none is kept for its loss alone, the minimum_kept greatest are */
+    int64_t minimum_kept;       /* >= 0; of each group that the scope makes */
+    closs_divisor divisor;      /* CLOSS_DIVIDE_BY_WEIGHT: the number of values kept; valid and all are a group's */
+    double divisor_value;       /* > 0, for CLOSS_DIVIDE_BY_CONSTANT */
+    closs_scope scope;          /* one selection for each sample, or one for the batch */
+    const float *class_weights; /* w, [classes], each >= 0 and below 2^19, not all 0; NULL: all 1 */
+    size_t class_weights_count;
 } closs_ohem;
 
 /* Balanced L1 (DB's BalanceL1Loss): the mean error |p - g| of the positives and that of the hardest negatives,
@@ -611,7 +615,8 @@ CLOSS_API size_t closs_totals_count(const closs_plan *plan);
 CLOSS_API size_t closs_coefficients_count(const closs_plan *plan);
 
 /* How often a batch must be accumulated, in stages 0, 1, ...: 1, but 4 with a term that selects over the batch (balanced,
- * top-k, OHEM, balanced L1), whose threshold is found digit by digit. */
+ * top-k, OHEM, balanced L1), whose threshold is found digit by digit, and 5 with an OHEM that has class weights beside a
+ * threshold: its losses are added up once it is known which are kept. */
 CLOSS_API int closs_stage_count(const closs_plan *plan);
 
 /* The instruction set that the plan's calls use. */

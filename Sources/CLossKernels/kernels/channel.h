@@ -224,8 +224,9 @@ LANES_INLINE vf32 pointwise_gradient(const formula *f, const run *at, const run_
         slope = f32_select(balanced_lanes(k, x, first), with_it, slope); // others keep a slope of -0 too
     }
     if (kind.terms == ANY_TERMS && f->ranks == RANKS_LOSSES) {
-        vf32 with_it = f32_fma(k->balanced * x->weight, ranked_channel_slope(f, at, x), slope);
-        slope = f32_select(x->valid & taken_lanes(k, ranked_channel_loss(f, at, x), first), with_it, slope);
+        vf32 with_it = f32_fma(k->balanced * x->weight, ranked_channel_slope(&f->taken, at, x), slope);
+        vf32 loss = ranked_channel_loss(&f->ranked, at, x);
+        slope = f32_select(x->valid & taken_lanes(k, loss, first), with_it, slope);
     }
     if (kind.terms == ANY_TERMS && f->lovasz == LOVASZ_HINGE) slope = add_lovasz_slope(at, k, slope);
     return slope;

@@ -86,6 +86,8 @@ typedef struct formula {
     ranked_values ranks;      // what a selection term ranks that computes losses for that:
     pointwise_formula ranked; // these,
     float surely;             // and takes those above this whatever their rank; an infinity where it takes none so
+    pointwise_formula taken;  // the losses of what it takes: those ranked,
+    int weighs_taken;         // or those times class weights, which stay out of the ranking
     lovasz_errors lovasz;
     uint64_t lovasz_classes[CLOSS_MAX_CLASSES / 64]; // a bit for each class that takes part
     int has_ignore_index;
@@ -357,6 +359,8 @@ typedef struct selection_walks {
     fault (*in_window)(const formula *, const run *, const selection_window *, selection_sweep, uint32_t *histogram,
                        selection_sums *);
     int64_t (*ties)(const formula *, const run *, uint32_t threshold);
+    // The losses of the ranked that are taken, weighted; NULL where nothing is.
+    fault (*taken)(const formula *, const run *, uint32_t threshold, int64_t tie_end, selection_sums *);
     int64_t (*loss)(const formula *, uint32_t key); // in quanta
     fault (*check)(const formula *, const run *);   // whether a loss is beyond the exact range
 } selection_walks;

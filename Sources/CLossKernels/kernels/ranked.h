@@ -17,6 +17,7 @@ typedef enum ranking_sweep {
     RANKING_ABOVE,  // ... and adds up those that are larger in it
     RANKING_WINDOW, // counts the losses of a window, and those above it
     RANKING_TIES,   // counts the losses that are equal to the threshold
+    RANKING_TAKEN,  // adds up the ranked that are taken
     RANKING_SURELY  // as START, without a digit
 } ranking_sweep;
 
@@ -26,7 +27,8 @@ typedef struct ranking {
     selection_window window;
     window_edges edges;
     selection_sweep of_window;
-    float threshold;
+    run_coefficients taken; // its threshold, and its tie end
+    int64_t first;          // the number of the block's first voxel in the run
     uint32_t *histogram;
     lane_losses sure_losses, losses;
     vi32 sure, others, ties, bad;
@@ -34,11 +36,11 @@ typedef struct ranking {
     vf32 not_finite;
 } ranking;
 
-LANES_INLINE void rank_start(ranking *r, vf32 loss, vi32 sure, vi32 others) {
+LANES_INLINE void rank_start(ranking *r, vf32 loss, vf32 own, vi32 sure, vi32 others) {
     r->sure -= sure;
     r->others -= others;
-    r->bad |= (sure | others) & ~(loss < LOSS_LIMIT);
-    if (i32_any(sure)) add_losses(&r->sure_losses, sure, loss, &r->bad);
+    r->bad |= (sure | others) & ~((loss < LOSS_LIMIT) & (own < LOSS_LIMIT));
+    if (i32_any(sure)) add_losses(&r->sure_losses, sure, own, &r->bad);
     if (r->sweep == RANKING_START) count_digits(&r->digit, key_of(loss), others, r->histogram);
 }
 
@@ -62,15 +64,23 @@ LANES_INLINE void rank_window(ranking *r, vf32 loss, vi32 others) {
     if (r->of_window.losses && i32_any(above)) add_losses(&r->losses, above, loss, &r->bad);
 }
 
-// One block: what the losses that are taken surely, and the others, are to the sweep.
-LANES_INLINE void rank_block(ranking *r, vf32 loss, vi32 sure, vi32 others) {
+LANES_INLINE void rank_taken(ranking *r, vf32 loss, vf32 own, vi32 others) {
+    vi32 taken = others & taken_lanes(&r->taken, loss, r->first);
+    if (i32_any(taken)) add_losses(&r->losses, taken, own, &r->bad);
+    r->first += LANES;
+}
+
+// One block: what the losses that are taken surely, and the others, are to the sweep. `own` are the losses as they are
+// added up once they are taken.
+LANES_INLINE void rank_block(ranking *r, vf32 loss, vf32 own, vi32 sure, vi32 others) {
     switch (r->sweep) {
     case RANKING_START:
-    case RANKING_SURELY: rank_start(r, loss, sure, others); break;
+    case RANKING_SURELY: rank_start(r, loss, own, sure, others); break;
     case RANKING_COUNT:
     case RANKING_ABOVE: rank_digit(r, loss, others); break;
     case RANKING_WINDOW: rank_window(r, loss, others); break;
-    case RANKING_TIES: r->ties -= others & (loss == r->threshold); break;
+    case RANKING_TIES: r->ties -= others & (loss == r->taken.threshold); break;
+    case RANKING_TAKEN: rank_taken(r, loss, own, others); break;
     }
 }
 
@@ -86,8 +96,9 @@ LANES_INLINE void rank_softmax(const formula *f, int soft, const run *whole, ran
         block.weight = decode_weights(&at, labels.valid, &r->bad);
         exponentiate(f, kind, &at, &labels, &block, &r->not_finite);
         vf32 loss = softmax_loss(&f->ranked, kind, &at, &labels, &block) * block.weight;
+        vf32 own = f->weighs_taken ? softmax_loss(&f->taken, kind, &at, &labels, &block) * block.weight : loss;
         vi32 sure = labels.valid & (loss > f->surely);
-        rank_block(r, loss, sure, labels.valid & ~sure);
+        rank_block(r, loss, own, sure, labels.valid & ~sure);
     });
 }
 
@@ -104,12 +115,12 @@ LANES_INLINE void rank_channel(const formula *f, closs_activation activation, co
             r->not_finite = f32_fma(x.map, f32_splat(0), r->not_finite);
             activate(activation, 0, &x);
             vi32 positive = x.valid & (x.map > 0);
-            rank_block(r, ranked_error(&x), positive, x.valid & ~positive);
+            rank_block(r, ranked_error(&x), ranked_error(&x), positive, x.valid & ~positive);
         } else {
             activate(activation, 1, &x);
-            vf32 loss = ranked_channel_loss(f, &at, &x);
+            vf32 loss = ranked_channel_loss(&f->ranked, &at, &x), own = ranked_channel_loss(&f->taken, &at, &x);
             vi32 sure = x.valid & (loss > f->surely);
-            rank_block(r, loss, sure, x.valid & ~sure);
+            rank_block(r, loss, own, sure, x.valid & ~sure);
         }
     });
 }
@@ -196,9 +207,17 @@ static fault ranked_in_window(const formula *f, const run *whole, const selectio
 }
 
 static int64_t ranked_ties(const formula *f, const run *whole, uint32_t threshold) {
-    ranking r = {.sweep = RANKING_TIES, .threshold = float_of_key(threshold)};
+    ranking r = {.sweep = RANKING_TIES, .taken.threshold = float_of_key(threshold)};
     rank(f, whole, &r);
     return count_total(r.ties);
+}
+
+static fault ranked_taken(const formula *f, const run *whole, uint32_t threshold, int64_t tie_end,
+                          selection_sums *sums) {
+    ranking r = {.sweep = RANKING_TAKEN, .taken.threshold = float_of_key(threshold), .taken.tie_end = tie_end};
+    fault found = rank(f, whole, &r);
+    sums->negative_loss = total_losses(&r.losses);
+    return found;
 }
 
 static fault ranked_check(const formula *f, const run *whole) {
@@ -216,6 +235,7 @@ static int64_t ranked_loss(const formula *f, uint32_t key) {
 }
 
 #define RANKED_WALKS                                                                                                   \
-    {ranked_start, ranked_count, ranked_above, ranked_targets, ranked_in_window, ranked_ties, ranked_loss, ranked_check}
+    {ranked_start, ranked_count, ranked_above, ranked_targets, ranked_in_window,                                       \
+     ranked_ties,  ranked_taken, ranked_loss,  ranked_check}
 
 #endif

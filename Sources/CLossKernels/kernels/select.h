@@ -243,7 +243,8 @@ static fault selection_check(const formula *f, const run *whole) {
     return FAULT_NONE;
 }
 
-static const selection_walks logit_walks = {selection_start,     selection_count, selection_above, selection_targets,
-                                            selection_in_window, selection_ties,  negative_loss,   selection_check};
+static const selection_walks logit_walks = {
+    selection_start, selection_count, selection_above, selection_targets, selection_in_window, selection_ties, 0,
+    negative_loss,   selection_check};
 
 #endif

@@ -432,9 +432,9 @@ LANES_INLINE vf32 ranked_factor(const run_coefficients *k, const softmax_block *
     return f32_keep(block->taken, k->balanced * block->weight);
 }
 
-// What smoothing adds for class c to the derivative of the losses that are ranked.
-LANES_INLINE vf32 ranked_smoothing(const pointwise_formula *ranked, int c, vf32 p) {
-    float all = ranked->smoothing * ranked->class_weight_sum, own = ranked->smoothing * ranked->class_weight[c];
+// What smoothing adds for class c to the derivative of the losses that are taken.
+LANES_INLINE vf32 taken_smoothing(const pointwise_formula *taken, int c, vf32 p) {
+    float all = taken->smoothing * taken->class_weight_sum, own = taken->smoothing * taken->class_weight[c];
     return f32_fma(f32_splat(all), p, f32_splat(-own));
 }
 
@@ -453,7 +453,7 @@ LANES_INLINE vf32 label_share(const formula *f, softmax_kind kind, const run_coe
         share = f32_fma(voxel_factor(k, i, labels, block), slope, share);
     }
     if (kind.extras && f->ranks) {
-        vf32 slope = by_label(labels, f->ranked.target_factor, kind.classes);
+        vf32 slope = by_label(labels, f->taken.target_factor, kind.classes);
         share = f32_fma(ranked_factor(k, block), slope, share);
     }
     return share;
@@ -472,7 +472,7 @@ LANES_INLINE vf32 dense_shares(const formula *f, softmax_kind kind, const run *a
             vf32 slope = (term->target_factor[c] * g) * class_curve(term, at, block, c).slope;
             share = f32_fma(voxel_factor(k, i, labels, block), slope, share);
         }
-        if (f->ranks) share = f32_fma(ranked_factor(k, block), f->ranked.target_factor[c] * g, share);
+        if (f->ranks) share = f32_fma(ranked_factor(k, block), f->taken.target_factor[c] * g, share);
         block->share[c] = f32_keep(g > 0, share);
         sum += block->share[c];
         *others += f32_keep(block->exponential[c] < 1, block->share[c]);
@@ -598,8 +598,8 @@ LANES_INLINE void write_gradient(const formula *f, softmax_kind kind, const run 
                 slope = share * pick_by_class(labels, c, block->target_deviation, p);
             if (kind.extras && f->smooths)
                 slope = f32_fma(block->weight, f32_fma(f32_splat(smooth->all), p, f32_splat(-smooth->own[c])), slope);
-            if (kind.extras && f->ranks && f->ranked.smoothing != 0)
-                slope = f32_fma(ranked_factor(k, block), ranked_smoothing(&f->ranked, c, p), slope);
+            if (kind.extras && f->ranks && f->taken.smoothing != 0)
+                slope = f32_fma(ranked_factor(k, block), taken_smoothing(&f->taken, c, p), slope);
             if (kind.extras && f->per_channel) slope = per_channel_slope(f, kind, at, k, labels, block, c, slope);
         }
         if (by_probability) {

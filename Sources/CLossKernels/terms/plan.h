@@ -10,7 +10,7 @@
 #include "terms/classes.h"
 
 enum {
-    SELECTION_STAGES = 4,
+    SELECTION_STAGES = 5, // at most
     SELECTION_DIGITS = 3,
     SELECTION_BINS = 2048, // of the widest digit
     WINDOW_BINS = 4096     // of a window's histogram

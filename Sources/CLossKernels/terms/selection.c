@@ -31,19 +31,32 @@ const char *selection_name(closs_term_kind kind) {
 size_t selection_totals_words(const closs_plan *plan) {
     if (!plan->selection) return 0;
     size_t samples = (size_t)plan->shape.samples;
-    return per_batch(plan) ? GROUP_WORDS + samples : samples * RESOLVED_WORDS;
+    size_t taken_loss = plan->formula.weighs_taken ? TAKEN_LOSS_WORDS : 0;
+    return per_batch(plan) ? GROUP_WORDS + samples + taken_loss : samples * RESOLVED_WORDS;
 }
 
 size_t selection_coefficients_words(const closs_plan *plan) {
     return plan->selection ? (size_t)plan->shape.samples * TAKEN_WORDS : 0;
 }
 
-void selection_stage_words(const closs_plan *plan, int stage, size_t *first, size_t *count) {
-    static const size_t ends[SELECTION_STAGES] = {GROUP_SECOND_DIGIT, GROUP_NEGATIVE_LOSS, GROUP_TIES, 0};
-    size_t end = stage == SELECTION_STAGES - 1 ? GROUP_WORDS + (size_t)plan->shape.samples : ends[stage];
-    *first = stage == 0 ? 0 : plan->totals.selection + ends[stage - 1];
-    *count = plan->totals.selection + end - *first;
+// The word after a stage's last.
+static size_t stage_end(const closs_plan *plan, int stage) {
+    static const size_t ends[SELECTION_DIGITS] = {GROUP_SECOND_DIGIT, GROUP_NEGATIVE_LOSS, GROUP_TIES};
+    if (stage < SELECTION_DIGITS) return plan->totals.selection + ends[stage];
+    size_t ties_end = plan->totals.selection + GROUP_TIES + (size_t)plan->shape.samples;
+    return stage == SELECTION_DIGITS ? ties_end : ties_end + TAKEN_LOSS_WORDS;
 }
+
+void selection_stage_words(const closs_plan *plan, int stage, size_t *first, size_t *count) {
+    *first = stage == 0 ? 0 : stage_end(plan, stage - 1);
+    *count = stage_end(plan, stage) - *first;
+}
+
+size_t selection_taken_loss(const closs_plan *plan) {
+    return GROUP_WORDS + (per_batch(plan) ? (size_t)plan->shape.samples : 0);
+}
+
+int selection_stages(const closs_plan *plan) { return SELECTION_STAGES - !plan->formula.weighs_taken; }
 
 // Values of a group, masked and ignored ones too.
 static int64_t group_values(const closs_plan *plan) {
@@ -90,17 +103,18 @@ static int64_t wanted(const closs_plan *plan, int64_t positives, int64_t negativ
 // What the losses of a group that takes something are divided by.
 static double divisor_of(const closs_plan *plan, int64_t positives, int64_t negatives) {
     int64_t taken = positives + wanted(plan, positives, negatives);
+    const double scale = plan->formula.taken.weight_scale;
     const closs_ohem *ohem = &plan->selection->of.ohem;
     switch (plan->selection->kind) {
-    case CLOSS_TOP_K: return (double)share_of(plan, negatives) / plan->formula.ranked.weight_scale;
+    case CLOSS_TOP_K: return (double)share_of(plan, negatives) / scale;
     case CLOSS_OHEM: break;
     default: return (double)taken + plan->selection->of.balanced_binary_cross_entropy.epsilon;
     }
     switch (ohem->divisor) {
-    case CLOSS_DIVIDE_BY_VALID: return (double)(positives + negatives);
-    case CLOSS_DIVIDE_BY_ALL: return (double)group_values(plan);
-    case CLOSS_DIVIDE_BY_CONSTANT: return ohem->divisor_value;
-    default: return (double)taken;
+    case CLOSS_DIVIDE_BY_VALID: return (double)(positives + negatives) / scale;
+    case CLOSS_DIVIDE_BY_ALL: return (double)group_values(plan) / scale;
+    case CLOSS_DIVIDE_BY_CONSTANT: return ohem->divisor_value / scale;
+    default: return (double)taken / scale;
     }
 }
 
@@ -184,11 +198,22 @@ static threshold threshold_of(const int64_t *group, int64_t k) {
     return t;
 }
 
+// The loss of the k ranked: what the stages have added up, and of keys that they counted singly what each stands for.
+static __int128 loss_by_rank(const closs_plan *plan, const int64_t *group, const threshold *t, int64_t k) {
+    uint32_t last = DIGIT_MASK[SELECTION_DIGITS - 1];
+    __int128 loss = wide_value(group + GROUP_NEGATIVE_LOSS);
+    for (uint32_t digit = last; digit > (t->key & last); digit--) {
+        int64_t count = group[GROUP_THIRD_DIGIT + digit];
+        if (count) loss += (__int128)count * plan->select->loss(&plan->formula, (t->key & ~last) | digit);
+    }
+    return loss + (__int128)(k - t->above) * plan->select->loss(&plan->formula, t->key);
+}
+
 int selection_needs_stage(const closs_plan *plan, int stage, const int64_t *group) {
     if (stage == 0) return 1;
     int64_t k = selection_wanted(plan, group);
     if (k == 0) return 0;
-    if (stage < SELECTION_DIGITS) return 1;
+    if (stage != SELECTION_DIGITS) return 1;
     threshold t = threshold_of(group, k);
     return k - t.above < t.equal;
 }
@@ -200,14 +225,16 @@ taken_negatives selection_taken(const closs_plan *plan, const int64_t *group) {
         return (taken_negatives){key_of_float(plan->formula.surely) + 1, INT64_MAX, 0};
     if (k == 0) return (taken_negatives){UINT32_MAX, 0, 0};
     threshold t = threshold_of(group, k);
-    uint32_t last = DIGIT_MASK[SELECTION_DIGITS - 1];
-    __int128 loss = wide_value(group + GROUP_NEGATIVE_LOSS);
-    for (uint32_t digit = last; digit > (t.key & last); digit--) {
-        int64_t count = group[GROUP_THIRD_DIGIT + digit];
-        if (count) loss += (__int128)count * plan->select->loss(&plan->formula, (t.key & ~last) | digit);
-    }
-    loss += (__int128)(k - t.above) * plan->select->loss(&plan->formula, t.key);
+    __int128 loss =
+        plan->formula.weighs_taken ? wide_value(group + selection_taken_loss(plan)) : loss_by_rank(plan, group, &t, k);
     return (taken_negatives){t.key, k - t.above < t.equal ? k - t.above : INT64_MAX, loss};
+}
+
+int64_t selection_ties_of_sample(const int64_t *group, int64_t sample, int64_t *left) {
+    if (*left == INT64_MAX) return INT64_MAX;
+    int64_t ties = group[GROUP_TIES + sample], share = ties < *left ? ties : *left;
+    *left -= share;
+    return share;
 }
 
 void selection_resolve(const closs_plan *plan, int64_t sample, const int64_t *group, int64_t *totals) {
@@ -291,10 +318,8 @@ static double finish_batch(const closs_plan *plan, const int64_t *group, int64_t
     double value = group_value(plan, &sums, 1, &own);
     int64_t left = taken.ties;
     for (int64_t s = 0; coefficients && s < plan->shape.samples; s++) {
-        int64_t ties = group[GROUP_TIES + s];
-        int64_t share = taken.ties == INT64_MAX ? INT64_MAX : ties < left ? ties : left;
+        int64_t share = selection_ties_of_sample(group, s, &left);
         store_taken(plan, s, &own, taken.threshold, share, coefficients);
-        if (taken.ties != INT64_MAX) left -= share;
     }
     return value;
 }

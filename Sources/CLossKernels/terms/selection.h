@@ -19,7 +19,8 @@ enum {
     GROUP_NEGATIVE_LOSS = GROUP_SECOND_DIGIT + SELECTION_BINS, // stage 2: two words, above the prefix
     GROUP_THIRD_DIGIT = GROUP_NEGATIVE_LOSS + 2,
     GROUP_TIES = GROUP_THIRD_DIGIT + SELECTION_BINS / 2, // stage 3: one word for each sample of the batch
-    GROUP_WORDS = GROUP_TIES
+    GROUP_WORDS = GROUP_TIES,
+    TAKEN_LOSS_WORDS = 2 // stage 4, after the ties: of the ranked that are taken, weighted
 };
 
 // Words of a sample that is a group of its own, once its threshold is known.
@@ -51,6 +52,13 @@ size_t selection_totals_words(const closs_plan *plan);
 size_t selection_coefficients_words(const closs_plan *plan);
 void selection_stage_words(const closs_plan *plan, int stage, size_t *first, size_t *count);
 
+// How many stages find a batch's threshold; the last of five adds up what is taken, where class weights that stay out
+// of the ranking make losses of equal rank different.
+int selection_stages(const closs_plan *plan);
+
+// Where a group has the loss that stage 4 adds up.
+size_t selection_taken_loss(const closs_plan *plan);
+
 // How many negatives a group takes, once it is counted.
 int64_t selection_wanted(const closs_plan *plan, const int64_t *group);
 
@@ -65,11 +73,14 @@ void selection_set_threshold(int64_t *group, uint32_t key, int64_t equal, int64_
 // The digit that `stage` counts in a group, and the first word of its histogram.
 selection_digit selection_stage_digit(const closs_plan *plan, int stage, const int64_t *group, size_t *histogram);
 
-// Not 0 where `stage` has something to find: k > 0, and for the last one, ties that are not all taken.
+// Not 0 where `stage` has something to find: k > 0, and for that of the ties, some that are not taken.
 int selection_needs_stage(const closs_plan *plan, int stage, const int64_t *group);
 
 // The negatives that a group takes, once its digits are counted.
 taken_negatives selection_taken(const closs_plan *plan, const int64_t *group);
+
+// The ties that a sample of a batch takes, asked for sample by sample; `left` is `taken->ties` at first.
+int64_t selection_ties_of_sample(const int64_t *group, int64_t sample, int64_t *left);
 
 // Writes a sample's resolved words.
 void selection_resolve(const closs_plan *plan, int64_t sample, const int64_t *group, int64_t *totals);

@@ -48,14 +48,17 @@ extension Loss {
         /// `OhemCrossEntropy`, for ``Activation/softmax``: the mean of the cross entropies of hard voxels, those whose
         /// label has a probability below the threshold, and at least so many.
         ///
-        /// Where no more than `minKept` voxels are valid the original drops the easiest; here all are kept. Its class
-        /// weights, which the ranking there leaves out, are not offered.
+        /// Where no more than `minKept` voxels are valid the original drops the easiest; here all are kept.
         ///
         /// - Parameters:
-        ///   - thresh: The threshold.
+        ///   - thresh: The threshold, above 0.
         ///   - minKept: How many voxels of the batch are kept at least.
-        public func ohemCrossEntropy(thresh: Double = 0.7, minKept: Int = 100_000) -> Loss {
-            .onlineHardExampleMining(threshold: thresh, minimumKept: minKept)
+        ///   - classWeight: One for each class. They multiply the losses of the voxels that are kept, and change
+        ///     neither which these are nor what the mean divides by: their number.
+        public func ohemCrossEntropy(
+            thresh: Double = 0.7, minKept: Int = 100_000, classWeight: [Float]? = nil
+        ) -> Loss {
+            .onlineHardExampleMining(threshold: thresh, minimumKept: minKept, classWeights: classWeight)
         }
 
         /// `CrossEntropyLoss` under an `OHEMPixelSampler`, for ``Activation/softmax``: the sum over the hard voxels of

@@ -317,11 +317,12 @@ struct Generator {
             ignoredCount: random.chance(0.5), scope: scope())
     }
 
-    mutating func hardExamples() -> Term.Kind {
+    mutating func hardExamples(_ classes: Int) -> Term.Kind {
         let threshold = random.element(of: [0, 0.3, 0.7, 1])
         let minimum = random.element(of: [threshold == 0 ? 2 : 0, 1, 40, 300, .max])
         return .onlineHardExampleMining(
-            threshold: threshold, minimumKept: minimum, divisor: divisor(), scope: scope())
+            threshold: threshold, minimumKept: minimum, classWeights: classWeights(classes), divisor: divisor(),
+            scope: scope())
     }
 
     mutating func balancedL1() -> Term.Kind {
@@ -367,7 +368,7 @@ struct Generator {
         _ terms: [Term], _ activation: Problem.Activation, classes: Int, weighted: Bool
     ) -> [Term] {
         guard takesRankings, random.chance(0.4), !terms.contains(where: \.selects) else { return terms }
-        var kind = weighted || random.chance(0.5) ? topK(classes, activation) : hardExamples()
+        var kind = weighted || random.chance(0.5) ? topK(classes, activation) : hardExamples(classes)
         let takesErrors = activation != .softmax && !weighted && !terms.contains(where: \.takesMaps)
         if takesErrors && random.chance(0.4) { kind = balancedL1() }
         let term = Term(kind, weight: random.element(of: [1, 0.5, -0.4]))

@@ -79,9 +79,10 @@ enum Library {
             .topK(
                 percent: percent, classWeights: weights, labelSmoothing: smoothing, ignored: ignoredCount ? .counted : .excluded,
                 scope: translated(scope))
-        case .onlineHardExampleMining(let threshold, let minimumKept, let divisor, let scope):
+        case .onlineHardExampleMining(let threshold, let minimumKept, let weights, let divisor, let scope):
             .onlineHardExampleMining(
-                threshold: threshold, minimumKept: minimumKept, divisor: translated(divisor), scope: translated(scope))
+                threshold: threshold, minimumKept: minimumKept, classWeights: weights, divisor: translated(divisor),
+                scope: translated(scope))
         case .balancedL1(let ratio, let minimum, let scope):
             .balancedL1(negativeRatio: ratio, minimumNegatives: minimum, scope: translated(scope))
         case .lovaszSoftmax(let options):

@@ -230,13 +230,14 @@ struct Formulas {
             return balanced(ratio, minimum, fallback, epsilon, scope, term.weight, &gradient, wanted)
 
         case .topK(let percent, let w, let smoothing, let ignoredCount, let scope):
-            return ranked(w, smoothing, .infinity, scope, term.weight, &gradient, wanted) { _, others, all in
+            return ranked(w, w, smoothing, .infinity, scope, term.weight, &gradient, wanted) { _, others, all in
                 let k = max(1, Int((Double(ignoredCount ? all : others) * percent / 100).rounded(.down)))
                 return (k, Double(k))
             }
 
-        case .onlineHardExampleMining(let threshold, let minimumKept, let divisor, let scope):
-            return ranked(nil, 0, -log(threshold), scope, term.weight, &gradient, wanted) { sure, others, all in
+        case .onlineHardExampleMining(let threshold, let minimumKept, let w, let divisor, let scope):
+            let ranking = threshold > 0 ? nil : w
+            return ranked(w, ranking, 0, -log(threshold), scope, term.weight, &gradient, wanted) { sure, others, all in
                 let k = max(0, min(minimumKept, sure + others) - sure)
                 return (k, divide(divisor, weight: Double(sure + k), valid: sure + others, all: all))
             }
@@ -576,8 +577,9 @@ extension Formulas {
     /// The values whose loss is above `surely`, and the greatest of the others: how many, and what the sum is divided
     /// by, follows from the numbers of both and of all values.
     func ranked(
-        _ classWeights: [Float]?, _ smoothing: Double, _ surely: Double, _ scope: Term.Scope, _ factor: Double,
-        _ gradient: inout [Double], _ wanted: Bool, _ count: (_ sure: Int, _ others: Int, _ all: Int) -> (Int, Double)
+        _ classWeights: [Float]?, _ rankingWeights: [Float]?, _ smoothing: Double, _ surely: Double,
+        _ scope: Term.Scope, _ factor: Double, _ gradient: inout [Double], _ wanted: Bool,
+        _ count: (_ sure: Int, _ others: Int, _ all: Int) -> (Int, Double)
     ) -> Result {
         let w = classFactors(classWeights)
         let isSoftmax = activation == .softmax
@@ -590,29 +592,29 @@ extension Formulas {
         var resolution = 0.0
         let groups = scope == .batch ? [0..<samples] : (0..<samples).map { $0..<$0 + 1 }
         for group in groups {
-            var sure: [(n: Int, c: Int, i: Int, loss: Double)] = []
+            var sure: [(n: Int, c: Int, i: Int, loss: Double, rank: Double)] = []
             var others = sure
             for n in group {
                 for c in 0..<(isSoftmax ? 1 : classes) {
                     for i in 0..<voxels where isValid(n, c, i) {
-                        var loss = 0.0
-                        if isSoftmax {
-                            softmax(n, i, &s)
-                            for k in 0..<classes where target(k, of: n, i) > 0 {
-                                loss += w[k] * target(k, of: n, i) * s.nll[k]
+                        if isSoftmax { softmax(n, i, &s) }
+                        func loss(_ w: [Double]) -> Double {
+                            guard isSoftmax else {
+                                let b = binary(x(n, c, i))
+                                return w[c] * (g(n, c, i) * b.n0 + (1 - g(n, c, i)) * b.n1) * v(n, i)
                             }
-                        } else {
-                            let b = binary(x(n, c, i))
-                            loss = w[c] * (g(n, c, i) * b.n0 + (1 - g(n, c, i)) * b.n1)
+                            let classes = (0..<classes).filter { target($0, of: n, i) > 0 }
+                            return classes.reduce(0) { $0 + w[$1] * target($1, of: n, i) * s.nll[$1] } * v(n, i)
                         }
-                        loss *= v(n, i)
-                        if loss > surely { sure.append((n, c, i, loss)) } else { others.append((n, c, i, loss)) }
+                        let rank = loss(classFactors(rankingWeights))
+                        let value = (n, c, i, loss(w), rank)
+                        if rank > surely { sure.append(value) } else { others.append(value) }
                     }
                 }
             }
             let (k, d) = count(sure.count, others.count, group.count * voxels * (isSoftmax ? 1 : classes))
             // The sort is stable: equal losses stay in the order of their indices.
-            let taken = sure + others.sorted { $0.loss > $1.loss }.prefix(k)
+            let taken = sure + others.sorted { $0.rank > $1.rank }.prefix(k)
             guard !taken.isEmpty else { continue }
             let share = 1 / d / Double(groups.count)
             var loss = Sum()
@@ -620,7 +622,7 @@ extension Formulas {
             term.add(loss.value * share)
             resolution += 0x1p-33 * w.max()! * Double(taken.count) * share
             guard wanted else { continue }
-            for (n, c, i, _) in taken {
+            for (n, c, i, _, _) in taken {
                 let scale = factor * share * v(n, i)
                 if isSoftmax {
                     softmax(n, i, &s)

@@ -194,8 +194,8 @@ extension SegLossReference.Term.Kind {
                 ignoredCount: options.ignored == .counted, scope: .init(options.scope))
         case .onlineHardExampleMining(let options):
             self = .onlineHardExampleMining(
-                threshold: options.threshold, minimumKept: options.minimumKept, divisor: .init(options.divisor),
-                scope: .init(options.scope))
+                threshold: options.threshold, minimumKept: options.minimumKept, classWeights: options.classWeights,
+                divisor: .init(options.divisor), scope: .init(options.scope))
         case .balancedL1(let options):
             self = .balancedL1(
                 negativeRatio: options.negativeRatio, minimumNegatives: options.minimumNegatives,
