@@ -200,7 +200,7 @@ final class PresetDefaultsTests: XCTestCase {
             instead: ["thresh": "0.7"]),  // thres
         Original(
             preset: ".mmSegmentation.ohemPixelSampler", signature: "thresh=None, min_kept=100000",
-            instead: ["avgNonIgnore": "false"]),  // that of the loss under it
+            instead: ["avgNonIgnore": "false", "classWeight": "nil"]),  // those of the loss under it
         Original(
             preset: ".mmSegmentation.focal",
             signature: "use_sigmoid=True, gamma=2.0, alpha=0.5, reduction='mean', class_weight=None, loss_weight=1.0"),

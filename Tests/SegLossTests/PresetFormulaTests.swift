@@ -291,6 +291,15 @@ final class PresetFormulaTests: XCTestCase {
             try check(
                 .mmSegmentation.ohemCrossEntropy(minKept: hard.count + 4, classWeight: weights), x,
                 weighted[hard.count + 4] / Double(hard.count + 4))
+            try check(
+                .mmSegmentation.ohemCrossEntropy(thresh: 0, minKept: 12, classWeight: weights), x, weighted[12] / 12)
+            try check(
+                .mmSegmentation.ohemPixelSampler(images: 2, thresh: 0.7, minKept: 10, classWeight: weights), x,
+                weighted[hard.count] / x.all)
+            let heaviest = labels.map { -$0.weight * log($0.probability) }.sorted(by: >).prefix(20).reduce(0, +)
+            try check(
+                .mmSegmentation.ohemPixelSampler(images: 2, minKept: 10, classWeight: weights, avgNonIgnore: true), x,
+                heaviest / x.valid)
             let twenty = nll(probabilities.sorted().prefix(20))
             try check(.mmSegmentation.ohemPixelSampler(images: 2, minKept: 10), x, twenty / x.all)
             try check(

@@ -51,29 +51,40 @@ extension Loss {
         /// Where no more than `minKept` voxels are valid the original drops the easiest; here all are kept.
         ///
         /// - Parameters:
-        ///   - thresh: The threshold, above 0.
-        ///   - minKept: How many voxels of the batch are kept at least.
+        ///   - thresh: The threshold. With 0 the `minKept` hardest are kept.
+        ///   - minKept: How many voxels of the batch are kept at least; 0 stands for 1.
         ///   - classWeight: One for each class. They multiply the losses of the voxels that are kept, and change
         ///     neither which these are nor what the mean divides by: their number.
         public func ohemCrossEntropy(
             thresh: Double = 0.7, minKept: Int = 100_000, classWeight: [Float]? = nil
         ) -> Loss {
-            .onlineHardExampleMining(threshold: thresh, minimumKept: minKept, classWeights: classWeight)
+            // A threshold of 0 would rank with the class weights.
+            .onlineHardExampleMining(
+                threshold: thresh == 0 ? .leastNormalMagnitude : thresh, minimumKept: minKept == 0 ? 1 : minKept,
+                classWeights: classWeight)
         }
 
         /// `CrossEntropyLoss` under an `OHEMPixelSampler`, for ``Activation/softmax``: the sum over the hard voxels of
         /// the batch, divided by all voxels.
         ///
+        /// In 1.2 it is divided by the weights of all labels where class weights are given:
+        /// ``Loss/onlineHardExampleMining(threshold:minimumKept:classWeights:divisor:scope:)`` with
+        /// ``Divisor/constant(_:)``.
+        ///
         /// - Parameters:
         ///   - images: How many images a batch has: the samples.
         ///   - thresh: Voxels whose label has a lower probability are kept; `nil`: none for that alone.
         ///   - minKept: How many voxels are kept at least, for each image.
+        ///   - classWeight: One for each class, of the cross entropy. They multiply, and without a threshold the voxels
+        ///     are ranked with them.
         ///   - avgNonIgnore: The sum is divided by the voxels that are not ignored.
         public func ohemPixelSampler(
-            images: Int, thresh: Double? = nil, minKept: Int = 100_000, avgNonIgnore: Bool = false
+            images: Int, thresh: Double? = nil, minKept: Int = 100_000, classWeight: [Float]? = nil,
+            avgNonIgnore: Bool = false
         ) -> Loss {
             Loss.onlineHardExampleMining(
-                threshold: thresh ?? 0, minimumKept: product(minKept, images), divisor: avgNonIgnore ? .valid : .all
+                threshold: thresh ?? 0, minimumKept: product(minKept, images), classWeights: classWeight,
+                divisor: avgNonIgnore ? .valid : .all
             ).demanding("mmSegmentation.ohemPixelSampler", .samples(images, given: counted(images, "image")))
         }
 
