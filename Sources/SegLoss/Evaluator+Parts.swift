@@ -19,9 +19,9 @@ public struct Finished: Sendable, Hashable {
 
 extension Evaluator {
     /// How often a batch must be accumulated, in stages 0, 1, ...: once, but four times with a term that selects over
-    /// the batch, whose threshold is found digit by digit, and five times with
-    /// ``Loss/onlineHardExampleMining(threshold:minimumKept:classWeights:divisor:scope:)`` that has class weights beside
-    /// a threshold. After each stage the totals of all parts must be merged; the next stage reads them.
+    /// the batch, whose threshold is found digit by digit, and five times where that is a
+    /// ``Loss/onlineHardExampleMining(threshold:minimumKept:classWeights:divisor:scope:)`` with class weights beside a
+    /// threshold. After each stage the totals of all parts must be merged; the next stage reads them.
     public var stageCount: Int { plan.stageCount }
 
     /// Totals for ``accumulate(logits:labels:mask:weights:maps:part:stage:into:)``, all zero. They may be used for

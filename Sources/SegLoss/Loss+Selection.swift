@@ -47,8 +47,8 @@ extension Loss {
     /// divisor ``Divisor/all``, and for each image as many as its `min_kept`, its `OHEMPixelSampler` under a mean.
     /// Voxel weights are refused; a loss has one term at most that selects.
     ///
-    /// Class weights are factors of the losses that are added up. Beside a threshold they change neither what is kept
-    /// nor the divisor, as there; with a threshold of 0 the greatest weighted losses are kept.
+    /// Class weights are factors of the losses that are added up, and never enter the divisor. Beside a threshold they
+    /// leave alone what is kept; with a threshold of 0 the greatest weighted losses are kept.
     ///
     /// - Parameters:
     ///   - threshold: From 0 to 1. With 0 none is kept for its loss alone: the `minimumKept` largest losses are.

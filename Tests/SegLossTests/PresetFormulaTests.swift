@@ -296,6 +296,9 @@ final class PresetFormulaTests: XCTestCase {
             try check(
                 .mmSegmentation.ohemPixelSampler(images: 2, thresh: 0.7, minKept: 10, classWeight: weights), x,
                 weighted[hard.count] / x.all)
+            try check(
+                .mmSegmentation.ohemPixelSampler(images: 2, thresh: 0, minKept: 6, classWeight: weights), x,
+                weighted[12] / x.all)
             let heaviest = labels.map { -$0.weight * log($0.probability) }.sorted(by: >).prefix(20).reduce(0, +)
             try check(
                 .mmSegmentation.ohemPixelSampler(images: 2, minKept: 10, classWeight: weights, avgNonIgnore: true), x,
@@ -649,6 +652,17 @@ final class PresetFormulaTests: XCTestCase {
         }
         let bce = try Library.evaluate(flat, Configuration(loss: .pyTorch.bceWithLogits())).value
         XCTAssertTrue(abs(bce - weighted / 420) <= 1e-6 * weighted / 420, "\(bce), not \(weighted / 420)")
+
+        // mmsegmentation's BoundaryLoss: each class weighs as much as the other is frequent.
+        var edge = flat
+        let edges = Double(channels.g.count { $0 == 1 }), share = edges / 420
+        edge.weights = channels.g.map { Float($0 == 1 ? 1 - share : share) }
+        func mean(_ wanted: Double, _ of: (Double) -> Double) -> Double {
+            zip(channels.p, channels.g).reduce(0) { $1.1 == wanted ? $0 - log(of($1.0)) : $0 } / 420
+        }
+        let boundary = (1 - share) * mean(1) { $0 } + share * mean(0) { 1 - $0 }
+        let weighed = try Library.evaluate(edge, Configuration(loss: .pyTorch.bceWithLogits())).value
+        XCTAssertTrue(abs(weighed - boundary) <= 1e-6 * boundary, "\(weighed), not \(boundary)")
 
         // Keras's focal losses of smoothed labels: dense targets.
         try every(values(.softmax, .soft)) { x in

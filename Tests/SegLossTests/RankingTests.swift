@@ -98,15 +98,14 @@ final class RankingTests: XCTestCase {
     func testSampledRanking() {
         let seed = testSeed(303)
         var generator = Generator(seed: seed)
-        let voxels = 100_000
-        for scope in [SegLossReference.Term.Scope.batch, .sample] {
+        for (scope, samples, voxels) in [(SegLossReference.Term.Scope.batch, 3, 100_000), (.sample, 1, 270_000)] {
             let kinds: [Kind] = [
                 .topK(percent: 10, scope: scope), .topK(percent: 0.001, ignoredCount: false, scope: scope),
                 .topK(percent: 100, scope: scope),
                 .onlineHardExampleMining(threshold: 0.7, minimumKept: 10, scope: scope),
                 .onlineHardExampleMining(threshold: 0.01, minimumKept: 50_000, scope: scope),
-                .onlineHardExampleMining(
-                    threshold: 0.01, minimumKept: 50_000, classWeights: [0.75, 3], scope: scope),
+                .onlineHardExampleMining(threshold: 0.7, minimumKept: 10, classWeights: [0.75, 3], scope: scope),
+                .onlineHardExampleMining(threshold: 0.01, minimumKept: 50_000, classWeights: [0.75, 3], scope: scope),
                 .balancedL1(negativeRatio: 0.3, minimumNegatives: 0, scope: scope),
                 .balancedL1(negativeRatio: 0, minimumNegatives: 0, scope: scope),
             ]
@@ -114,10 +113,11 @@ final class RankingTests: XCTestCase {
                 for flavour in [Flavour.ordinary, .ties, .saturated] {
                     for activation in [Problem.Activation.softmax, .sigmoid] {
                         if case .balancedL1 = kind, activation == .softmax { continue }
-                        if case .onlineHardExampleMining(_, _, _?, _, _) = kind, activation == .sigmoid { continue }
+                        var classes = activation == .softmax ? 2 : 1
+                        if case .onlineHardExampleMining(_, _, let weights?, _, _) = kind { classes = weights.count }
                         var problem = generator.problem(
-                            activation, samples: 3, classes: activation == .softmax ? 2 : 1, voxels: voxels,
-                            terms: [.init(kind)], flavour: flavour, ignoring: flavour == .ordinary)
+                            activation, samples: samples, classes: classes, voxels: voxels, terms: [.init(kind)],
+                            flavour: flavour, ignoring: flavour == .ordinary)
                         if activation == .sigmoid && flavour == .saturated {
                             // The hard values stand where no sample looks.
                             for i in problem.logits.indices where i % voxels > voxels - 9000 { problem.logits[i] *= 5 }

@@ -15,7 +15,8 @@
 #include "terms/region.h"
 #include "terms/selection.h"
 
-// Every term may need four arrays by class: weights, factors, and two of alphas, gammas or positive weights.
+// Every term may need four arrays by class: weights, factors, and two of alphas, gammas or positive weights (of hard
+// examples both again).
 static size_t storage_floats(const closs_spec *spec) { return spec->term_count * 4 * (size_t)spec->shape.classes; }
 
 static const float *stored(float **storage, const float *values, size_t count, float otherwise) {

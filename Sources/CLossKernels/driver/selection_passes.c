@@ -41,11 +41,11 @@ static fault selection_run(void *context, int thread, int64_t row, int64_t first
         found = k->above(f, &at, &c->digit, histogram, &sums);
         if (found == FAULT_NONE) wide_add_shared(&c->group[GROUP_NEGATIVE_LOSS], sums.negative_loss);
         break;
-    case 3:
+    case STAGE_OF_TIES:
         word_add_shared(&c->group[GROUP_TIES + c->part->first_sample + row_sample(c->part, row)],
                         k->ties(f, &at, c->threshold));
         break;
-    default:
+    case STAGE_OF_TAKEN:
         found = k->taken(f, &at, c->threshold, tie_end_from(c->part, c->tie_ends, row, first), &sums);
         if (found == FAULT_NONE) wide_add_shared(&c->group[selection_taken_loss(c->part->plan)], sums.negative_loss);
     }
@@ -102,14 +102,13 @@ static int64_t tie_end(const part *p, int64_t sample, uint32_t threshold, int64_
 // The tie ends of the samples that the rows are of.
 static void find_ends(const part *p, group_rows rows, const int64_t *group, int64_t *tie_ends) {
     const taken_negatives taken = selection_taken(p->plan, group);
-    const int64_t per_sample = plan_rows_per_sample(p->plan);
-    const int64_t first = rows.first / per_sample, samples = rows.count / per_sample;
-    int64_t left = taken.ties;
     if (p->plan->selection_scope == CLOSS_PER_SAMPLE) {
-        tie_ends[first] = tie_end(p, first, taken.threshold, taken.ties);
+        int64_t sample = row_sample(p, rows.first);
+        tie_ends[sample] = tie_end(p, sample, taken.threshold, taken.ties);
         return;
     }
-    for (int64_t s = -p->first_sample; s < samples; s++) { // those before the part take theirs first
+    int64_t left = taken.ties;
+    for (int64_t s = -p->first_sample; s < p->samples; s++) { // those before the part take theirs first
         int64_t ties = selection_ties_of_sample(group, p->first_sample + s, &left);
         if (s >= 0) tie_ends[s] = tie_end(p, s, taken.threshold, ties);
     }
@@ -125,7 +124,7 @@ static sweep_fault count_stage(const part *p, int stage, group_rows rows, int64_
         context.digit = selection_stage_digit(p->plan, stage, group, &words);
     else
         context.threshold = selection_taken(p->plan, group).threshold;
-    if (stage > SELECTION_DIGITS) find_ends(p, rows, group, memory->tie_ends);
+    if (stage == STAGE_OF_TAKEN) find_ends(p, rows, group, memory->tie_ends);
     sweep s = group_sweep(p, rows, sees_all(p->plan), selection_run, &context, memory->histograms);
     sweep_fault found = run_sweep(&s);
     if (stage < SELECTION_DIGITS)
@@ -140,14 +139,14 @@ static sweep_fault count_stage(const part *p, int stage, group_rows rows, int64_
 // Where all rows of a group are at hand, its targets tell how many keys are wanted (or, where some values are taken
 // whatever their rank, a first sweep over everything does, which often is all that is needed), and a sample of its
 // blocks tells about where the threshold is. Then the first sweep over the logits has to count the keys near it only,
-// and adds up the losses of those above in passing; the next counts in finer bins, down to single keys. What the sample
+// and may add up the losses of those above in passing; the next counts in finer bins, down to single keys. What the sample
 // says is checked; where it misled, the stages find the threshold after all.
 
 typedef struct window_context {
     const part *part;
     selection_window window;
     int sweep;  // 0 reads targets only
-    int losses; // are added up here; otherwise the gradient does it
+    int losses; // are added up here; otherwise with the gradient, or in the last stage
     uint32_t *histograms;
     int64_t positives, negatives, above;
     int64_t sure_loss[2], loss[2];
@@ -302,7 +301,7 @@ sweep_fault selection_counted_pass(const part *p, const int64_t *counts, int los
     int64_t *group = totals + p->plan->totals.selection;
     group_rows rows = {0, part_rows(p)};
     sweep_fault found = find_threshold(p, rows, counts, losses, group, memory);
-    for (int stage = SELECTION_DIGITS; stage < selection_stages(p->plan) && !found.found; stage++)
+    for (int stage = STAGE_OF_TIES; stage < selection_stages(p->plan) && !found.found; stage++)
         found = count_stage(p, stage, rows, group, memory);
     return found;
 }
@@ -313,8 +312,7 @@ sweep_fault selection_samples_pass(const part *p, int losses, int64_t *totals, c
         const group_rows rows = {s * rows_per_sample, rows_per_sample};
         memset(group, 0, (GROUP_WORDS + TAKEN_LOSS_WORDS) * sizeof *group);
         sweep_fault found = find_threshold(p, rows, 0, losses, group, memory);
-        if (!found.found && p->plan->formula.weighs_taken)
-            found = count_stage(p, SELECTION_STAGES - 1, rows, group, memory);
+        if (!found.found && p->plan->formula.weighs_taken) found = count_stage(p, STAGE_OF_TAKEN, rows, group, memory);
         if (found.found) return found;
         selection_resolve(p->plan, p->first_sample + s, group, totals);
     }

@@ -412,8 +412,8 @@ typedef struct closs_top_k {
  * there are fewer), among equals those of the lowest index:
  *     [ sum over the values kept ] / divisor.
  * Class weights are factors of the losses that are added up, w[y_i] nll_i(y_i) (with dense targets sum_c g_ic w_c
- * nll_i(c); of channels w_c times the loss). Beside a threshold they leave alone what is kept and the divisor, as there;
- * with a threshold of 0 the greatest weighted losses are kept. Voxel weights are refused. */
+ * nll_i(c); of channels w_c times the loss), and never enter the divisor. Beside a threshold they leave alone what is
+ * kept; with a threshold of 0 the greatest weighted losses are kept. Voxel weights are refused. */
 typedef struct closs_ohem {
     double threshold;           /* in [0, 1]; 0: none is kept for its loss alone, the minimum_kept greatest are */
     int64_t minimum_kept;       /* >= 0; of each group that the scope makes */
@@ -615,8 +615,8 @@ CLOSS_API size_t closs_totals_count(const closs_plan *plan);
 CLOSS_API size_t closs_coefficients_count(const closs_plan *plan);
 
 /* How often a batch must be accumulated, in stages 0, 1, ...: 1, but 4 with a term that selects over the batch (balanced,
- * top-k, OHEM, balanced L1), whose threshold is found digit by digit, and 5 with an OHEM that has class weights beside a
- * threshold: its losses are added up once it is known which are kept. */
+ * top-k, OHEM, balanced L1), whose threshold is found digit by digit, and 5 where that is an OHEM with class weights
+ * beside a threshold, whose losses are added up once it is known which are kept. */
 CLOSS_API int closs_stage_count(const closs_plan *plan);
 
 /* The instruction set that the plan's calls use. */

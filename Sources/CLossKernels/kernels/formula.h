@@ -319,7 +319,7 @@ typedef struct selection_window {
 } selection_window;
 
 // What a sweep over a window does besides counting: the first one also checks the input, and unless the losses come
-// with the gradient, adds up those of the positives; each then adds up those of the negatives above the window.
+// with the gradient or last, adds up those of the positives; each then adds up those of the negatives above the window.
 typedef struct selection_sweep {
     int first, losses;
 } selection_sweep;
@@ -327,7 +327,7 @@ typedef struct selection_sweep {
 typedef struct selection_sums {
     int64_t positives, negatives;
     __int128 positive_loss; // in quanta
-    __int128 negative_loss; // of the keys above the prefix or the window
+    __int128 negative_loss; // of the keys above the prefix or the window, or of all that are taken
     int64_t above;          // how many are above the window
 } selection_sums;
 

@@ -1,5 +1,5 @@
 // The search for the largest losses (arithmetic 8.6, 8.7): histograms of one digit of the losses' keys, or of a window
-// of them, the losses that are surely taken, and ties.
+// of them, the losses that are surely taken, ties, and the losses taken where these are not those that are ranked.
 //
 // No map of the losses is kept: each sweep computes them again, one copy of the walk for all that a sweep can be for.
 // Beside a softmax a choice in each block costs nothing.
@@ -70,8 +70,8 @@ LANES_INLINE void rank_taken(ranking *r, vf32 loss, vf32 own, vi32 others) {
     r->first += LANES;
 }
 
-// One block: what the losses that are taken surely, and the others, are to the sweep. `own` are the losses as they are
-// added up once they are taken.
+// One block: what the losses that are taken surely, and the others, are to the sweep. `own` are the losses with class
+// weights that stay out of the ranking, in a sweep that looks at them.
 LANES_INLINE void rank_block(ranking *r, vf32 loss, vf32 own, vi32 sure, vi32 others) {
     switch (r->sweep) {
     case RANKING_START:
@@ -82,6 +82,10 @@ LANES_INLINE void rank_block(ranking *r, vf32 loss, vf32 own, vi32 sure, vi32 ot
     case RANKING_TIES: r->ties -= others & (loss == r->taken.threshold); break;
     case RANKING_TAKEN: rank_taken(r, loss, own, others); break;
     }
+}
+
+LANES_INLINE int looks_at_own(const formula *f, const ranking *r) {
+    return f->weighs_taken && (r->sweep == RANKING_START || r->sweep == RANKING_SURELY || r->sweep == RANKING_TAKEN);
 }
 
 LANES_INLINE void rank_softmax(const formula *f, int soft, const run *whole, ranking *r) {
@@ -96,7 +100,7 @@ LANES_INLINE void rank_softmax(const formula *f, int soft, const run *whole, ran
         block.weight = decode_weights(&at, labels.valid, &r->bad);
         exponentiate(f, kind, &at, &labels, &block, &r->not_finite);
         vf32 loss = softmax_loss(&f->ranked, kind, &at, &labels, &block) * block.weight;
-        vf32 own = f->weighs_taken ? softmax_loss(&f->taken, kind, &at, &labels, &block) * block.weight : loss;
+        vf32 own = looks_at_own(f, r) ? softmax_loss(&f->taken, kind, &at, &labels, &block) * block.weight : loss;
         vi32 sure = labels.valid & (loss > f->surely);
         rank_block(r, loss, own, sure, labels.valid & ~sure);
     });
@@ -118,7 +122,8 @@ LANES_INLINE void rank_channel(const formula *f, closs_activation activation, co
             rank_block(r, ranked_error(&x), ranked_error(&x), positive, x.valid & ~positive);
         } else {
             activate(activation, 1, &x);
-            vf32 loss = ranked_channel_loss(&f->ranked, &at, &x), own = ranked_channel_loss(&f->taken, &at, &x);
+            vf32 loss = ranked_channel_loss(&f->ranked, &at, &x);
+            vf32 own = looks_at_own(f, r) ? ranked_channel_loss(&f->taken, &at, &x) : loss;
             vi32 sure = x.valid & (loss > f->surely);
             rank_block(r, loss, own, sure, x.valid & ~sure);
         }
@@ -158,7 +163,8 @@ static void ranked_count(const formula *f, const run *whole, const selection_dig
 
 static fault ranked_above(const formula *f, const run *whole, const selection_digit *digit, uint32_t *histogram,
                           selection_sums *sums) {
-    ranking r = {.sweep = RANKING_ABOVE, .digit = *digit, .histogram = histogram};
+    ranking_sweep sweep = f->weighs_taken ? RANKING_COUNT : RANKING_ABOVE; // weighed losses are added up last
+    ranking r = {.sweep = sweep, .digit = *digit, .histogram = histogram};
     fault found = rank(f, whole, &r);
     sums->negative_loss = total_losses(&r.losses);
     return found;

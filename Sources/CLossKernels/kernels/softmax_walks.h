@@ -264,7 +264,7 @@ LANES_FUNCTION fault softmax_totals(const formula *f, const run *whole, run_sums
 
 LANES_FUNCTION void softmax_gradient(const formula *f, const run *whole, const run_coefficients *k,
                                      __int128 *balanced_loss) {
-    (void)balanced_loss; // a softmax's are added up while they are ranked
+    (void)balanced_loss; // a softmax's are added up before
     float own[f->classes];
     smoothing smooth = gather_smoothing(f, k, own);
     softmax_sums unused;

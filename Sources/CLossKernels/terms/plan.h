@@ -10,10 +10,12 @@
 #include "terms/classes.h"
 
 enum {
-    SELECTION_STAGES = 5, // at most
-    SELECTION_DIGITS = 3,
-    SELECTION_BINS = 2048, // of the widest digit
-    WINDOW_BINS = 4096     // of a window's histogram
+    SELECTION_DIGITS = 3,             // each found in a stage of its own
+    STAGE_OF_TIES = SELECTION_DIGITS, // counts them
+    STAGE_OF_TAKEN,                   // adds up what is taken, where class weights stay out of the ranking
+    SELECTION_STAGES,                 // at most
+    SELECTION_BINS = 2048,            // of the widest digit
+    WINDOW_BINS = 4096                // of a window's histogram
 };
 
 // First words of the families in the totals (or the coefficients).

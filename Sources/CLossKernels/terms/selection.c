@@ -44,7 +44,7 @@ static size_t stage_end(const closs_plan *plan, int stage) {
     static const size_t ends[SELECTION_DIGITS] = {GROUP_SECOND_DIGIT, GROUP_NEGATIVE_LOSS, GROUP_TIES};
     if (stage < SELECTION_DIGITS) return plan->totals.selection + ends[stage];
     size_t ties_end = plan->totals.selection + GROUP_TIES + (size_t)plan->shape.samples;
-    return stage == SELECTION_DIGITS ? ties_end : ties_end + TAKEN_LOSS_WORDS;
+    return stage == STAGE_OF_TIES ? ties_end : ties_end + TAKEN_LOSS_WORDS;
 }
 
 void selection_stage_words(const closs_plan *plan, int stage, size_t *first, size_t *count) {
@@ -56,7 +56,7 @@ size_t selection_taken_loss(const closs_plan *plan) {
     return GROUP_WORDS + (per_batch(plan) ? (size_t)plan->shape.samples : 0);
 }
 
-int selection_stages(const closs_plan *plan) { return SELECTION_STAGES - !plan->formula.weighs_taken; }
+int selection_stages(const closs_plan *plan) { return plan->formula.weighs_taken ? SELECTION_STAGES : STAGE_OF_TAKEN; }
 
 // Values of a group, masked and ignored ones too.
 static int64_t group_values(const closs_plan *plan) {
@@ -213,7 +213,7 @@ int selection_needs_stage(const closs_plan *plan, int stage, const int64_t *grou
     if (stage == 0) return 1;
     int64_t k = selection_wanted(plan, group);
     if (k == 0) return 0;
-    if (stage != SELECTION_DIGITS) return 1;
+    if (stage != STAGE_OF_TIES) return 1;
     threshold t = threshold_of(group, k);
     return k - t.above < t.equal;
 }

@@ -18,9 +18,9 @@ enum {
     GROUP_SECOND_DIGIT = GROUP_FIRST_DIGIT + SELECTION_BINS,   // stage 1
     GROUP_NEGATIVE_LOSS = GROUP_SECOND_DIGIT + SELECTION_BINS, // stage 2: two words, above the prefix
     GROUP_THIRD_DIGIT = GROUP_NEGATIVE_LOSS + 2,
-    GROUP_TIES = GROUP_THIRD_DIGIT + SELECTION_BINS / 2, // stage 3: one word for each sample of the batch
+    GROUP_TIES = GROUP_THIRD_DIGIT + SELECTION_BINS / 2, // STAGE_OF_TIES: one word for each sample of the batch
     GROUP_WORDS = GROUP_TIES,
-    TAKEN_LOSS_WORDS = 2 // stage 4, after the ties: of the ranked that are taken, weighted
+    TAKEN_LOSS_WORDS = 2 // STAGE_OF_TAKEN, after the ties: of the ranked that are taken, weighted
 };
 
 // Words of a sample that is a group of its own, once its threshold is known.
@@ -52,11 +52,11 @@ size_t selection_totals_words(const closs_plan *plan);
 size_t selection_coefficients_words(const closs_plan *plan);
 void selection_stage_words(const closs_plan *plan, int stage, size_t *first, size_t *count);
 
-// How many stages find a batch's threshold; the last of five adds up what is taken, where class weights that stay out
-// of the ranking make losses of equal rank different.
+// How many stages a batch has: with class weights that stay out of the ranking losses of equal rank differ, and are added
+// up last.
 int selection_stages(const closs_plan *plan);
 
-// Where a group has the loss that stage 4 adds up.
+// Where a group has the loss that STAGE_OF_TAKEN adds up.
 size_t selection_taken_loss(const closs_plan *plan);
 
 // How many negatives a group takes, once it is counted.
@@ -76,7 +76,8 @@ selection_digit selection_stage_digit(const closs_plan *plan, int stage, const i
 // Not 0 where `stage` has something to find: k > 0, and for that of the ties, some that are not taken.
 int selection_needs_stage(const closs_plan *plan, int stage, const int64_t *group);
 
-// The negatives that a group takes, once its digits are counted.
+// The negatives that a group takes, once its digits are counted; their loss, where class weights stay out of the
+// ranking, once STAGE_OF_TAKEN has added it up.
 taken_negatives selection_taken(const closs_plan *plan, const int64_t *group);
 
 // The ties that a sample of a batch takes, asked for sample by sample; `left` is `taken->ties` at first.

@@ -51,25 +51,24 @@ extension Loss {
         /// Where no more than `minKept` voxels are valid the original drops the easiest; here all are kept.
         ///
         /// - Parameters:
-        ///   - thresh: The threshold. With 0 the `minKept` hardest are kept.
+        ///   - thresh: The threshold; with 0 none is kept for that alone.
         ///   - minKept: How many voxels of the batch are kept at least; 0 stands for 1.
         ///   - classWeight: One for each class. They multiply the losses of the voxels that are kept, and change
         ///     neither which these are nor what the mean divides by: their number.
         public func ohemCrossEntropy(
             thresh: Double = 0.7, minKept: Int = 100_000, classWeight: [Float]? = nil
         ) -> Loss {
-            // A threshold of 0 would rank with the class weights.
             .onlineHardExampleMining(
-                threshold: thresh == 0 ? .leastNormalMagnitude : thresh, minimumKept: minKept == 0 ? 1 : minKept,
+                threshold: threshold(thresh, classWeight), minimumKept: minKept == 0 ? 1 : minKept,
                 classWeights: classWeight)
         }
 
         /// `CrossEntropyLoss` under an `OHEMPixelSampler`, for ``Activation/softmax``: the sum over the hard voxels of
         /// the batch, divided by all voxels.
         ///
-        /// In 1.2 it is divided by the weights of all labels where class weights are given:
-        /// ``Loss/onlineHardExampleMining(threshold:minimumKept:classWeights:divisor:scope:)`` with
-        /// ``Divisor/constant(_:)``.
+        /// In 1.2 it is divided by the weights of all labels where class weights are given, which no plan can know:
+        /// ``Loss/onlineHardExampleMining(threshold:minimumKept:classWeights:divisor:scope:)`` with a divisor of
+        /// `.constant(1)`, divided by them outside.
         ///
         /// - Parameters:
         ///   - images: How many images a batch has: the samples.
@@ -83,9 +82,14 @@ extension Loss {
             avgNonIgnore: Bool = false
         ) -> Loss {
             Loss.onlineHardExampleMining(
-                threshold: thresh ?? 0, minimumKept: product(minKept, images), classWeights: classWeight,
-                divisor: avgNonIgnore ? .valid : .all
+                threshold: thresh.map { threshold($0, classWeight) } ?? 0, minimumKept: product(minKept, images),
+                classWeights: classWeight, divisor: avgNonIgnore ? .valid : .all
             ).demanding("mmSegmentation.ohemPixelSampler", .samples(images, given: counted(images, "image")))
+        }
+
+        /// A threshold of 0 would rank with the class weights: one below every probability in its place.
+        private func threshold(_ thresh: Double, _ classWeight: [Float]?) -> Double {
+            thresh == 0 && classWeight != nil ? .leastNormalMagnitude : thresh
         }
 
         /// What is more than all voxels keeps them all.
