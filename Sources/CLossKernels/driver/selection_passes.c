@@ -139,8 +139,8 @@ static sweep_fault count_stage(const part *p, int stage, group_rows rows, int64_
 // Where all rows of a group are at hand, its targets tell how many keys are wanted (or, where some values are taken
 // whatever their rank, a first sweep over everything does, which often is all that is needed), and a sample of its
 // blocks tells about where the threshold is. Then the first sweep over the logits has to count the keys near it only,
-// and may add up the losses of those above in passing; the next counts in finer bins, down to single keys. What the sample
-// says is checked; where it misled, the stages find the threshold after all.
+// and may add up the losses of those above in passing; the next counts in finer bins, down to single keys. What the
+// sample says is checked; where it misled, the stages find the threshold after all.
 
 typedef struct window_context {
     const part *part;

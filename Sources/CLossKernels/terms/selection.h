@@ -52,8 +52,8 @@ size_t selection_totals_words(const closs_plan *plan);
 size_t selection_coefficients_words(const closs_plan *plan);
 void selection_stage_words(const closs_plan *plan, int stage, size_t *first, size_t *count);
 
-// How many stages a batch has: with class weights that stay out of the ranking losses of equal rank differ, and are added
-// up last.
+// How many stages a batch has: with class weights that stay out of the ranking losses of equal rank differ, and are
+// added up last.
 int selection_stages(const closs_plan *plan);
 
 // Where a group has the loss that STAGE_OF_TAKEN adds up.
