@@ -86,19 +86,34 @@ static double time_passes(stream *run, cache_line *to, const cache_line *from, s
     return seconds;
 }
 
-int bandwidth_measure(size_t bytes, int threads, int repeats, bandwidth *result) {
-    cache_line *from = bench_allocate(bytes), *to = bench_allocate(bytes);
-    size_t lines = bytes / line_bytes;
-    double copy = -1, read = -1, read_two = -1;
-    if (from && to) {
-        copy = time_passes(best_copy(), to, from, lines, threads, repeats);
-        read = time_passes(best_read(), to, from, lines, threads, repeats);
-        read_two = time_passes(best_read_two_streams(), to, from, lines, threads, repeats);
-    }
-    bench_free(from);
-    bench_free(to);
-    if (copy <= 0 || read <= 0 || read_two <= 0) return -1;
-    result->copy_bytes_per_second = 2.0 * (double)bytes / copy;
-    result->read_bytes_per_second = (double)bytes / (read < read_two ? read : read_two);
-    return 0;
+struct bandwidth_arrays {
+    cache_line *from, *to;
+    size_t lines;
+};
+
+bandwidth_arrays *bandwidth_arrays_create(size_t bytes) {
+    bandwidth_arrays *arrays = calloc(1, sizeof *arrays);
+    if (!arrays) return NULL;
+    *arrays = (bandwidth_arrays){bench_allocate(bytes), bench_allocate(bytes), bytes / line_bytes};
+    if (arrays->from && arrays->to) return arrays;
+    bandwidth_arrays_destroy(arrays);
+    return NULL;
+}
+
+void bandwidth_arrays_destroy(bandwidth_arrays *arrays) {
+    bench_free(arrays->from);
+    bench_free(arrays->to);
+    free(arrays);
+}
+
+static double moved_per_second(const bandwidth_arrays *arrays, stream *run, int threads, int repeats) {
+    double seconds = time_passes(run, arrays->to, arrays->from, arrays->lines, threads, repeats);
+    return (double)(arrays->lines * line_bytes) / seconds;
+}
+
+double bandwidth_measure(const bandwidth_arrays *arrays, bandwidth_kind kind, int threads, int repeats) {
+    if (kind == BANDWIDTH_COPY) return 2 * moved_per_second(arrays, best_copy(), threads, repeats);
+    double one = moved_per_second(arrays, best_read(), threads, repeats);
+    double two = moved_per_second(arrays, best_read_two_streams(), threads, repeats);
+    return one < 0 || two < 0 ? -1 : one > two ? one : two;
 }

@@ -53,8 +53,7 @@ struct SegLossBench: ParsableCommand {
         var notes: [String]
         (entries, notes) = try selectedEntries()
 
-        var machine = Machine(threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
-        try machine.measureLimits()
+        let machine = try Machine(threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
         let progress = Progress(total: entries.count)
         describe(machine, progress)
         if !machine.isQuiet {
@@ -107,8 +106,8 @@ struct SegLossBench: ParsableCommand {
     private func describe(_ machine: Machine, _ progress: Progress) {
         print("\(machine.cpu), \(machine.threads) threads, \(machine.bestInstructionSet.name)")
         for threads in machine.threadCounts {
-            let copy = machine.limit(.gradient, threads: threads) * 1e-9
-            let read = machine.limit(.forward, threads: threads) * 1e-9
+            let copy = machine.limit(.copy, threads: threads) * 1e-9
+            let read = machine.limit(.read, threads: threads) * 1e-9
             print(
                 "limit with \(threads) threads: non-temporal copy \(Format.digits(copy)) GB/s, "
                     + "read \(Format.digits(read)) GB/s")

@@ -43,8 +43,8 @@ struct Runner {
             // Others than the best set are timed where all work is done, to bound the time.
             let passes = configuration.instructionSet == machine.bestInstructionSet ? entry.passes : [entry.passes.last!]
             for pass in passes {
-                let (timing, limit) = try timed(entry, configuration, pass, &workload)
-                var row = row(entry, configuration, pass, timing, limit, cost)
+                let timing = try timed(entry, configuration, pass, &workload)
+                var row = row(entry, configuration, pass, timing, cost)
                 if index == 0, pass == entry.passes.last, entry.isHeadline {
                     let value = pass == .map ? try workload.meanSquareOfMap() : workload.value
                     try addPeers(to: &row, entry, rotation.batches[0], threads: configuration.threads, value)
@@ -60,17 +60,17 @@ struct Runner {
     /// A pass's times, and the memory's limit beside them. What stays in the cache is held against the run's limit.
     private mutating func timed(
         _ entry: Entry, _ configuration: Configuration, _ pass: Pass, _ workload: inout Workload
-    ) throws -> (Timing, limit: Double) {
-        let threads = configuration.threads
+    ) throws -> TimingBesideMemory {
+        let (threads, effort) = (configuration.threads, effort)
         guard entry.shape.values * MemoryLayout<Float>.stride > machine.cacheBytes else {
-            return (try effort.measure { try workload.run(pass) }, machine.limit(pass, threads: threads))
+            let timing = try effort.measure { try workload.run(pass) }
+            return TimingBesideMemory(timing, limit: machine.limit(pass.traffic, threads: threads))
         }
-        let before = try machine.measuredLimit(threads: threads)
-        let timing = try effort.measure { try workload.run(pass) }
-        let after = try machine.measuredLimit(threads: threads)
-        machine.add(before, threads: threads)
-        machine.add(after, threads: threads)
-        return (timing, (before.limit(pass) + after.limit(pass)) / 2)
+        return try effort.measure {
+            try workload.run(pass)
+        } besideLimit: {
+            try machine.measuredLimit(pass.traffic, threads: threads)
+        }
     }
 
     /// All threads and one with the best instruction set; all threads with the others.
@@ -98,7 +98,7 @@ struct Runner {
     }
 
     private func row(
-        _ entry: Entry, _ configuration: Configuration, _ pass: Pass, _ timing: Timing, _ limit: Double,
+        _ entry: Entry, _ configuration: Configuration, _ pass: Pass, _ timing: TimingBesideMemory,
         _ cost: ReferenceCost
     ) -> Report.Row {
         let shape = entry.shape
@@ -107,7 +107,6 @@ struct Runner {
             name: entry.kernel.name, family: entry.kernel.family.rawValue, shape: shape.text, pass: pass,
             threads: configuration.threads, isa: configuration.instructionSet.name, isHeadline: entry.isHeadline,
             timing: timing, voxels: shape.voxels, minimumBytes: bytes,
-            limit: limit,
             scalarReferenceSeconds: cost.seconds(pass, voxels: shape.voxels))
     }
 

@@ -17,8 +17,7 @@ struct Metrics: ParsableCommand {
     var peers = false
 
     func run() throws {
-        var machine = Machine(threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
-        try machine.measureLimits()
+        var machine = try Machine(threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
         let effort = TimingEffort(budget: budget)
         print("\(machine.cpu), \(machine.bestInstructionSet.name)")
         for row in MetricRow.all {
@@ -26,8 +25,12 @@ struct Metrics: ParsableCommand {
             try require(sameCounts: row, machine)
             for threads in machine.threadCounts {
                 let call = try row.call(row.input, Options(threads: threads))
-                let timing = try effort.measure { _ = try call() }
-                print(line(row, threads, timing, machine))
+                let timing = try effort.measure {
+                    _ = try call()
+                } besideLimit: {
+                    try machine.measuredLimit(.read, threads: threads)
+                }
+                print(line(row, threads, timing))
             }
             guard peers else { continue }
             try print("    here: \(comparison(of: row))")
@@ -57,13 +60,12 @@ struct Metrics: ParsableCommand {
         }
     }
 
-    private func line(_ row: MetricRow, _ threads: Int, _ timing: Timing, _ machine: Machine) -> String {
-        let input = row.input
+    private func line(_ row: MetricRow, _ threads: Int, _ beside: TimingBesideMemory) -> String {
+        let (input, timing) = (row.input, beside.timing)
         let each = Format.digits(timing.median / Double(input.predictions) * 1e9)
         var text = "\(row.name), \(input.text), \(threads) threads: \(Format.time(timing.median)), \(each) ns a value"
         if row.isBoundByMemory {
-            let fraction = Double(input.bytes) / timing.median / machine.limit(.forward, threads: threads)
-            text += ", \(Format.digits(fraction)) of the read limit"
+            text += ", \(Format.digits(Double(input.bytes) / beside.movableBytes)) of the read limit"
         }
         return text + ", spread \(Format.percent(timing.spread))"
     }

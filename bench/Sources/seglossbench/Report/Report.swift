@@ -42,8 +42,9 @@ struct Report: Codable {
         var minimumBytes: Int
         /// Of the minimum bytes.
         var gigabytesPerSecond: Double
+        /// The minimum bytes, of what the memory could have moved meanwhile.
         var fractionOfLimit: Double
-        /// The limit, as it was measured right before and after where the batch does not stay in the cache.
+        /// The limit, as it was measured between the runs where the batch does not stay in the cache.
         var limitGBps: Double
         /// Measured on a small batch, times the voxels of this one.
         var scalarReferenceSeconds: Double
@@ -55,15 +56,15 @@ struct Report: Codable {
 extension Report.Row {
     init(
         name: String, family: String, shape: String, pass: Pass, threads: Int, isa: String, isHeadline: Bool,
-        timing: Timing, voxels: Int, minimumBytes: Int, limit: Double, scalarReferenceSeconds: Double
+        timing beside: TimingBesideMemory, voxels: Int, minimumBytes: Int, scalarReferenceSeconds: Double
     ) {
-        let bytesPerSecond = Double(minimumBytes) / timing.median
+        let timing = beside.timing
         self.init(
             name: name, family: family, shape: shape, pass: pass, threads: threads, isa: isa, isHeadline: isHeadline,
             medianSeconds: timing.median, p10Seconds: timing.p10, p90Seconds: timing.p90, runs: timing.runs,
             gigavoxelsPerSecond: Double(voxels) / timing.median * 1e-9, minimumBytes: minimumBytes,
-            gigabytesPerSecond: bytesPerSecond * 1e-9, fractionOfLimit: bytesPerSecond / limit,
-            limitGBps: limit * 1e-9,
+            gigabytesPerSecond: Double(minimumBytes) / timing.median * 1e-9,
+            fractionOfLimit: Double(minimumBytes) / beside.movableBytes, limitGBps: beside.limit * 1e-9,
             scalarReferenceSeconds: scalarReferenceSeconds)
     }
 
@@ -75,8 +76,8 @@ extension Report.MachineInfo {
     init(_ machine: Machine) {
         let limits = machine.threadCounts.map { threads in
             Report.Limit(
-                threads: threads, copyNonTemporalGBps: machine.limit(.gradient, threads: threads) * 1e-9,
-                readGBps: machine.limit(.forward, threads: threads) * 1e-9)
+                threads: threads, copyNonTemporalGBps: machine.limit(.copy, threads: threads) * 1e-9,
+                readGBps: machine.limit(.read, threads: threads) * 1e-9)
         }
         self.init(
             cpu: machine.cpu, threads: machine.threads, isa: machine.bestInstructionSet.name,
