@@ -75,75 +75,162 @@ LANES_INLINE void join_few(float *to, const float *from, int64_t row, int classe
         for (int c = 0; c < classes; c++) to[v * classes + c] = from[c * row + v];
 }
 
-#if CLOSS_HAS_WIDE_SHUFFLES
+// ------------------------------------------------------------------------------- packed: nothing between voxels ----
 
-// The same for four classes side by side and nothing between the voxels: eight shuffles of two whole vectors.
-LANES_INLINE void spread_fours(float *to, int64_t row, const float *from) {
-    f32x16 v[4], early[2], late[2];
-    for (int i = 0; i < 4; i++) v[i] = *(const f32x16_anywhere *)(from + i * TREE_LANES);
-    for (int i = 0; i < 2; i++) {
-        early[i] =
-            __builtin_shufflevector(v[2 * i], v[2 * i + 1], 0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);
-        late[i] =
-            __builtin_shufflevector(v[2 * i], v[2 * i + 1], 2, 6, 10, 14, 18, 22, 26, 30, 3, 7, 11, 15, 19, 23, 27, 31);
-    }
-    *(f32x16_anywhere *)to = LOW_EIGHTS(early[0], early[1]);
-    *(f32x16_anywhere *)(to + row) = HIGH_EIGHTS(early[0], early[1]);
-    *(f32x16_anywhere *)(to + 2 * row) = LOW_EIGHTS(late[0], late[1]);
-    *(f32x16_anywhere *)(to + 3 * row) = HIGH_EIGHTS(late[0], late[1]);
+enum { MOST_PACKED = 4 };
+
+LANES_INLINE void unpack_twos(f32x16 v[2]) {
+    f32x16 even = __builtin_shufflevector(v[0], v[1], 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    v[1] = __builtin_shufflevector(v[0], v[1], 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+    v[0] = even;
 }
 
-LANES_INLINE void join_fours(float *to, const float *from, int64_t row, int streaming) {
-    f32x16 v[4], early[2], late[2];
-    for (int i = 0; i < 4; i++) v[i] = *(const f32x16_anywhere *)(from + i * row);
+LANES_INLINE void pack_twos(f32x16 v[2]) {
+    f32x16 early = __builtin_shufflevector(v[0], v[1], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    v[1] = __builtin_shufflevector(v[0], v[1], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    v[0] = early;
+}
+
+LANES_INLINE void unpack_threes(f32x16 v[3]) {
+    f32x16 first = __builtin_shufflevector(v[0], v[1], 0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 0, 0, 0, 0, 0);
+    first = __builtin_shufflevector(first, v[2], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 17, 20, 23, 26, 29);
+    f32x16 second = __builtin_shufflevector(v[0], v[1], 1, 4, 7, 10, 13, 16, 19, 22, 25, 28, 31, 0, 0, 0, 0, 0);
+    second = __builtin_shufflevector(second, v[2], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 18, 21, 24, 27, 30);
+    f32x16 third = __builtin_shufflevector(v[0], v[1], 2, 5, 8, 11, 14, 17, 20, 23, 26, 29, 0, 0, 0, 0, 0, 0);
+    third = __builtin_shufflevector(third, v[2], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 19, 22, 25, 28, 31);
+    v[0] = first, v[1] = second, v[2] = third;
+}
+
+LANES_INLINE void pack_threes(f32x16 v[3]) {
+    f32x16 first = __builtin_shufflevector(v[0], v[1], 0, 16, 0, 1, 17, 0, 2, 18, 0, 3, 19, 0, 4, 20, 0, 5);
+    first = __builtin_shufflevector(first, v[2], 0, 1, 16, 3, 4, 17, 6, 7, 18, 9, 10, 19, 12, 13, 20, 15);
+    f32x16 second = __builtin_shufflevector(v[0], v[1], 21, 0, 6, 22, 0, 7, 23, 0, 8, 24, 0, 9, 25, 0, 10, 26);
+    second = __builtin_shufflevector(second, v[2], 0, 21, 2, 3, 22, 5, 6, 23, 8, 9, 24, 11, 12, 25, 14, 15);
+    f32x16 third = __builtin_shufflevector(v[0], v[1], 0, 11, 27, 0, 12, 28, 0, 13, 29, 0, 14, 30, 0, 15, 31, 0);
+    third = __builtin_shufflevector(third, v[2], 26, 1, 2, 27, 4, 5, 28, 7, 8, 29, 10, 11, 30, 13, 14, 31);
+    v[0] = first, v[1] = second, v[2] = third;
+}
+
+#if CLOSS_HAS_WIDE_SHUFFLES
+
+// Eight shuffles of two whole vectors.
+LANES_INLINE void unpack_fours(f32x16 v[4]) {
+    f32x16 early[2], late[2];
+    for (int i = 0; i < 2; i++) {
+        f32x16 a = v[2 * i], b = v[2 * i + 1];
+        early[i] = __builtin_shufflevector(a, b, 0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);
+        late[i] = __builtin_shufflevector(a, b, 2, 6, 10, 14, 18, 22, 26, 30, 3, 7, 11, 15, 19, 23, 27, 31);
+    }
+    v[0] = LOW_EIGHTS(early[0], early[1]), v[1] = HIGH_EIGHTS(early[0], early[1]);
+    v[2] = LOW_EIGHTS(late[0], late[1]), v[3] = HIGH_EIGHTS(late[0], late[1]);
+}
+
+LANES_INLINE void pack_fours(f32x16 v[4]) {
+    f32x16 early[2], late[2];
     early[0] = LOW_EIGHTS(v[0], v[1]), early[1] = HIGH_EIGHTS(v[0], v[1]);
     late[0] = LOW_EIGHTS(v[2], v[3]), late[1] = HIGH_EIGHTS(v[2], v[3]);
-    for (int i = 0; i < 4; i++) {
-        f32x16 a = early[i / 2], b = late[i / 2];
-        f32x16 line = i % 2 ? __builtin_shufflevector(a, b, 4, 12, 20, 28, 5, 13, 21, 29, 6, 14, 22, 30, 7, 15, 23, 31)
-                            : __builtin_shufflevector(a, b, 0, 8, 16, 24, 1, 9, 17, 25, 2, 10, 18, 26, 3, 11, 19, 27);
-        if (streaming)
-            __builtin_nontemporal_store(line, (f32x16_line *)(to + i * TREE_LANES));
-        else
-            *(f32x16_anywhere *)(to + i * TREE_LANES) = line;
+    for (int i = 0; i < 2; i++) {
+        f32x16 a = early[i], b = late[i];
+        v[2 * i] = __builtin_shufflevector(a, b, 0, 8, 16, 24, 1, 9, 17, 25, 2, 10, 18, 26, 3, 11, 19, 27);
+        v[2 * i + 1] = __builtin_shufflevector(a, b, 4, 12, 20, 28, 5, 13, 21, 29, 6, 14, 22, 30, 7, 15, 23, 31);
     }
 }
 
 #else
 
-LANES_INLINE void spread_fours(float *to, int64_t row, const float *from) { spread_sixteen(to, row, from, 4, 4); }
+// The fours of four vectors as a matrix, transposed; its own inverse.
+LANES_INLINE void exchange_quads(f32x16 v[4]) {
+    f32x16 a = LOW_EIGHTS(v[0], v[2]), b = LOW_EIGHTS(v[1], v[3]);
+    f32x16 c = HIGH_EIGHTS(v[0], v[2]), d = HIGH_EIGHTS(v[1], v[3]);
+    v[0] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27);
+    v[1] = __builtin_shufflevector(a, b, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31);
+    v[2] = __builtin_shufflevector(c, d, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27);
+    v[3] = __builtin_shufflevector(c, d, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31);
+}
 
-LANES_INLINE void join_fours(float *to, const float *from, int64_t row, int streaming) {
-    f32x16 v[4];
-    for (int i = 0; i < 4; i++) v[i] = *(const f32x16_anywhere *)(from + i * row);
+LANES_INLINE void unpack_fours(f32x16 v[4]) {
+    exchange_quads(v);
     transpose_quads(v);
-    for (int i = 0; i < 4; i++) {
-        const float *lanes = (const float *)v + 4 * i;
-        f32x16 line = four_quads(lanes, lanes + 16, lanes + 32, lanes + 48);
-        if (streaming)
-            __builtin_nontemporal_store(line, (f32x16_line *)(to + i * TREE_LANES));
-        else
-            *(f32x16_anywhere *)(to + i * TREE_LANES) = line;
-    }
+}
+
+LANES_INLINE void pack_fours(f32x16 v[4]) {
+    transpose_quads(v);
+    exchange_quads(v);
 }
 
 #endif
+
+LANES_INLINE f32x16 load_sixteen(const void *from, closs_float type) {
+    return type == CLOSS_FLOAT32 ? *(const f32x16_anywhere *)from : widened(*(const u16x16_anywhere *)from, type);
+}
+
+// Streaming, to an address that is a multiple of the vector's bytes.
+LANES_INLINE void store_sixteen(void *to, closs_float type, f32x16 value, int streaming) {
+    if (type != CLOSS_FLOAT32) {
+        u16x16 narrow = narrowed_to(value, type);
+        if (streaming)
+            __builtin_nontemporal_store(narrow, (u16x16 *)to);
+        else
+            *(u16x16_anywhere *)to = narrow;
+    } else if (streaming) {
+        __builtin_nontemporal_store(value, (f32x16_line *)to);
+    } else {
+        *(f32x16_anywhere *)to = value;
+    }
+}
+
+// Sixteens of voxels of `classes` classes; gives back how many voxels that was.
+LANES_INLINE int64_t unpack_as(closs_float type, int classes, float *to, int64_t row, const char *from,
+                               int64_t voxels) {
+    size_t vector = TREE_LANES * (type == CLOSS_FLOAT32 ? sizeof(float) : sizeof(uint16_t));
+    int64_t v = 0;
+    for (; v + TREE_LANES <= voxels; v += TREE_LANES) {
+        f32x16 x[MOST_PACKED];
+        for (int i = 0; i < classes; i++, from += vector) x[i] = load_sixteen(from, type);
+        if (classes == 2) unpack_twos(x);
+        if (classes == 3) unpack_threes(x);
+        if (classes == 4) unpack_fours(x);
+        for (int i = 0; i < classes; i++) *(f32x16_anywhere *)(to + i * row + v) = x[i];
+    }
+    return v;
+}
+
+LANES_INLINE int64_t pack_as(closs_float type, int classes, char *to, const float *from, int64_t row, int64_t voxels,
+                             int streaming) {
+    size_t vector = TREE_LANES * (type == CLOSS_FLOAT32 ? sizeof(float) : sizeof(uint16_t));
+    int64_t v = 0;
+    for (; v + TREE_LANES <= voxels; v += TREE_LANES) {
+        f32x16 x[MOST_PACKED];
+        for (int i = 0; i < classes; i++) x[i] = *(const f32x16_anywhere *)(from + i * row + v);
+        if (classes == 2) pack_twos(x);
+        if (classes == 3) pack_threes(x);
+        if (classes == 4) pack_fours(x);
+        for (int i = 0; i < classes; i++, to += vector) store_sixteen(to, type, x[i], streaming);
+    }
+    return v;
+}
+
+// A copy for each type and number of classes: in registers, what is copied costs a few shuffles.
+#define BY_TYPE(function, b, classes, ...)                                                                             \
+    ((b)->type == CLOSS_FLOAT32   ? function(CLOSS_FLOAT32, classes, __VA_ARGS__)                                      \
+     : (b)->type == CLOSS_FLOAT16 ? function(CLOSS_FLOAT16, classes, __VA_ARGS__)                                      \
+                                  : function(CLOSS_BFLOAT16, classes, __VA_ARGS__))
+#define BY_TYPE_AND_CLASSES(function, b, classes, ...)                                                                 \
+    ((classes) == 2   ? BY_TYPE(function, b, 2, __VA_ARGS__)                                                           \
+     : (classes) == 3 ? BY_TYPE(function, b, 3, __VA_ARGS__)                                                           \
+                      : BY_TYPE(function, b, 4, __VA_ARGS__))
+
+LANES_INLINE int is_packed(const buffer_layout *b, int classes) {
+    return classes >= 2 && classes <= MOST_PACKED && b->column == classes;
+}
+
+// ------------------------------------------------------------------------------------------------- any distance ----
 
 // Classes side by side in each voxel, to rows of classes.
 static inline void spread(float *restrict to, int64_t row, const float *restrict from, int64_t step, int classes,
                           int64_t voxels) {
     int64_t v = 0;
-    if (classes == 2 && step == 2) {
-        spread_few(to, row, from, 2, 2, voxels);
-        return;
-    }
-    if (classes == 3 && step == 3) {
-        spread_few(to, row, from, 3, 3, voxels);
-        return;
-    }
-    if (classes == 4 && step == 4)
-        for (; v + TREE_LANES <= voxels; v += TREE_LANES) spread_fours(to + v, row, from + v * 4);
-    else if (classes >= 4)
+    if (classes >= 4)
         for (; v + TREE_LANES <= voxels; v += TREE_LANES) spread_sixteen(to + v, row, from + v * step, step, classes);
     spread_few(to + v, row, from + v * step, step, classes, voxels - v);
 }
@@ -151,14 +238,6 @@ static inline void spread(float *restrict to, int64_t row, const float *restrict
 // Rows of classes, to classes side by side.
 static inline void join(float *restrict to, const float *restrict from, int64_t row, int classes, int64_t voxels) {
     int64_t v = 0;
-    if (classes == 2) {
-        join_few(to, from, row, 2, voxels);
-        return;
-    }
-    if (classes == 3) {
-        join_few(to, from, row, 3, voxels);
-        return;
-    }
     if (classes >= 4)
         for (; v + TREE_LANES <= voxels; v += TREE_LANES) join_sixteen(to + v * classes, from + v, row, classes);
     join_few(to + v * classes, from + v, row, classes, voxels - v);
@@ -175,8 +254,8 @@ LANES_INLINE const char *element(const void *base, size_t bytes, int64_t offset)
     return (const char *)base + offset * (int64_t)bytes;
 }
 
-static inline void gather_interleaved(float *to, int64_t row, const void *from, const buffer_layout *b, int classes,
-                                      int64_t voxels) {
+LANES_INLINE void gather_tiles(float *to, int64_t row, const void *from, const buffer_layout *b, int classes,
+                               int64_t voxels) {
     if (b->type == CLOSS_FLOAT32 && (uintptr_t)from % sizeof(float) == 0) {
         spread(to, row, from, b->column, classes, voxels);
         return;
@@ -194,13 +273,16 @@ static inline void gather_interleaved(float *to, int64_t row, const void *from, 
     }
 }
 
-static inline void scatter_interleaved(void *to, const buffer_layout *b, const float *from, int64_t row, int classes,
-                                       int64_t voxels, int streaming) {
-    if (b->type == CLOSS_FLOAT32 && classes == 4 && b->column == 4 && (uintptr_t)to % (streaming ? 64 : 4) == 0 &&
-        voxels % TREE_LANES == 0) {
-        for (int64_t v = 0; v < voxels; v += TREE_LANES) join_fours((float *)to + v * 4, from + v, row, streaming);
-        return;
-    }
+static inline void gather_interleaved(float *to, int64_t row, const void *from, const buffer_layout *b, int classes,
+                                      int64_t voxels) {
+    int64_t done = 0;
+    if (is_packed(b, classes)) done = BY_TYPE_AND_CLASSES(unpack_as, b, classes, to, row, from, voxels);
+    if (done < voxels)
+        gather_tiles(to + done, row, element(from, b->bytes, done * b->column), b, classes, voxels - done);
+}
+
+LANES_INLINE void scatter_tiles(void *to, const buffer_layout *b, const float *from, int64_t row, int classes,
+                                int64_t voxels, int streaming) {
     int64_t tile = tile_voxels(classes);
     float side_by_side[tile * classes];
     for (int64_t v = 0; v < voxels; v += tile) {
@@ -213,6 +295,16 @@ static inline void scatter_interleaved(void *to, const buffer_layout *b, const f
                 narrow((char *)element(to, b->bytes, (v + i) * b->column), b->type, side_by_side + i * classes, classes,
                        0);
     }
+}
+
+static inline void scatter_interleaved(void *to, const buffer_layout *b, const float *from, int64_t row, int classes,
+                                       int64_t voxels, int streaming) {
+    int64_t done = 0;
+    if (is_packed(b, classes) && !(streaming && (uintptr_t)to % 64))
+        done = BY_TYPE_AND_CLASSES(pack_as, b, classes, to, from, row, voxels, streaming);
+    if (done < voxels)
+        scatter_tiles((char *)element(to, b->bytes, done * b->column), b, from + done, row, classes, voxels - done,
+                      streaming);
 }
 
 #endif
