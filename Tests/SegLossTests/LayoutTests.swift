@@ -68,7 +68,7 @@ final class LayoutTests: XCTestCase {
     func testClassesLast() throws {
         let seed = testSeed(206)
         var generator = Generator(seed: seed)
-        for classes in [1, 2, 3, 4, 5, 7, 8, 11, 16, 17, 40, 512] {
+        for classes in [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16, 17, 40, 512] {
             for activation in Problem.Activation.allCases where activation != .softmax || classes > 1 {
                 let kinds: [SegLossReference.Term.Kind] =
                     activation == .softmax
@@ -87,6 +87,58 @@ final class LayoutTests: XCTestCase {
                         .check(expectedRounded, "\(classes), \(seed)")
                 }
             }
+        }
+    }
+
+    /// Gradients that are large enough to be written past the caches, with classes last: as planar ones. Where cache
+    /// lines begin inside an element's neighbours too.
+    func testStreamedClassesLast() throws {
+        for offset in [0, 1] {
+            try streamed(2, Float16.self, offset)
+            try streamed(3, Float.self, offset)
+            try streamed(3, BFloat16.self, offset)
+            try streamed(4, Float.self, offset)
+            try streamed(4, Float16.self, offset)
+            try streamed(6, Float.self, offset)
+            try streamed(9, BFloat16.self, offset)
+            try streamed(13, Float.self, offset)
+        }
+    }
+
+    private func streamed<Z: TestLogit>(_ classes: Int, _: Z.Type, _ offset: Int) throws {
+        let seed = testSeed(209)
+        var random = SplitMix64(seed: seed)
+        let voxels = (4 << 20) / (classes * MemoryLayout<Z>.stride) + 1037
+        let labels = (0..<voxels).map { UInt8($0 / 100 % classes) }
+        let few = (0..<257).map { _ in Z.rounded(Float(random.next() % 1000) * 0.01 - 5) }
+        let planar = Lines<Z>(classes * voxels), last = Lines<Z>(classes * voxels)
+        for channel in 0..<classes {
+            for voxel in 0..<voxels {
+                let logit = few[(channel * 31 + voxel * 7) % few.count]
+                planar[channel * voxels + voxel] = logit
+                last[voxel * classes + channel] = logit
+            }
+        }
+        let shape = Shape.flat(samples: 1, classes: classes, voxels: voxels)
+        for set in InstructionSet.available where set != .generic {
+            var evaluator = try Evaluator(
+                .dice() + .crossEntropy(), shape: shape, activation: .softmax, options: Options(instructionSet: set))
+            let expected = Lines<Z>(classes * voxels), actual = Lines<Z>(classes * voxels, offset: offset)
+            var expectedSpan = expected.elements.mutableSpan
+            let value = try evaluator.evaluate(
+                logits: planar.elements.span, labels: labels.span, layout: .contiguous, gradient: &expectedSpan)
+            var actualSpan = actual.elements.mutableSpan
+            let sameValue = try evaluator.evaluate(
+                logits: last.elements.span, labels: labels.span, layout: .channelsLast(shape), gradient: &actualSpan)
+            XCTAssertEqual(value.value.bitPattern, sameValue.value.bitPattern)
+            var differing = 0
+            for channel in 0..<classes {
+                for voxel in 0..<voxels {
+                    let bits = expected[channel * voxels + voxel].float.bitPattern
+                    if actual[voxel * classes + channel].float.bitPattern != bits { differing += 1 }
+                }
+            }
+            XCTAssertEqual(differing, 0, "\(classes) classes, \(Z.self), \(set), offset \(offset), seed \(seed)")
         }
     }
 
@@ -162,6 +214,29 @@ final class LayoutTests: XCTestCase {
                     "\(Z.self), \(set): \(exact[at]) became \(rounded[at].float)")
             }
         }
+    }
+}
+
+/// Elements in memory that begins so many of them behind a cache line's beginning.
+private final class Lines<Element: BitwiseCopyable> {
+    private let memory: UnsafeMutableRawPointer
+    let elements: UnsafeMutableBufferPointer<Element>
+
+    init(_ count: Int, offset: Int = 0) {
+        let bytes = (count + offset) * MemoryLayout<Element>.stride
+        memory = .allocate(byteCount: bytes, alignment: 64)
+        memory.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
+        let start = memory.bindMemory(to: Element.self, capacity: count + offset) + offset
+        elements = UnsafeMutableBufferPointer(start: start, count: count)
+    }
+
+    deinit {
+        memory.deallocate()
+    }
+
+    subscript(index: Int) -> Element {
+        get { elements[index] }
+        set { elements[index] = newValue }
     }
 }
 

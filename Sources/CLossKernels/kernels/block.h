@@ -92,7 +92,7 @@ LANES_INLINE vf32 decode_weights(const run *at, vi32 valid, vi32 *bad) {
     return f32_keep(valid, weight);
 }
 
-enum { PREFETCH_VOXELS = 1024, BLOCKS_AHEAD = 2 };
+enum { PREFETCH_VOXELS = 1024 };
 
 // Asks for the logits of a block that is to come: a core's own prefetching stops at each page, and a simple walk is
 // faster than it starts again. What lies past the end of the logits is asked for too, and never read.
@@ -124,10 +124,10 @@ LANES_INLINE void prefetch_next_block(const run *at, int c, int only_nearer) {
     }
 }
 
-// The same for a block whose classes stand side by side: called where the walk only computes, away from its loads and
-// its stores, which wait for the same buffers of lines.
-LANES_INLINE void prefetch_beside(const run *at) {
-    for (size_t line = 0; line < at->ahead_bytes; line += 64) __builtin_prefetch((const void *)(at->ahead + line));
+// The same for the next block where classes stand side by side: one class's share of it, whichever classes are there.
+LANES_INLINE void prefetch_beside(const run *at, int c) {
+    for (size_t line = 0; line < at->ahead_bytes; line += 64)
+        __builtin_prefetch((const void *)(at->ahead + (size_t)c * at->ahead_bytes + line));
 }
 
 // ----------------------------------------------------------------------------------------------------- stores ----
@@ -183,8 +183,9 @@ LANES_INLINE void take_apart(const run *whole, int64_t offset, int classes, floa
     const run rest = run_from(whole, offset);
     gather_interleaved(apart, BLOCK_VOXELS, rest.logits, &rest.beside->logits, classes, BLOCK_VOXELS);
     at->logits = apart;
-    at->ahead_bytes = BLOCK_VOXELS * (size_t)rest.beside->logits.column * rest.beside->logits.bytes;
-    at->ahead = (uintptr_t)rest.logits + BLOCKS_AHEAD * at->ahead_bytes;
+    size_t bytes = BLOCK_VOXELS * (size_t)rest.beside->logits.column * rest.beside->logits.bytes;
+    at->ahead = (uintptr_t)rest.logits + bytes;
+    at->ahead_bytes = bytes / (size_t)classes;
     at->class_stride = BLOCK_VOXELS;
     at->logits_type = at->gradient_type = CLOSS_FLOAT32;
     if (!rest.gradient) return;

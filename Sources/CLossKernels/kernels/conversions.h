@@ -13,6 +13,8 @@ typedef VECTOR(float, 4) f32x4;
 typedef ANYWHERE(u16x16) u16x16_anywhere;
 typedef ANYWHERE(f32x16) f32x16_anywhere;
 typedef ANYWHERE(f32x4) f32x4_anywhere;
+typedef VECTOR(float, 8) f32x8;
+typedef ANYWHERE(f32x8) f32x8_anywhere;
 typedef f32x16 f32x16_line __attribute__((aligned(64)));
 typedef VECTOR(uint16_t, 2 * TREE_LANES) u16x32;
 typedef u16x32 u16x32_line __attribute__((aligned(64)));

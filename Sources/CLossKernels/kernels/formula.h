@@ -240,8 +240,8 @@ typedef struct run {
     const run_layout *layout;               // NULL: as kernels read it, one element after another
     closs_float logits_type, gradient_type; // without a layout
     const run_layout *beside;               // without a layout: not NULL: classes stand side by side, as this says
-    uintptr_t ahead;                        // of a block that was taken apart: what to prefetch
-    size_t ahead_bytes;
+    uintptr_t ahead;                        // of a block that was taken apart: where the next one begins
+    size_t ahead_bytes;                     // ... and how much of it there is for each class; otherwise 0
     int64_t first;
     int channels; // with a layout, of a kernel that goes by channel: not 0: so many from channel 0 on, together
     const float *lovasz_slopes; // t of 8.8, or NULL; rows of whole blocks, `lovasz_stride` apart by class

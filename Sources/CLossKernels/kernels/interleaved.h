@@ -34,34 +34,104 @@ LANES_INLINE void transpose_quads(f32x16 v[4]) {
     v[3] = HIGH_HALVES(high_01, high_23);
 }
 
-// 16 voxels whose classes stand side by side, `step` apart, become rows of classes. The last four classes are taken
-// together, however many of them were taken before.
-LANES_INLINE void spread_sixteen(float *to, int64_t row, const float *from, int64_t step, int classes) {
-    for (int next = 0; next < classes; next += 4) {
-        int c = next + 4 <= classes ? next : classes - 4;
-        f32x16 v[4];
-        for (int i = 0; i < 4; i++) {
-            const float *at = from + i * step + c;
-            v[i] = four_quads(at, at + 4 * step, at + 8 * step, at + 12 * step);
-        }
-        transpose_quads(v);
-        for (int i = 0; i < 4; i++) *(f32x16_anywhere *)(to + (c + i) * row) = v[i];
+// The first (or last) four of each eight of `a`, then of `b`.
+#define EVEN_QUADS(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27)
+#define ODD_QUADS(a, b) __builtin_shufflevector(a, b, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31)
+
+// Two matrices of 2 x 2 side by side, of quads of vectors that stand four apart, transposed; its own inverse.
+LANES_INLINE void exchange_quads_of_eights(f32x16 v[8]) {
+    for (int i = 0; i < 4; i++) {
+        f32x16 even = EVEN_QUADS(v[i], v[i + 4]);
+        v[i + 4] = ODD_QUADS(v[i], v[i + 4]);
+        v[i] = even;
     }
 }
 
-LANES_INLINE void join_sixteen(float *to, const float *from, int64_t row, int classes) {
-    for (int next = 0; next < classes; next += 4) {
-        int c = next + 4 <= classes ? next : classes - 4;
-        f32x16 v[4];
-        for (int i = 0; i < 4; i++) v[i] = *(const f32x16_anywhere *)(from + (c + i) * row);
-        transpose_quads(v);
-        for (int i = 0; i < 4; i++) {
-            float *at = to + i * classes + c;
-            *(f32x4_anywhere *)at = __builtin_shufflevector(v[i], v[i], 0, 1, 2, 3);
-            *(f32x4_anywhere *)(at + 4 * classes) = __builtin_shufflevector(v[i], v[i], 4, 5, 6, 7);
-            *(f32x4_anywhere *)(at + 8 * classes) = __builtin_shufflevector(v[i], v[i], 8, 9, 10, 11);
-            *(f32x4_anywhere *)(at + 12 * classes) = __builtin_shufflevector(v[i], v[i], 12, 13, 14, 15);
-        }
+// The next group of classes, four or eight of them: the last ones are taken together, however many of them were taken
+// before. Where eight may be more than there are, the first group is the only one.
+typedef struct class_group {
+    int first, size;
+} class_group;
+
+LANES_INLINE class_group group_of_classes(int next, int classes, int may_pass_the_end) {
+    int size = classes - next > 4 && (classes >= 8 || may_pass_the_end) ? 8 : 4;
+    int last = classes > size ? classes - size : 0;
+    return (class_group){next < last ? next : last, size};
+}
+
+LANES_INLINE void spread_fours(float *to, int64_t row, const float *from, int64_t step) {
+    f32x16 v[4];
+    for (int i = 0; i < 4; i++) {
+        const float *at = from + i * step;
+        v[i] = four_quads(at, at + 4 * step, at + 8 * step, at + 12 * step);
+    }
+    transpose_quads(v);
+    for (int i = 0; i < 4; i++) *(f32x16_anywhere *)(to + i * row) = v[i];
+}
+
+LANES_INLINE void spread_eights(float *to, int64_t row, const float *from, int64_t step, int rows) {
+    f32x16 v[8];
+    for (int i = 0; i < 8; i++) {
+        f32x8 low = *(const f32x8_anywhere *)(from + i * step), high = *(const f32x8_anywhere *)(from + (i + 8) * step);
+        v[i] = __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    }
+    transpose_quads(v);
+    transpose_quads(v + 4);
+    exchange_quads_of_eights(v);
+    for (int i = 0; i < 8; i++)
+        if (i < rows) *(f32x16_anywhere *)(to + i * row) = v[i];
+}
+
+// 16 voxels whose classes stand side by side, `step` apart, become rows of classes. Of five to seven classes, up to
+// three elements behind those of the last voxel may be read where `more` voxels follow at once.
+LANES_INLINE void spread_sixteen(float *to, int64_t row, const float *from, int64_t step, int classes, int more) {
+    class_group group;
+    for (int next = 0; next < classes; next = group.first + group.size) {
+        group = group_of_classes(next, classes, more);
+        float *rows = to + group.first * row;
+        if (group.size == 8)
+            spread_eights(rows, row, from + group.first, step, classes);
+        else
+            spread_fours(rows, row, from + group.first, step);
+    }
+}
+
+LANES_INLINE void join_fours(float *to, const float *from, int64_t row, int step) {
+    f32x16 v[4];
+    for (int i = 0; i < 4; i++) v[i] = *(const f32x16_anywhere *)(from + i * row);
+    transpose_quads(v);
+    for (int i = 0; i < 4; i++) {
+        float *at = to + i * step;
+        *(f32x4_anywhere *)at = __builtin_shufflevector(v[i], v[i], 0, 1, 2, 3);
+        *(f32x4_anywhere *)(at + 4 * step) = __builtin_shufflevector(v[i], v[i], 4, 5, 6, 7);
+        *(f32x4_anywhere *)(at + 8 * step) = __builtin_shufflevector(v[i], v[i], 8, 9, 10, 11);
+        *(f32x4_anywhere *)(at + 12 * step) = __builtin_shufflevector(v[i], v[i], 12, 13, 14, 15);
+    }
+}
+
+// In the order of the voxels: what is written behind the classes of one is overwritten by the next.
+LANES_INLINE void join_eights(float *to, const float *from, int64_t row, int step, int rows) {
+    f32x16 v[8];
+    for (int i = 0; i < 8; i++) v[i] = i < rows ? *(const f32x16_anywhere *)(from + i * row) : (f32x16){0};
+    exchange_quads_of_eights(v);
+    transpose_quads(v);
+    transpose_quads(v + 4);
+    for (int i = 0; i < 8; i++)
+        *(f32x8_anywhere *)(to + i * step) = __builtin_shufflevector(v[i], v[i], 0, 1, 2, 3, 4, 5, 6, 7);
+    for (int i = 0; i < 8; i++)
+        *(f32x8_anywhere *)(to + (i + 8) * step) = __builtin_shufflevector(v[i], v[i], 8, 9, 10, 11, 12, 13, 14, 15);
+}
+
+// And back. Where `more` voxels follow, up to three elements of the next may be written, before its own.
+LANES_INLINE void join_sixteen(float *to, const float *from, int64_t row, int classes, int more) {
+    class_group group;
+    for (int next = 0; next < classes; next = group.first + group.size) {
+        group = group_of_classes(next, classes, more);
+        const float *rows = from + group.first * row;
+        if (group.size == 8)
+            join_eights(to + group.first, rows, row, classes, classes);
+        else
+            join_fours(to + group.first, rows, row, classes);
     }
 }
 
@@ -226,21 +296,47 @@ LANES_INLINE int is_packed(const buffer_layout *b, int classes) {
 
 // ------------------------------------------------------------------------------------------------- any distance ----
 
+LANES_INLINE void spread_voxels(float *restrict to, int64_t row, const float *restrict from, int64_t step, int classes,
+                                int64_t voxels) {
+    int64_t v = 0;
+    if (classes >= 4)
+        for (; v + TREE_LANES <= voxels; v += TREE_LANES)
+            spread_sixteen(to + v, row, from + v * step, step, classes, step == classes && v + TREE_LANES < voxels);
+    spread_few(to + v, row, from + v * step, step, classes, voxels - v);
+}
+
+LANES_INLINE void join_voxels(float *restrict to, const float *restrict from, int64_t row, int classes,
+                              int64_t voxels) {
+    int64_t v = 0;
+    if (classes >= 4)
+        for (; v + TREE_LANES <= voxels; v += TREE_LANES)
+            join_sixteen(to + v * classes, from + v, row, classes, v + TREE_LANES < voxels);
+    join_few(to + v * classes, from + v, row, classes, voxels - v);
+}
+
+// With the number of classes fixed, all addresses are: they would be half of the instructions.
+#define FOR_FIXED_CLASSES(classes, CASE)                                                                               \
+    switch (classes) {                                                                                                 \
+        CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14) CASE(15) CASE(16)         \
+    }
+
 // Classes side by side in each voxel, to rows of classes.
 static inline void spread(float *restrict to, int64_t row, const float *restrict from, int64_t step, int classes,
                           int64_t voxels) {
-    int64_t v = 0;
-    if (classes >= 4)
-        for (; v + TREE_LANES <= voxels; v += TREE_LANES) spread_sixteen(to + v, row, from + v * step, step, classes);
-    spread_few(to + v, row, from + v * step, step, classes, voxels - v);
+#define SPREAD_FIXED(n)                                                                                                \
+    case n: spread_voxels(to, BLOCK_VOXELS, from, n, n, voxels); return;
+    if (step == classes && row == BLOCK_VOXELS) FOR_FIXED_CLASSES(classes, SPREAD_FIXED)
+#undef SPREAD_FIXED
+    spread_voxels(to, row, from, step, classes, voxels);
 }
 
 // Rows of classes, to classes side by side.
 static inline void join(float *restrict to, const float *restrict from, int64_t row, int classes, int64_t voxels) {
-    int64_t v = 0;
-    if (classes >= 4)
-        for (; v + TREE_LANES <= voxels; v += TREE_LANES) join_sixteen(to + v * classes, from + v, row, classes);
-    join_few(to + v * classes, from + v, row, classes, voxels - v);
+#define JOIN_FIXED(n)                                                                                                  \
+    case n: join_voxels(to, from, BLOCK_VOXELS, n, voxels); return;
+    if (row == BLOCK_VOXELS) FOR_FIXED_CLASSES(classes, JOIN_FIXED)
+#undef JOIN_FIXED
+    join_voxels(to, from, row, classes, voxels);
 }
 
 enum { TILE_VALUES = 1024 }; // of voxels with their classes side by side, converted at once; one voxel may be more
@@ -283,6 +379,10 @@ static inline void gather_interleaved(float *to, int64_t row, const void *from, 
 
 LANES_INLINE void scatter_tiles(void *to, const buffer_layout *b, const float *from, int64_t row, int classes,
                                 int64_t voxels, int streaming) {
+    if (b->type == CLOSS_FLOAT32 && b->column == classes && !streaming && (uintptr_t)to % sizeof(float) == 0) {
+        join(to, from, row, classes, voxels);
+        return;
+    }
     int64_t tile = tile_voxels(classes);
     float side_by_side[tile * classes];
     for (int64_t v = 0; v < voxels; v += tile) {

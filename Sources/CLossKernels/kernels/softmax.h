@@ -161,7 +161,9 @@ LANES_INLINE void exponentiate(const formula *f, softmax_kind kind, const run *a
         block->exponential[c] = e;
         if (kind.ahead) {
             if (block->next) next_largest = read_ahead(kind, block, c, next_largest, not_finite);
-        } else if (kind.classes > FEW_CLASSES && !at->ahead_bytes) {
+        } else if (at->ahead_bytes) {
+            prefetch_beside(at, c);
+        } else if (kind.classes > FEW_CLASSES) {
             prefetch_next_block(at, c, 0);
         }
         sum += e;

@@ -23,7 +23,6 @@ LANES_INLINE void softmax_one_block(const formula *f, softmax_kind kind, const r
                                     const smoothing *smooth, const block_labels *labels, softmax_block *block,
                                     softmax_sums *sums) {
     exponentiate(f, kind, at, labels, block, &sums->not_finite);
-    prefetch_beside(at);
     if (kind.mode & MODE_TOTALS) {
         if (kind.extras && f->maps) check_maps(kind.classes, at, &sums->not_finite);
         if (wants_region_sums(kind) && !f->weighted)
