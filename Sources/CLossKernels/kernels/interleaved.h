@@ -8,8 +8,8 @@
 LANES_INLINE f32x16 four_quads(const float *a, const float *b, const float *c, const float *d) {
     f32x4 p = *(const f32x4_anywhere *)a, q = *(const f32x4_anywhere *)b;
     f32x4 r = *(const f32x4_anywhere *)c, s = *(const f32x4_anywhere *)d;
-    VECTOR(float, 8) low = __builtin_shufflevector(p, q, 0, 1, 2, 3, 4, 5, 6, 7);
-    VECTOR(float, 8) high = __builtin_shufflevector(r, s, 0, 1, 2, 3, 4, 5, 6, 7);
+    f32x8 low = __builtin_shufflevector(p, q, 0, 1, 2, 3, 4, 5, 6, 7);
+    f32x8 high = __builtin_shufflevector(r, s, 0, 1, 2, 3, 4, 5, 6, 7);
     return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 }
 
@@ -24,6 +24,10 @@ LANES_INLINE f32x16 four_quads(const float *a, const float *b, const float *c, c
 #define LOW_EIGHTS(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
 #define HIGH_EIGHTS(a, b) __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31)
 
+// The first (or last) four of each eight lanes of `a`, each before those of `b`.
+#define EVEN_QUADS(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27)
+#define ODD_QUADS(a, b) __builtin_shufflevector(a, b, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31)
+
 // Four matrices of 4 x 4 side by side, transposed; its own inverse.
 LANES_INLINE void transpose_quads(f32x16 v[4]) {
     f32x16 low_01 = LOW_PAIRS(v[0], v[1]), high_01 = HIGH_PAIRS(v[0], v[1]);
@@ -33,10 +37,6 @@ LANES_INLINE void transpose_quads(f32x16 v[4]) {
     v[2] = LOW_HALVES(high_01, high_23);
     v[3] = HIGH_HALVES(high_01, high_23);
 }
-
-// The first (or last) four of each eight of `a`, then of `b`.
-#define EVEN_QUADS(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27)
-#define ODD_QUADS(a, b) __builtin_shufflevector(a, b, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31)
 
 // Two matrices of 2 x 2 side by side, of quads of vectors that stand four apart, transposed; its own inverse.
 LANES_INLINE void exchange_quads_of_eights(f32x16 v[8]) {
@@ -212,10 +212,8 @@ LANES_INLINE void pack_fours(f32x16 v[4]) {
 LANES_INLINE void exchange_quads(f32x16 v[4]) {
     f32x16 a = LOW_EIGHTS(v[0], v[2]), b = LOW_EIGHTS(v[1], v[3]);
     f32x16 c = HIGH_EIGHTS(v[0], v[2]), d = HIGH_EIGHTS(v[1], v[3]);
-    v[0] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27);
-    v[1] = __builtin_shufflevector(a, b, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31);
-    v[2] = __builtin_shufflevector(c, d, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27);
-    v[3] = __builtin_shufflevector(c, d, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31);
+    v[0] = EVEN_QUADS(a, b), v[1] = ODD_QUADS(a, b);
+    v[2] = EVEN_QUADS(c, d), v[3] = ODD_QUADS(c, d);
 }
 
 LANES_INLINE void unpack_fours(f32x16 v[4]) {
