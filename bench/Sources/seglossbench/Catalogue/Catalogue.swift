@@ -90,15 +90,25 @@ enum Catalogue {
         }
     }
 
-    /// What layouts and types cost beside planar floats.
+    /// What layouts and types cost beside planar floats. Classes that stand side by side are taken apart in different
+    /// ways, by how many there are.
     private static func stored() -> [Entry] {
-        [(4, 512), (4, 2048), (19, 512)].flatMap { classes, side in
-            Storage.others.map { storage in
-                Entry(
-                    kernel: .softmaxDiceCrossEntropy.stored(as: storage),
-                    source: .seeded(.street, BatchShape(1, classes, side, side)))
-            }
+        let all = [(4, 512), (4, 2048), (19, 512)].flatMap { classes, side in
+            Storage.others.map { stored(as: $0, classes, side) }
         }
+        let lasts = [2, 9, 16].flatMap { classes in
+            Storage.others.filter(\.isChannelsLast).map { stored(as: $0, classes, 512) }
+        }
+        let beside = [9, 16].map { classes in
+            Entry(kernel: .softmaxDiceCrossEntropy, source: .seeded(.street, BatchShape(1, classes, 512, 512)))
+        }
+        return all + beside + lasts
+    }
+
+    private static func stored(as storage: Storage, _ classes: Int, _ side: Int) -> Entry {
+        Entry(
+            kernel: .softmaxDiceCrossEntropy.stored(as: storage),
+            source: .seeded(.street, BatchShape(1, classes, side, side)))
     }
 
     // MARK: - One channel: lesions
