@@ -47,12 +47,13 @@ LANES_INLINE void exchange_quads_of_eights(f32x16 v[8]) {
     }
 }
 
-// The next group of classes, four or eight of them: the last ones are taken together, however many of them were taken
-// before. Where eight may be more than there are, the first group is the only one.
+// Classes that are taken together: four or eight.
 typedef struct class_group {
     int first, size;
 } class_group;
 
+// The group that `next` is in: the last ones are taken together, however many of them were taken before. Five to seven
+// classes are one group of eight where that may pass the end.
 LANES_INLINE class_group group_of_classes(int next, int classes, int may_pass_the_end) {
     int size = classes - next > 4 && (classes >= 8 || may_pass_the_end) ? 8 : 4;
     int last = classes > size ? classes - size : 0;

@@ -159,8 +159,8 @@ struct HTMLPage {
             <p>GB/s count the bytes that must move: logits, labels and gradient once for each sweep that a loss needs,
             whatever the caches save. The limit of value and gradient is a copy with non-temporal stores (read plus
             written bytes), that of the value alone is reading, with the same number of threads. It is measured again
-            and again between a kernel's runs, at least seven times, and a kernel's fraction is the median of those
-            moments; batches that stay in the cache are held against the median of the whole run, and can be faster.</p>
+            and again between a kernel's runs, and a kernel's fraction is the median of those moments; batches
+            that stay in the cache are held against the median of the whole run, and can be faster.</p>
             <p>Medians of at least 7 runs (3 where a run takes longer than half a second) after a warm-up. Batches of
             1 MiB or more are rotated through copies that leave the cache; smaller ones are timed in the cache. Nothing
             is allocated while the clock runs. At each size all instruction sets and thread counts gave the same
