@@ -25,7 +25,7 @@ struct ProbabilityError {
 
     /// q is 1 - p without cancellation.
     func loss(p: Float, q: Float, target g: Float, map: Float) -> Float {
-        let d = difference(p, q, g)
+        let d = Self.difference(p, q, g)
         let a = d.magnitude
         switch formula {
         case .absolute: return a
@@ -42,7 +42,7 @@ struct ProbabilityError {
 
     /// The derivative of the loss by p.
     func derivative(p: Float, q: Float, target g: Float, map: Float) -> Float {
-        let d = difference(p, q, g)
+        let d = Self.difference(p, q, g)
         switch formula {
         case .absolute: return sign(d)
         case .squared: return 2 * d
@@ -53,7 +53,7 @@ struct ProbabilityError {
     }
 
     /// p - g without cancellation where g is 1.
-    private func difference(_ p: Float, _ q: Float, _ g: Float) -> Float {
+    static func difference(_ p: Float, _ q: Float, _ g: Float) -> Float {
         g == 1 ? -q : p - g
     }
 

@@ -139,7 +139,7 @@ public enum Reference {
 
         // Gradient.
         let regionCoefficients = finish.coefficients.map {
-            $0.scaled(by: scale, for: terms.regions, hardTargets: voxels.hasHardTargets)
+            $0.scaled(by: scale, for: terms.regions, hardTargets: voxels.hasHardTargets, byDifference: false)
         }
         let isClasswise = pointwise.contains { !$0.isPerChannel } || taken != nil
         let hasErrors = pointwise.contains { $0.error != nil } || lovasz != nil
@@ -157,7 +157,7 @@ public enum Reference {
                 if isByProbability {
                     for c in 0..<classes {
                         let region = regionCoefficients[sample * classes + c]
-                        q[c] = terms.hasRegion ? region.derivative(p: softmax.p[c], g: g[c]) : 0
+                        q[c] = terms.hasRegion ? region.derivative(p: softmax.p[c], g: g[c], squareBy: softmax.p[c]) : 0
                         for (i, term) in pointwise.enumerated() {
                             guard let error = term.error else { continue }
                             let map = term.map(voxels, voxels.index(sample, c, voxel))
@@ -342,7 +342,7 @@ public enum Reference {
 
         // Gradient.
         let regionCoefficients = finish.coefficients.map {
-            $0.scaled(by: scale, for: terms.regions, hardTargets: voxels.hasHardTargets)
+            $0.scaled(by: scale, for: terms.regions, hardTargets: voxels.hasHardTargets, byDifference: true)
         }
         let ranksErrors = terms.ranked?.formula.isOfErrors ?? false
         let isHinge = terms.lovasz?.formula.isHinge ?? false
@@ -390,7 +390,11 @@ public enum Reference {
                     if isHinge { G = addLovasz(to: G) }
 
                     // By p.
-                    var Z = terms.hasRegion ? region.derivative(p: p, g: g) * (terms.regions.isWeighted ? v : 1) : 0
+                    var Z: Float = 0
+                    if terms.hasRegion {
+                        Z = region.derivative(p: p, g: g, squareBy: ProbabilityError.difference(p, q, g))
+                        if terms.regions.isWeighted { Z *= v }
+                    }
                     for (i, term) in pointwise.enumerated() where term.isByProbability { Z = add(i, to: Z) }
                     if let taken, let ranked = terms.ranked, taken.isTaken[index], ranksErrors {
                         let isSure = ranked.formula.isSure(loss: 0, map: voxels.map(index))

@@ -58,32 +58,35 @@ struct RegionCoefficients {
     var Q = 0.0
     var M = 0.0
 
-    /// Rounded to float, then scaled; a zero is +0.
-    func scaled(by scale: Float, for terms: RegionTerms, hardTargets: Bool) -> ScaledRegionCoefficients {
-        let A = Float(A) * scale + 0
-        let M = Float(M) * scale + 0
+    /// Rounded to float once added up, then scaled; a zero is +0. `byDifference`: T has Q's part of a target of 1.
+    func scaled(
+        by scale: Float, for terms: RegionTerms, hardTargets: Bool, byDifference: Bool
+    ) -> ScaledRegionCoefficients {
+        var T = A + B
+        if byDifference { T += Q }
+        if hardTargets { T += M }
         return ScaledRegionCoefficients(
-            A: hardTargets ? A + M : A, B: Float(B) * scale + 0, Q: Float(Q) * scale + 0, M: M,
+            T: Float(T) * scale + 0, B: Float(B) * scale + 0, Q: Float(Q) * scale + 0, M: Float(M) * scale + 0,
             hasSquares: terms.hasSquares, hasMinimum: terms.hasMinimum && !hardTargets)
     }
 }
 
 struct ScaledRegionCoefficients {
-    let A: Float
+    let T: Float
     let B: Float
     let Q: Float
     let M: Float
     let hasSquares: Bool
     let hasMinimum: Bool
 
-    /// The derivative by p.
-    func derivative(p: Float, g: Float) -> Float {
-        var q = fma(A, g, B)
+    /// The derivative by p. `x` is what Q is multiplied by: p behind a softmax, otherwise p - g.
+    func derivative(p: Float, g: Float, squareBy x: Float) -> Float {
+        var q = fma(T, g, (1 - g) * B)
         if hasMinimum {
             let h: Float = p < g ? 1 : p > g ? 0 : 0.5
             q = fma(M, h, q)
         }
-        return hasSquares ? fma(Q, p, q) : q
+        return hasSquares ? fma(Q, x, q) : q
     }
 }
 

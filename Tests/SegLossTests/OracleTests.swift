@@ -125,6 +125,56 @@ final class OracleTests: XCTestCase {
         }
     }
 
+    /// Where a class fills the image, next to nothing is left of what a voxel adds to the intersection and to the
+    /// prediction: all of Matthews' gradient, and that of a Tversky term that hardly asks for what is missed.
+    func testClassesThatFillTheImage() throws {
+        let seed = testSeed(17)
+        var generator = Generator(seed: seed)
+        var matthews = Region(.matthews)
+        matthews.smoothCounts = 1e-5
+        var tversky = Region(.tversky)
+        (tversky.alpha, tversky.beta, tversky.smoothDenominator) = (0.99, 0.01, 1e-5)
+        var precision = Region(.tversky)
+        (precision.alpha, precision.smoothNumerator, precision.smoothDenominator) = (1, 0.5, 1)
+        for region in [matthews, tversky, precision] {
+            for (activation, classes) in [(Problem.Activation.softmax, 2), (.sigmoid, 1), (.probabilities, 1)] {
+                for subject in [Subject.blobs, .bytes, .soft] {
+                    var problem = generator.problem(
+                        activation, samples: 2, classes: classes, voxels: 300, terms: [Term(.region(region))],
+                        subject: subject)
+                    problem.fillLastClass()
+                    try compare(problem, "seed \(seed), \(activation), \(subject), \(region.formula)")
+                }
+            }
+        }
+    }
+
+    /// A squared Dice term's gradient where every voxel is right is what the probabilities are short of 1; that of the
+    /// sums of their squares is rounded (by 1e-5 of the gradient, where the probabilities themselves were taken).
+    func testSquaredDiceOfConfidentVoxels() throws {
+        let seed = testSeed(18)
+        var generator = Generator(seed: seed)
+        let dice = Term(
+            .dice(
+                smoothNumerator: 1e-5, smoothDenominator: 1e-5, squared: true, scope: .batch, excludeBackground: false,
+                classWeights: nil))
+        for subject in [Subject.blobs, .bytes] {
+            var problem = generator.problem(
+                .sigmoid, samples: 2, classes: 3, voxels: 1500, terms: [dice], subject: subject)
+            for at in problem.logits.indices {
+                problem.logits[at] = (problem.isPositive(at) ? 9 : -9) + generator.random.normal()
+            }
+            let exact = Oracle.evaluate(problem)
+            let what = "seed \(seed), \(subject)"
+            for (who, outcome) in [
+                ("reference", Reference.evaluate(problem)), ("library", try Library.evaluate(problem)),
+            ] {
+                let error = gradientError(outcome.gradient.map(Double.init), exact.gradient)
+                XCTAssertTrue(error <= 3e-6, "\(what), \(who): gradient off by \(error) of the largest")
+            }
+        }
+    }
+
     func testRandomProblems() throws {
         let seed = testSeed(13)
         for round in 0..<UInt64(Self.slow ? 1000 : 150) {
@@ -298,6 +348,27 @@ extension SegLossReference.Term {
         return .init(
             .crossEntropy(classWeights: weights, labelSmoothing: 0, divisor: divisor, exponent: exponent),
             weight: weight)
+    }
+}
+
+extension Problem {
+    /// Makes every voxel one of the last class.
+    fileprivate mutating func fillLastClass() {
+        switch target {
+        case .labels(let labels):
+            target = .labels(labels.map { _ in Int64(max(classes - 1, 1)) })
+        case .dense(let values, let byte):
+            target = .dense(values.indices.map { $0 / voxels % classes == classes - 1 ? 1 : 0 }, byte: byte)
+        }
+    }
+
+    /// Whether a value's target is 1.
+    fileprivate func isPositive(_ at: Int) -> Bool {
+        let (sample, channel, voxel) = (at / voxels / classes, at / voxels % classes, at % voxels)
+        switch target {
+        case .labels(let labels): return labels[sample * voxels + voxel] == (classes == 1 ? 1 : channel)
+        case .dense(let values, _): return values[at] == 1
+        }
     }
 }
 

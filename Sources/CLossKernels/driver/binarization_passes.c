@@ -99,10 +99,10 @@ static binarization_coefficients coefficients_of(const gradient_context *c, int6
         balanced_coefficients(c, sample, first, &k.map);
     } else {
         float map[REGION_COEFFICIENTS];
-        region_scaled_coefficients(c->maps->map_plan, scaled->map, sample, 0, 1, scaled->scale, map);
         int hard = c->maps->first.target != CLOSS_DENSE_F32;
-        k.map_target = hard ? map[0] + map[3] : map[0];
-        k.map_constant = map[1];
+        region_scaled_coefficients(c->maps->map_plan, scaled->map, sample, 0, 1, hard, scaled->scale, map);
+        k.map_target = map[COEFFICIENT_T];
+        k.map_other = map[COEFFICIENT_B];
     }
     return k;
 }

@@ -245,13 +245,12 @@ static void scale_coefficients(const gradient_context *c, int64_t row, int64_t f
     int64_t classes = plan->formula.activation == CLOSS_SOFTMAX ? plan->shape.classes : 1;
     float scale = c->gradient->scale;
     if (plan->formula.region) {
-        region_scaled_coefficients(plan, c->coefficients, p->first_sample + sample, channel, classes, scale, scaled);
-        k->target = scaled;
-        k->constant = scaled + classes;
-        k->probability = scaled + 2 * classes;
-        k->minimum = scaled + 3 * classes;
-        if (p->batch->target != CLOSS_DENSE_F32)
-            for (int64_t i = 0; i < classes; i++) scaled[i] += scaled[3 * classes + i];
+        region_scaled_coefficients(plan, c->coefficients, p->first_sample + sample, channel, classes,
+                                   p->batch->target != CLOSS_DENSE_F32, scale, scaled);
+        k->target = scaled + COEFFICIENT_T * classes;
+        k->other = scaled + COEFFICIENT_B * classes;
+        k->square = scaled + COEFFICIENT_Q * classes;
+        k->minimum = scaled + COEFFICIENT_M * classes;
     }
     if (plan->lovasz) {
         k->lovasz = scaled + REGION_COEFFICIENTS * classes;

@@ -218,7 +218,7 @@ LANES_INLINE vf32 balanced_map_slope(int logits, const binarization_coefficients
 }
 
 LANES_INLINE vf32 dice_map_slope(int logits, const binarization_coefficients *k, const channel_values *x) {
-    vf32 z = f32_fma(f32_splat(k->map_target), x->g, f32_splat(k->map_constant));
+    vf32 z = between_targets(k->map_target, k->map_other, x->g);
     return f32_keep(x->valid, slope_of(logits, x, z));
 }
 

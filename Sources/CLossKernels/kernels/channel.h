@@ -11,6 +11,7 @@
 #include "kernels/channel_terms.h"
 #include "kernels/exact.h"
 #include "kernels/ranked_value.h"
+#include "kernels/region_slope.h"
 #include "kernels/taken.h"
 
 // Which terms a copy of the walk can hold.
@@ -234,11 +235,11 @@ LANES_INLINE vf32 pointwise_gradient(const formula *f, const run *at, const run_
 
 LANES_INLINE vf32 region_gradient(const formula *f, const run *at, int simple, const run_coefficients *k,
                                   const channel_values *x) {
-    vf32 slope = simple ? f32_select(x->positive, f32_splat(k->target[0] + k->constant[0]), f32_splat(k->constant[0]))
-                        : f32_fma(f32_splat(k->target[0]), x->g, f32_splat(k->constant[0]));
+    vf32 slope = simple ? f32_select(x->positive, f32_splat(k->target[0]), f32_splat(k->other[0]))
+                        : between_targets(k->target[0], k->other[0], x->g);
     if (f->minimum && at->target == CLOSS_DENSE_F32)
         slope = f32_fma(f32_splat(k->minimum[0]), minimum_slope(x->p, x->g), slope);
-    if (f->squares) slope = f32_fma(f32_splat(k->probability[0]), x->p, slope);
+    if (f->squares) slope = f32_fma(f32_splat(k->square[0]), channel_difference(x), slope);
     return f->weighted ? slope * x->weight : slope;
 }
 

@@ -38,9 +38,4 @@ LANES_INLINE vf32 error_slope(const pointwise_formula *term, vf32 d, vf32 map) {
     }
 }
 
-// The derivative of min(p, g) by p.
-LANES_INLINE vf32 minimum_slope(vf32 p, vf32 g) {
-    return f32_select(p < g, f32_splat(1), f32_select(p > g, f32_splat(0), f32_splat(0.5f)));
-}
-
 #endif

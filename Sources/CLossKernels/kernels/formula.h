@@ -250,8 +250,8 @@ typedef struct run {
 
 // The gradient's coefficients as a run's kernel uses them (arithmetic 4, 5.4, 7.2), the caller's scale in them.
 typedef struct run_coefficients {
-    const float *target, *constant, *probability; // A, B, Q of the run's classes, [classes] (a channel's kernel: [1])
-    const float *minimum;                         // M, for soft targets; with hard ones it is part of A
+    const float *target, *other, *square; // T, B, Q of the run's classes, [classes] (a channel's kernel: [1])
+    const float *minimum;                 // M, for soft targets; with hard ones it is part of T
     float pointwise[CLOSS_MAX_TERMS];
     float factor[CLOSS_MAX_TERMS]; // of terms divided by their factors: what their derivative is multiplied by (7.1)
     // The selection term (8): the values that take part are the positives (where the term has them) and the others
@@ -375,8 +375,8 @@ typedef struct binarization_sums {
 
 // The gradients' coefficients, the caller's scale in them.
 typedef struct binarization_coefficients {
-    run_coefficients map; // of the balanced term
-    float map_target, map_constant;
+    run_coefficients map;        // of the balanced term
+    float map_target, map_other; // T and B
     float error;
     float binary_target, binary_constant; // A and C
 } binarization_coefficients;

@@ -9,6 +9,7 @@
 #include "kernels/block.h"
 #include "kernels/elementary.h"
 #include "kernels/exact.h"
+#include "kernels/region_slope.h"
 #include "kernels/softmax_terms.h"
 #include "kernels/taken.h"
 
@@ -503,10 +504,10 @@ LANES_INLINE vf32 per_channel_slope(const formula *f, softmax_kind kind, const r
     return slope;
 }
 
-// M h + A g + B
+// T g + B (1 - g) + M h
 LANES_INLINE vf32 dense_region_slope(softmax_kind kind, const run *at, const run_coefficients *k, vf32 g, int c,
                                      vf32 p) {
-    vf32 slope = f32_fma(f32_splat(k->target[c]), g, f32_splat(k->constant[c]));
+    vf32 slope = between_targets(k->target[c], k->other[c], g);
     if (!kind.minimum || at->target != CLOSS_DENSE_F32) return slope;
     return f32_fma(f32_splat(k->minimum[c]), minimum_slope(p, g), slope);
 }
@@ -518,8 +519,8 @@ LANES_INLINE vf32 region_slope(softmax_kind kind, const run *at, const run_coeff
     if (kind.soft)
         picked = dense_region_slope(kind, at, k, dense_target(at, labels, c), c, p);
     else
-        picked = by_class(labels, c, k->target[c] + k->constant[c], k->constant[c]);
-    return kind.squares ? f32_fma(f32_splat(k->probability[c]), p, picked) : picked;
+        picked = by_class(labels, c, k->target[c], k->other[c]);
+    return kind.squares ? f32_fma(f32_splat(k->square[c]), p, picked) : picked;
 }
 
 // Adds what the errors make of each class's probability (arithmetic 4.7), and a Lovasz term (8.8). With weighted

@@ -75,7 +75,6 @@ static overlap_sums sums_of(const closs_plan *plan, const closs_region *term, co
     };
 }
 
-
 static double class_weight(const closs_region *term, int64_t class) {
     return term->class_weights ? term->class_weights[class] : 1;
 }
@@ -145,9 +144,10 @@ static void add_coefficients(const closs_plan *plan, const closs_region *term, c
     for (int64_t s = group->first; coefficients && s < group->end; s++) {
         int64_t *words =
             coefficients + plan->coefficients.region + (s * plan->shape.classes + class) * REGION_COEFFICIENTS;
-        add_double(&words[term->product == CLOSS_MINIMUM ? 3 : 0], factor * loss->by_product);
-        add_double(&words[1], factor * loss->by_prediction);
-        add_double(&words[2], factor * (2 * loss->by_square));
+        int product = term->product == CLOSS_MINIMUM ? COEFFICIENT_M : COEFFICIENT_A;
+        add_double(&words[product], factor * loss->by_product);
+        add_double(&words[COEFFICIENT_B], factor * loss->by_prediction);
+        add_double(&words[COEFFICIENT_Q], factor * (2 * loss->by_square));
     }
 }
 
@@ -267,12 +267,23 @@ double region_sample_value(const closs_plan *plan, const closs_term *term, const
     return 0 + group_value(plan, term, totals, &alone, 0, 0); // a sum of one group: never -0
 }
 
+// No -0: with it T g + B (1 - g) would be another zero as a sum than as a choice between T and B.
+static float scaled_coefficient(double value, float scale) { return (float)value * scale + 0.0f; }
+
+// T. Rounded only once added up: of a class that fills the image, next to nothing is left of A + B.
+static double at_target(const closs_plan *plan, const int64_t *words, int hard) {
+    double sum = load_double(&words[COEFFICIENT_A]) + load_double(&words[COEFFICIENT_B]);
+    if (plan->formula.activation != CLOSS_SOFTMAX) sum += load_double(&words[COEFFICIENT_Q]);
+    return hard ? sum + load_double(&words[COEFFICIENT_M]) : sum;
+}
+
 void region_scaled_coefficients(const closs_plan *plan, const int64_t *coefficients, int64_t sample,
-                                int64_t first_class, int64_t count, float scale, float *scaled) {
+                                int64_t first_class, int64_t count, int hard, float scale, float *scaled) {
     const int64_t *words =
         coefficients + plan->coefficients.region + (sample * plan->shape.classes + first_class) * REGION_COEFFICIENTS;
-    for (int64_t c = 0; c < count; c++)
-        for (int i = 0; i < REGION_COEFFICIENTS; i++)
-            // No -0: with it A g + B would be another zero as a sum than as a choice between A + B and B.
-            scaled[i * count + c] = (float)load_double(&words[c * REGION_COEFFICIENTS + i]) * scale + 0.0f;
+    for (int64_t c = 0; c < count; c++, words += REGION_COEFFICIENTS) {
+        scaled[COEFFICIENT_T * count + c] = scaled_coefficient(at_target(plan, words, hard), scale);
+        for (int i = COEFFICIENT_B; i < REGION_COEFFICIENTS; i++)
+            scaled[i * count + c] = scaled_coefficient(load_double(&words[i]), scale);
+    }
 }

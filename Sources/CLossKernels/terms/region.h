@@ -4,10 +4,10 @@
 
 #include "terms/plan.h"
 
-enum {
-    REGION_WORDS = 14,      // I, P, S, G, H, M, V of one (sample, class), two words each
-    REGION_COEFFICIENTS = 4 // A, B, Q, M
-};
+enum { REGION_WORDS = 14 }; // I, P, S, G, H, M, V of one (sample, class), two words each
+
+// The gradient's coefficients of one (sample, class). To a kernel, T stands in the place of A.
+enum { COEFFICIENT_A, COEFFICIENT_B, COEFFICIENT_Q, COEFFICIENT_M, REGION_COEFFICIENTS, COEFFICIENT_T = COEFFICIENT_A };
 
 size_t region_totals_words(const closs_plan *plan);
 size_t region_coefficients_words(const closs_plan *plan);
@@ -23,8 +23,9 @@ double region_finish(const closs_plan *plan, const closs_term *term, const int64
 // What the term is of one sample alone.
 double region_sample_value(const closs_plan *plan, const closs_term *term, const int64_t *totals, int64_t sample);
 
-// A, B, Q, M of `count` classes of a sample as a kernel takes them: floats times the caller's scale, [4][count].
+// T, B, Q, M of `count` classes of a sample as a kernel takes them (arithmetic 7.2.7): floats times the caller's scale,
+// [4][count]; `hard`: of labels or bytes.
 void region_scaled_coefficients(const closs_plan *plan, const int64_t *coefficients, int64_t sample,
-                                int64_t first_class, int64_t count, float scale, float *scaled);
+                                int64_t first_class, int64_t count, int hard, float scale, float *scaled);
 
 #endif
