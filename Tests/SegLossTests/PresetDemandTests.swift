@@ -47,10 +47,31 @@ final class PresetDemandTests: XCTestCase {
             ("keras.categoricalFocalCrossentropy", .keras.categoricalFocalCrossentropy()),
             ("keras.categoricalFocalCrossentropy", .keras.categoricalFocalCrossentropy(alpha: [1, 2, 3])),
             ("monai.asymmetricUnifiedFocal", .monai.asymmetricUnifiedFocal(classes: 3)),
+            ("nnUNet.topK", .nnUNet.topK()),
+            ("nnUNet.topK", .nnUNet.diceTopK()),
         ]
         for (name, loss) in ofSoftmax {
             refused(loss, .sigmoid, .badTerm, "Loss.\(name) is for softmax; the activation is sigmoid")
             try plan(loss, .softmax)
+        }
+        let soft: Loss = .monai.focal(softTargets: true)
+        refused(
+            soft, .probabilities, .badTerm,
+            "Loss.monai.focal is for sigmoid or softmax; the activation is probabilities")
+        try plan(soft, .softmax)
+    }
+
+    func testOneChannel() throws {
+        let cases: [(String, Loss)] = [
+            ("monai.diceBCE", .monai.diceBCE()), ("kornia.lovaszHinge", .kornia.lovaszHinge()),
+            ("berman.lovaszHinge", .berman.lovaszHinge()),
+        ]
+        for (name, loss) in cases {
+            refused(loss, .sigmoid, .badShape, "Loss.\(name) is for 1 channel; the shape has 3 classes")
+            refused(
+                loss, .probabilities, classes: 1, .badTerm,
+                "Loss.\(name) is for sigmoid; the activation is probabilities")
+            try plan(loss, .sigmoid, classes: 1)
         }
     }
 
@@ -62,7 +83,23 @@ final class PresetDemandTests: XCTestCase {
                 .monai.softmaxFocal(classes: 3, includeBackground: false), .softmax,
                 "monai.softmaxFocal was given 3 classes with the background"
             ),
-            (.monai.focal(background: .excluded(classes: 1)), .softmax, "monai.focal was given 1 class"),
+            (.monai.focal(weight: [1, 2]), .softmax, "monai.focal was given 2 weights"),
+            (
+                .monai.focal(background: .excluded(classes: 3), weight: [1, 2, 3]), .sigmoid,
+                "monai.focal was given 3 weights, one for each class but the background"
+            ),
+            (
+                .monai.focal(background: .excluded(classes: 3), alpha: [0.5]), .sigmoid,
+                "monai.focal was given 1 alpha, one for each class but the background"
+            ),
+            (
+                .monai.softmaxFocal(classes: 3, alpha: [1, 1, 1], weight: [1, 2]), .softmax,
+                "monai.softmaxFocal was given 2 weights"
+            ),
+            (
+                .monai.softmaxFocal(classes: 3, alpha: [1, 1], weight: [1, 2, 3]), .softmax,
+                "monai.softmaxFocal was given 2 alphas"
+            ),
             (.monai.boundary(background: .excluded(classes: 4)), .softmax, "monai.boundary was given 4 classes"),
             (.monai.asymmetricUnifiedFocal(), .softmax, "monai.asymmetricUnifiedFocal was given 2 classes"),
             (
@@ -93,7 +130,9 @@ final class PresetDemandTests: XCTestCase {
             }
         }
         try plan(.monai.softmaxFocal(classes: 4, includeBackground: false), .softmax)
+        try plan(.monai.softmaxFocal(classes: 4, includeBackground: false, alpha: [1, 1, 1]), .softmax)
         try plan(.monai.dice(includeBackground: false, weight: [1, 2]), .softmax)
+        try plan(.monai.focal(background: .excluded(classes: 3), alpha: [0.5, 1], weight: [1, 2]), .sigmoid)
         try plan(.smp.focal(reduction: .sum), .sigmoid, classes: 1)
         try plan(.smp.focal(normalized: true), .probabilities, classes: 1)
         try plan(.smp.focal(), .softmax)
@@ -143,6 +182,12 @@ final class PresetDemandTests: XCTestCase {
         refused(
             .monai.asymmetricUnifiedFocal(classes: 3, gamma: 1), .softmax, .badOption,
             "Loss.monai.asymmetricUnifiedFocal cannot be computed: gamma is 1.0; expected below 1 with a Tversky part")
+        refused(
+            .monai.asymmetricUnifiedFocal(classes: 3, delta: 2), .softmax, .badOption,
+            "Loss.monai.asymmetricUnifiedFocal cannot be computed: delta is 2.0; expected 0 to 1")
+        refused(
+            .monai.focal(background: .excluded(classes: 1)), .sigmoid, classes: 1, .badOption,
+            "Loss.monai.focal cannot be computed: .excluded(classes: 1) leaves no class")
         try plan(.monai.asymmetricUnifiedFocal(classes: 3, weight: 1, gamma: 2), .softmax)
         try plan(.monai.asymmetricUnifiedFocal(classes: 3, weight: 0, gamma: 0.75), .softmax)
     }

@@ -12,7 +12,7 @@ extension Loss {
             case present
             /// All, `"all"`.
             case all
-            /// Those named, with foreground or not.
+            /// Those named, with foreground or not. One that is named twice counts once, in the original twice.
             case only([Int])
         }
 
@@ -30,7 +30,7 @@ extension Loss {
         ///
         /// - Parameter perImage: The loss of each image, then their mean.
         public func lovaszHinge(perImage: Bool = true) -> Loss {
-            .lovaszHinge(scope: perImage ? .sample : .batch)
+            Loss.lovaszHinge(scope: perImage ? .sample : .batch).ofOneSigmoid("berman.lovaszHinge")
         }
     }
 }

@@ -9,6 +9,8 @@ struct Demand: Sendable {
         case activation([Activation])
         /// So many classes or channels; `given`: by what the preset knows.
         case classes(Int, given: String)
+        /// A loss that is another one of several channels.
+        case oneChannel
         case samples(Int, given: String)
         /// What no plan has.
         case impossible(String)
@@ -23,6 +25,9 @@ struct Demand: Sendable {
         case .classes(let classes, let given):
             if shape.classes == classes { return }
             throw refused(.badShape, "was given \(given); the shape has \(counted(shape.classes, "class", "classes"))")
+        case .oneChannel:
+            if shape.classes == 1 { return }
+            throw refused(.badShape, "is for 1 channel; the shape has \(counted(shape.classes, "class", "classes"))")
         case .samples(let samples, let given):
             if shape.samples == samples { return }
             throw refused(.badShape, "was given \(given); the shape has \(counted(shape.samples, "sample"))")
@@ -52,6 +57,9 @@ extension Loss {
 
     /// The same loss, of each channel by itself: with a softmax the term would be one of classes.
     func ofChannels(_ preset: String) -> Loss { demanding(preset, .activation([.sigmoid, .probabilities])) }
+
+    /// The same loss, of the sigmoid of one channel.
+    func ofOneSigmoid(_ preset: String) -> Loss { demanding(preset, [.activation([.sigmoid]), .oneChannel]) }
 
     /// The same loss, of so many classes of a softmax.
     func ofSoftmax(_ preset: String, classes: Int? = nil) -> Loss {

@@ -53,7 +53,7 @@ extension Loss {
         }
 
         /// `lovasz_hinge_loss`: of each sample, for ``Activation/sigmoid`` of one channel.
-        public func lovaszHinge() -> Loss { .lovaszHinge() }
+        public func lovaszHinge() -> Loss { Loss.lovaszHinge().ofOneSigmoid("kornia.lovaszHinge") }
 
         /// `focal_loss`: `a[y] w[y] (1 - p(y))^gamma nll(y)`, for ``Activation/softmax``.
         ///

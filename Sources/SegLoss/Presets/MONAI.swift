@@ -59,10 +59,16 @@ extension Loss.MONAI {
             classes: includeBackground ? .all : .foreground,
             classWeights: weights.map { .multiplied(includeBackground ? $0 : [0] + $0) })
         let loss = reduction.sum("monai.dice", includeBackground, batch, .region(region))
-        guard let weight else { return loss }
-        let besides = includeBackground ? "" : ", one for each class but the background"
-        let expected = weight.count + (includeBackground ? 0 : 1)
-        return loss.demanding("monai.dice", .classes(expected, given: "\(counted(weight.count, "weight"))\(besides)"))
+        return loss.demanding("monai.dice", lists(ofAll: includeBackground, weight: weight))
+    }
+
+    /// That lists have a number for each class of the plan, or for each but the background.
+    private func lists(ofAll: Bool, alpha: [Float]? = nil, weight: [Float]? = nil) -> [Demand.Expected] {
+        let besides = ofAll ? "" : ", one for each class but the background"
+        return [(alpha, "alpha"), (weight, "weight")].compactMap { list, name in
+            guard let count = list?.count else { return nil }
+            return .classes(count + (ofAll ? 0 : 1), given: counted(count, name) + besides)
+        }
     }
 
     /// `TverskyLoss`: `mean of 1 - (I + nr) / (I + alpha (P - I) + beta (G - I) + dr)`, per sample and class.
@@ -158,7 +164,7 @@ extension Loss.MONAI {
         let loss: Loss = .focal(
             gamma: gamma, alpha: alpha, classWeights: weights(background, weight),
             modulation: softTargets ? .logit : .probability, perChannel: true, divisor: .valid)
-        return ofChannels(background, reduction, loss)
+        return ofChannels(background, softTargets, reduction, loss, weight: weight)
     }
 
     /// `FocalLoss` with an alpha for each channel: weights of the positives alone, negatives having 1. For every
@@ -181,7 +187,7 @@ extension Loss.MONAI {
             gamma: gamma, alpha: nil, classWeights: weights(background, weight),
             classAlphas: allChannels(background, alpha, 0), alphaForm: .positives,
             modulation: softTargets ? .logit : .probability, perChannel: true, divisor: .valid)
-        return ofChannels(background, reduction, loss)
+        return ofChannels(background, softTargets, reduction, loss, alpha: alpha, weight: weight)
     }
 
     /// The weights of all channels.
@@ -191,11 +197,16 @@ extension Loss.MONAI {
     }
 
     /// A mean over all channels as that of those that count.
-    private func ofChannels(_ background: Background, _ reduction: Reduction, _ loss: Loss) -> Loss {
+    private func ofChannels(
+        _ background: Background, _ softTargets: Bool, _ reduction: Reduction, _ loss: Loss, alpha: [Float]? = nil,
+        weight: [Float]?
+    ) -> Loss {
+        let lists = lists(ofAll: background == .included, alpha: alpha, weight: weight)
+        let logits: [Demand.Expected] = softTargets ? [.activation([.sigmoid, .softmax])] : []
         let sum = reduction.sum("monai.focal", background == .included, false, loss)
-        guard case .excluded(let classes) = background else { return sum }
-        // The divisor counts channel 0 too.
-        return Double(classes) / (Double(classes) - 1) * sum.demanding("monai.focal", background.demands)
+            .demanding("monai.focal", background.demands + logits + lists)
+        guard case .excluded(let classes) = background, classes > 1 else { return sum }
+        return Double(classes) / (Double(classes) - 1) * sum  // the divisor counts channel 0 too
     }
 
     /// Numbers of the channels that count, and one for channel 0 where it does not.
@@ -249,12 +260,9 @@ extension Loss.MONAI {
         classes: Int, includeBackground: Bool = true, gamma: Double = 2, alpha: [Float], weight: [Float]? = nil,
         ignoring: Bool = false, reduction: Reduction = .mean
     ) -> Loss {
-        // Lists of unlike lengths are refused in planning: the longer one's rest stays.
-        var both = alpha
-        for (c, w) in (weight ?? []).enumerated() {
-            if c < both.count { both[c] *= w } else { both.append(w) }
-        }
+        let both = weight.map { zip(alpha, $0).map(*) } ?? alpha
         return softmaxFocal(classes, includeBackground, gamma, nil, both, ignoring, reduction)
+            .demanding("monai.softmaxFocal", lists(ofAll: true, alpha: alpha, weight: weight))
     }
 
     private func softmaxFocal(
@@ -306,12 +314,13 @@ extension Loss.MONAI {
             classes: includeBackground ? .all : .foreground,
             exponent: .each([1] + foreground.map { _ in Float(1 - gamma) }))
         let name = "monai.asymmetricUnifiedFocal", included = Double(classes) - (includeBackground ? 0 : 1)
-        let focalPart = (weight / included * focal).ofSoftmax(name, classes: classes)
-        if weight == 1 { return focalPart }
-        let tverskyPart = ((1 - weight) * .region(tversky)).ofSoftmax(name, classes: classes)
-        let both = weight == 0 ? tverskyPart : focalPart + tverskyPart
-        return gamma < 1
-            ? both : both.demanding(name, .impossible("gamma is \(gamma); expected below 1 with a Tversky part"))
+        let focalPart = weight / included * focal, tverskyPart = (1 - weight) * .region(tversky)
+        let sum = weight == 1 ? focalPart : weight == 0 ? tverskyPart : focalPart + tverskyPart
+        let wrong = [
+            0 <= delta && delta <= 1 ? nil : "delta is \(delta); expected 0 to 1",
+            gamma < 1 || weight == 1 ? nil : "gamma is \(gamma); expected below 1 with a Tversky part",
+        ].compactMap { $0 }
+        return sum.ofSoftmax(name, classes: classes).demanding(name, wrong.map { .impossible($0) })
     }
 }
 
@@ -389,7 +398,7 @@ extension Loss.MONAI {
             reduction: reduction)
         let crossEntropy: Loss = .pyTorch.bceWithLogits(
             posWeight: weight.map { [$0] }, reduction: reduction.ofVoxels)
-        return lambdaDice * dice + lambdaCE * crossEntropy
+        return lambdaDice * dice + (lambdaCE * crossEntropy).ofOneSigmoid("monai.diceBCE")
     }
 
     /// `DiceFocalLoss`: Dice and the focal loss of each channel's sigmoid, which it is in MONAI even with
@@ -487,6 +496,7 @@ extension Loss.MONAI {
 extension Loss.MONAI.Background {
     fileprivate var demands: [Demand.Expected] {
         guard case .excluded(let classes) = self else { return [] }
+        guard classes > 1 else { return [.impossible(".excluded(classes: \(classes)) leaves no class")] }
         return [.classes(classes, given: counted(classes, "class", "classes"))]
     }
 }

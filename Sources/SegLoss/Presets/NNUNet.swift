@@ -88,7 +88,7 @@ extension Loss {
         ///   - weight: One for each class.
         ///   - labelSmoothing: That of the cross entropies.
         public func topK(k: Double = 10, weight: [Float]? = nil, labelSmoothing: Double = 0) -> Loss {
-            .topK(percent: k, classWeights: weight, labelSmoothing: labelSmoothing)
+            Loss.topK(percent: k, classWeights: weight, labelSmoothing: labelSmoothing).ofSoftmax("nnUNet.topK")
         }
 
         /// `DC_and_topk_loss`, of `nnUNetTrainerDiceTopK10Loss`: Dice of the foreground and the top-k cross entropy,
