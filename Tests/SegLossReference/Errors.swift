@@ -14,6 +14,10 @@ struct ProbabilityError {
 
     let formula: Formula
 
+    var isHausdorff: Bool {
+        if case .hausdorff = formula { true } else { false }
+    }
+
     func loss(_ value: ChannelValue, target g: Float, map: Float) -> Float {
         loss(p: value.p, q: value.q, target: g, map: map)
     }

@@ -189,16 +189,18 @@ struct PointwiseTotals {
     var losses: [ExactTotal]
     var weights: [ExactTotal]
     /// Of each class of a softmax, where they are asked for (6.6).
-    var parts: [ExactTotal] = []
+    var parts: [ExactTotal]
     /// Valid values of all channels; of a softmax, valid voxels.
     var valid = 0
     /// Values, invalid ones too.
     let all: Int
 
-    /// `keepsRest`: of a term that is divided by its factors.
-    init(channels: Int, all: Int, keepsRest: Bool = false) {
-        losses = [ExactTotal](repeating: keepsRest ? .ofLossesWithRest : .ofLosses, count: channels)
-        weights = losses
+    /// Whether losses, and weights, keep what rounding leaves of them.
+    init(channels: Int, parts: Int = 0, all: Int, lossRests: Bool, weightRests: Bool = false) {
+        let loss = lossRests ? ExactTotal.ofLossesWithRest : .ofLosses
+        losses = [ExactTotal](repeating: loss, count: channels)
+        self.parts = [ExactTotal](repeating: loss, count: parts)
+        weights = [ExactTotal](repeating: weightRests ? .ofLossesWithRest : .ofLosses, count: channels)
         self.all = all
     }
 

@@ -34,9 +34,10 @@ public enum Reference {
 
         // Totals.
         let all = problem.samples * problem.voxels
-        var totals = pointwise.map { PointwiseTotals(channels: 1, all: $0.isPerChannel ? all * classes : all) }
-        if classParts {
-            for i in totals.indices { totals[i].parts = [ExactTotal](repeating: .ofLosses, count: classes) }
+        var totals = pointwise.map {
+            PointwiseTotals(
+                channels: 1, parts: classParts ? classes : 0, all: $0.isPerChannel ? all * classes : all,
+                lossRests: $0.error?.isHausdorff ?? false)
         }
         var sums = [RegionSums](repeating: RegionSums(weighted: terms.regions.isWeighted), count: problem.samples * classes)
         var countOfLabel = [Int](repeating: 0, count: classes)
@@ -255,7 +256,9 @@ public enum Reference {
 
         // Totals.
         var totals = pointwise.map {
-            PointwiseTotals(channels: channels, all: problem.logits.count, keepsRest: $0.dividesByFactors)
+            PointwiseTotals(
+                channels: channels, all: problem.logits.count, lossRests: $0.dividesByFactors || $0.isHausdorff,
+                weightRests: $0.dividesByFactors)
         }
         var sums = [RegionSums](repeating: RegionSums(weighted: terms.regions.isWeighted), count: problem.samples * channels)
         var balancedLosses = [Float](repeating: 0, count: terms.balanced == nil ? 0 : problem.logits.count)
@@ -461,6 +464,10 @@ struct Terms {
         /// Whether the voxel weight is one of its positives alone.
         var weighsPositives: Bool {
             if case .binary(let binary) = formula { binary.options.weighsPositives } else { false }
+        }
+
+        var isHausdorff: Bool {
+            if case .error(let error) = formula { error.isHausdorff } else { false }
         }
 
         /// Whether it is divided by a sum of factors.

@@ -204,6 +204,38 @@ final class DistanceTermTests: XCTestCase {
         }
     }
 
+    /// Maps are scaled for the longest distance there could be; short ones must not vanish beside it, neither in the
+    /// value nor, with the logarithm, in the gradient.
+    func testShortDistancesInALargeImage() throws {
+        var generator = Generator(seed: testSeed(1306))
+        for activation in Problem.Activation.allCases {
+            for (alpha, logarithm) in [(2.0, false), (3, true), (4, false), (4, true), (6, true)] {
+                var options = DistanceLoss()
+                (options.alpha, options.logarithm) = (alpha, logarithm)
+                var problem = problem(
+                    &generator, activation, extents: [1, 1, 3000], classes: 2, samples: 1,
+                    terms(.hausdorff(options)))
+                problem.target = .labels((0..<3000).map { $0 / 8 % 2 })
+                problem.logits = (0..<6000).map {
+                    let sign: Float = $0 / 3000 == $0 % 3000 / 8 % 2 ? 1 : -1
+                    let logit = sign + 0.5 * generator.random.normal()
+                    return activation == .probabilities ? 1 / (1 + exp(-logit)) : logit
+                }
+                let exact = Oracle.evaluate(problem)
+                var configuration = Configuration()
+                configuration.perClass = activation == .softmax
+                let outcome = try Library.evaluate(problem, configuration)
+                let what = "\(activation), alpha \(alpha), logarithm \(logarithm)"
+                XCTAssertTrue(
+                    relativeError(outcome.value, exact.value) <= 3e-6, "\(what): \(outcome.value), not \(exact.value)")
+                let error = gradientError(outcome.gradient.map(Double.init), exact.gradient)
+                XCTAssertTrue(error <= 3e-6, "\(what): gradient off by \(error)")
+                let total = outcome.perClass.reduce(0, +), term = logarithm ? expm1(exact.terms[0]) : exact.terms[0]
+                XCTAssertTrue(relativeError(total, term) <= 3e-6, "\(what): parts are \(total), not \(term)")
+            }
+        }
+    }
+
     /// A square of 2 x 2 in the middle of 4 x 4, by hand.
     func testByHand() throws {
         let labels: [UInt8] = [0, 0, 0, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0]

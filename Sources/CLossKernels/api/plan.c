@@ -324,6 +324,7 @@ static void add_term(closs_plan *plan, const distance_plan *maps, size_t i, floa
     f->errors |= described->by_probability;
     f->target_weights |= described->weight_of == WEIGHT_OF_TARGETS;
     f->factors |= described->weight_of == WEIGHT_OF_FACTORS;
+    f->rests |= keeps_rest(described);
     if (softmax) note_softmax_term(f, described);
 }
 

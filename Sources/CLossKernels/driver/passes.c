@@ -118,7 +118,7 @@ int losses_can_wait(const part *p) {
     const formula *f = &plan->formula;
     if (f->activation != CLOSS_SOFTMAX || !f->region || !f->pointwise_count) return 0;
     if (plan->selection || plan->lovasz || f->weighted || f->maps || p->distance_maps) return 0;
-    if (!f->has_curves || f->curved || f->factors || f->class_parts) return 0;
+    if (!f->has_curves || f->curved || f->rests || f->class_parts) return 0;
     if (p->batch->weights || target_is_dense(p->batch->target)) return 0;
     // Four losses are added as floats.
     return 4.5 * pointwise_loss_bound(plan, LARGEST_BOUNDED, 1, 0) < 0x1p19;

@@ -51,7 +51,7 @@ LANES_INLINE int has_weights(channel_kind kind, const run *at) {
 typedef struct channel_sums {
     u64x16 product, probability, square, target, target_square, minimum, weighted_valid;
     u64x16 loss[CLOSS_MAX_TERMS], factor[CLOSS_MAX_TERMS];
-    u64x16 loss_rest[CLOSS_MAX_TERMS], factor_rest[CLOSS_MAX_TERMS]; // of terms divided by their factors
+    u64x16 loss_rest[CLOSS_MAX_TERMS], factor_rest[CLOSS_MAX_TERMS]; // of terms that keep rests
     u64x16 weight, target_weight; // of the values, and of their targets: the same for all terms
     vi32 count, valid, bad;
     i32x16 beyond; // lanes whose loss or weight left the exact range
@@ -160,7 +160,6 @@ LANES_INLINE void total_special_term(const formula *f, int k, const run *at, con
         add_limited_signed(&sums->loss[k], loss, &sums->beyond);
         return;
     }
-    // A confident network's losses and factors vanish together: their quotient needs all that there is of both.
     vf32 factor = f32_keep(x->valid, own.factor * x->weight);
     add_limited_with_rest(&sums->loss[k], &sums->loss_rest[k], loss, &sums->beyond);
     add_limited_with_rest(&sums->factor[k], &sums->factor_rest[k], factor, &sums->beyond);
@@ -176,7 +175,9 @@ LANES_INLINE void total_block(const formula *f, const run *at, channel_kind kind
         }
         vf32 loss = term_loss(kind, &f->pointwise[k], at, x) * x->weight;
         loss = f32_keep(x->valid, loss);
-        if (kind.terms == ONE_ERROR || is_signed(f->pointwise[k].kind))
+        if (kind.terms == ANY_TERMS && keeps_rest(&f->pointwise[k]))
+            add_limited_with_rest(&sums->loss[k], &sums->loss_rest[k], loss, &sums->beyond);
+        else if (kind.terms == ONE_ERROR || is_signed(f->pointwise[k].kind))
             add_limited_signed(&sums->loss[k], loss, &sums->beyond);
         else
             add_limited(&sums->loss[k], loss, &sums->beyond);
@@ -398,7 +399,7 @@ static channel_terms terms_of(const formula *f) {
     if (f->pointwise_count == 0) return ONLY_REGION;
     const pointwise_formula *term = &f->pointwise[0];
     if (f->pointwise_count > 1 || f->target_weights || term->special) return ANY_TERMS;
-    if (is_error(term->kind)) return f->region ? ANY_TERMS : ONE_ERROR;
+    if (is_error(term->kind)) return f->region || f->rests ? ANY_TERMS : ONE_ERROR;
     if (term->kind == CLOSS_BINARY_CROSS_ENTROPY)
         return f->region ? REGION_AND_BINARY : term->plain ? ONE_BINARY : ONE_WEIGHTED_BINARY;
     if (term->kind != CLOSS_FOCAL || !term->gamma_is_small_integer || term->gamma != 2) return ANY_TERMS;
@@ -465,10 +466,10 @@ static fault finish_channel_sums(const formula *f, const run *whole, const chann
     for (int k = 0; k < f->pointwise_count; k++) {
         out->loss[k] = exact_total(sums->loss[k], LOSS_ANCHOR, blocks);
         weight_of of = f->pointwise[k].weight_of;
-        int rests = of == WEIGHT_OF_FACTORS;
+        int rests = keeps_rest(&f->pointwise[k]), of_factors = of == WEIGHT_OF_FACTORS;
         out->loss_rest[k] = rests ? exact_total(sums->loss_rest[k], REST_ANCHOR, blocks) : 0;
-        out->weight_rest[k] = rests ? exact_total(sums->factor_rest[k], REST_ANCHOR, blocks) : 0;
-        if (of == WEIGHT_OF_FACTORS)
+        out->weight_rest[k] = of_factors ? exact_total(sums->factor_rest[k], REST_ANCHOR, blocks) : 0;
+        if (of_factors)
             out->weight[k] = exact_total(sums->factor[k], LOSS_ANCHOR, blocks);
         else if (of == WEIGHT_OF_TARGETS)
             out->weight[k] = exact_total(sums->target_weight, LOSS_ANCHOR, blocks);

@@ -74,6 +74,7 @@ typedef struct formula {
     int errors;         // some pointwise term's derivative is by the probability (5.5, 5.6)
     int target_weights; // some term's divisor adds up targets
     int factors;        // ... or modulating factors: nothing of its gradient is known before the totals are
+    int rests;          // some term's totals keep what is rounded off
     int maps;           // some error is of a map too
     int curved;         // some term is no multiple of its sum: its gradient waits for that
     int smooths;        // some cross entropy has label smoothing
@@ -117,6 +118,12 @@ static inline int is_error(closs_term_kind kind) {
 
 // Errors that a map may make negative.
 static inline int is_signed(closs_term_kind kind) { return kind == CLOSS_LINEAR_MAP || kind == CLOSS_BOUNDARY; }
+
+// Whether a term's losses may all be small beside the quantum: a confident network's focal losses and factors vanish
+// together, and a Hausdorff term is scaled for the longest distance there could be.
+static inline int keeps_rest(const pointwise_formula *term) {
+    return term->weight_of == WEIGHT_OF_FACTORS || term->kind == CLOSS_HAUSDORFF;
+}
 
 // Whether a term that ranks losses takes some of them whatever their rank.
 static inline int takes_surely(const formula *f) {
@@ -271,6 +278,7 @@ typedef struct class_sums {
     int64_t valid;                        // V, weighted
     int64_t count;                        // of voxels labelled so
     int64_t loss[CLOSS_MAX_TERMS];        // of each pointwise term; with class parts
+    int64_t loss_rest[CLOSS_MAX_TERMS];   // of those that keep rests
 } class_sums;
 
 typedef struct run_sums {
@@ -278,7 +286,7 @@ typedef struct run_sums {
     int64_t soft; // not 0: dense targets of a softmax: the weights of its classes are summed by the kernel
     int64_t loss[CLOSS_MAX_TERMS];
     int64_t weight[CLOSS_MAX_TERMS];                                  // of runs with voxel weights, or soft ones
-    int64_t loss_rest[CLOSS_MAX_TERMS], weight_rest[CLOSS_MAX_TERMS]; // of formulas with factors
+    int64_t loss_rest[CLOSS_MAX_TERMS], weight_rest[CLOSS_MAX_TERMS]; // of formulas with rests
     class_sums *classes;                                              // [classes]; a channel's kernel: [1]
 } run_sums;
 

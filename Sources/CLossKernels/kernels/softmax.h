@@ -64,7 +64,7 @@ typedef struct softmax_class {
     vi32 count;             // of voxels in other blocks
     int64_t product_blocks; // that were added to `product`: a block without the class is passed over
     int64_t uniform_blocks;
-    int64_t loss[CLOSS_MAX_TERMS]; // of each pointwise term, in quanta; with class parts
+    int64_t loss[CLOSS_MAX_TERMS], loss_rest[CLOSS_MAX_TERMS]; // of each pointwise term, in quanta; with class parts
 } softmax_class;
 
 typedef struct softmax_sums {
@@ -72,10 +72,11 @@ typedef struct softmax_sums {
     u64x16 weighted_valid; // of weighted sums
     vi32 valid;
     u64x16 loss[CLOSS_MAX_TERMS], weight[CLOSS_MAX_TERMS];
-    vf32 not_finite;   // NaN in a lane that met a NaN or an infinity, 0 otherwise
-    vi32 bad;          // lanes with a label, target or weight that cannot be
-    vu8 largest_label; // of a simple walk
-    i32x16 beyond;     // lanes whose loss or weight left the exact range
+    u64x16 loss_rest[CLOSS_MAX_TERMS]; // of terms that keep rests
+    vf32 not_finite;                   // NaN in a lane that met a NaN or an infinity, 0 otherwise
+    vi32 bad;                          // lanes with a label, target or weight that cannot be
+    vu8 largest_label;                 // of a simple walk
+    i32x16 beyond;                     // lanes whose loss or weight left the exact range
     int64_t blocks;
 } softmax_sums;
 
@@ -382,9 +383,10 @@ LANES_OUTLINED void total_class_parts(const formula *f, int k, int soft, const r
             if (term->has_class_weights) own = f32_splat(term->class_weight[c]) * own;
             own = own * block->weight;
         }
-        u64x16 quanta = {0};
-        add_limited_signed(&quanta, f32_keep(here, own), &sums->beyond);
+        u64x16 quanta = {0}, rest = {0};
+        add_limited_with_rest(&quanta, &rest, f32_keep(here, own), &sums->beyond);
         sums->of[c].loss[k] += exact_total(quanta, LOSS_ANCHOR, 1);
+        sums->of[c].loss_rest[k] += exact_total(rest, REST_ANCHOR, 1);
     }
 }
 
@@ -394,7 +396,9 @@ LANES_INLINE void total_pointwise(const formula *f, softmax_kind kind, const run
         const pointwise_formula *term = &f->pointwise[k];
         vf32 loss = softmax_loss(term, kind, at, labels, block) * block->weight;
         loss = f32_keep(labels->valid, loss);
-        if (kind.extras && is_signed(term->kind))
+        if (kind.extras && keeps_rest(term))
+            add_limited_with_rest(&sums->loss[k], &sums->loss_rest[k], loss, &sums->beyond);
+        else if (kind.extras && is_signed(term->kind))
             add_limited_signed(&sums->loss[k], loss, &sums->beyond);
         else
             add_limited(&sums->loss[k], loss, &sums->beyond);

@@ -7,7 +7,7 @@
 static void clear_softmax_sums(const formula *f, softmax_class *classes, softmax_sums *sums) {
     memset(classes, 0, (size_t)f->classes * sizeof *classes);
     sums->of = classes;
-    for (int k = 0; k < f->pointwise_count; k++) sums->loss[k] = sums->weight[k] = (u64x16){0};
+    for (int k = 0; k < f->pointwise_count; k++) sums->loss[k] = sums->loss_rest[k] = sums->weight[k] = (u64x16){0};
     sums->weighted_valid = (u64x16){0};
     sums->valid = sums->bad = (vi32){0};
     sums->beyond = (i32x16){0};
@@ -24,6 +24,8 @@ static fault finish_softmax_sums(const formula *f, const run *whole, const softm
     out->valid = count_total(sums->valid);
     for (int k = 0; k < f->pointwise_count; k++) {
         out->loss[k] = exact_total(sums->loss[k], LOSS_ANCHOR, blocks);
+        out->loss_rest[k] = keeps_rest(&f->pointwise[k]) ? exact_total(sums->loss_rest[k], REST_ANCHOR, blocks) : 0;
+        out->weight_rest[k] = 0;
         if (whole->weights || (soft && !weighs_values(&f->pointwise[k])))
             out->weight[k] = exact_total(sums->weight[k], LOSS_ANCHOR, blocks);
     }
@@ -31,7 +33,10 @@ static fault finish_softmax_sums(const formula *f, const run *whole, const softm
         class_sums *s = &out->classes[c];
         const softmax_class *from = &sums->of[c];
         s->count = count_total(from->count) + from->uniform_blocks * BLOCK_VOXELS;
-        if (f->class_parts) memcpy(s->loss, from->loss, sizeof s->loss);
+        if (f->class_parts) {
+            memcpy(s->loss, from->loss, sizeof s->loss);
+            memcpy(s->loss_rest, from->loss_rest, sizeof s->loss_rest);
+        }
         if (!f->region) continue;
         double anchor = f->weighted ? LOSS_ANCHOR : PROBABILITY_ANCHOR;
         int dense = whole->target == CLOSS_DENSE_F32;

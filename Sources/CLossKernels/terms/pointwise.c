@@ -8,11 +8,13 @@
 static const double LARGEST_LOSS = 0x1p+19; // arithmetic 6.2
 
 // A total's rest stands so many words behind it.
-enum { REST = POINTWISE_WORDS };
+enum { REST = POINTWISE_WORDS, PART_REST = WIDE_WORDS };
 
 static int64_t words_per_row(const closs_plan *plan) {
-    return plan->formula.factors ? 2 * POINTWISE_WORDS : POINTWISE_WORDS;
+    return plan->formula.rests ? 2 * POINTWISE_WORDS : POINTWISE_WORDS;
 }
+
+static int64_t words_per_part(const closs_plan *plan) { return plan->formula.rests ? 2 * WIDE_WORDS : WIDE_WORDS; }
 
 static int64_t *words_of(const closs_plan *plan, int64_t *totals, int k, int64_t group, int64_t row) {
     int64_t rows = plan_rows_per_sample(plan);
@@ -24,7 +26,7 @@ static int64_t *valid_of(const closs_plan *plan, int64_t *totals, int64_t group)
 }
 
 static int64_t *part_of(const closs_plan *plan, int64_t *totals, int k, int64_t c) {
-    return totals + plan->totals.parts + (k * plan->shape.classes + c) * WIDE_WORDS;
+    return totals + plan->totals.parts + (k * plan->shape.classes + c) * words_per_part(plan);
 }
 
 // Groups of samples whose totals a term is of: all, or one that is one sample.
@@ -44,7 +46,7 @@ size_t pointwise_totals_words(const closs_plan *plan) {
 
 size_t pointwise_parts_words(const closs_plan *plan) {
     const formula *f = &plan->formula;
-    return f->class_parts ? (size_t)(f->pointwise_count * f->classes) * WIDE_WORDS : 0;
+    return f->class_parts ? (size_t)(f->pointwise_count * f->classes * words_per_part(plan)) : 0;
 }
 
 // A float as whole quanta, halves to even (arithmetic 6.3).
@@ -89,14 +91,18 @@ void pointwise_add(const closs_plan *plan, int64_t sample, int64_t row, int with
         int summed =
             with_weights || (softmax ? sums->soft && !weighs_values(term) : term->weight_of != WEIGHT_OF_VALUES);
         wide_add_shared(words + POINTWISE_WEIGHT, summed ? sums->weight[k] : counted_weight(plan, term, sums));
-        if (!plan->formula.factors) continue;
+        if (!plan->formula.rests) continue;
         wide_add_shared(words + POINTWISE_LOSS + REST, sums->loss_rest[k]);
         wide_add_shared(words + POINTWISE_WEIGHT + REST, sums->weight_rest[k]);
     }
     wide_add_shared(valid_of(plan, totals, group), sums->valid);
     for (int k = 0; plan->formula.class_parts && k < plan->formula.pointwise_count; k++)
-        for (int64_t c = 0; c < plan->shape.classes; c++)
-            wide_add_shared(part_of(plan, totals, k, c), sums->classes[c].loss[k]);
+        for (int64_t c = 0; c < plan->shape.classes; c++) {
+            int64_t *part = part_of(plan, totals, k, c);
+            wide_add_shared(part, sums->classes[c].loss[k]);
+            if (keeps_rest(&plan->formula.pointwise[k]))
+                wide_add_shared(part + PART_REST, sums->classes[c].loss_rest[k]);
+        }
 }
 
 static void divisor_of(const closs_term *term, closs_divisor *divisor, double *value) {
@@ -175,7 +181,7 @@ typedef struct kept_total {
 static kept_total kept_row_total(const closs_plan *plan, int k, const int64_t *totals, group_range groups, int64_t row,
                                  int word) {
     kept_total total = {row_total(plan, k, totals, groups, row, word), 0};
-    if (plan->formula.factors) total.rest = row_total(plan, k, totals, groups, row, word + REST);
+    if (plan->formula.rests) total.rest = row_total(plan, k, totals, groups, row, word + REST);
     return total;
 }
 
@@ -230,8 +236,9 @@ size_t pointwise_coefficient(const closs_plan *plan, int k, int64_t row) {
 static void finish_parts(const closs_plan *plan, int k, const int64_t *totals, double divisor, double *per_class) {
     const double scale = plan->formula.pointwise[k].map_scale;
     for (int64_t c = 0; plan->formula.class_parts && c < plan->shape.classes; c++) {
-        double part = wide_double(wide_value(part_of(plan, (int64_t *)totals, k, c)), LOSS_QUANTUM);
-        per_class[c] = divisor > 0 ? scale * part / divisor : 0;
+        const int64_t *words = part_of(plan, (int64_t *)totals, k, c);
+        kept_total part = {wide_value(words), plan->formula.rests ? wide_value(words + PART_REST) : 0};
+        per_class[c] = divisor > 0 ? scale * kept_double(part) / divisor : 0;
     }
 }
 

@@ -22,7 +22,9 @@ extension Formulas {
             let bent = options.logarithm ? factor / (1 + value) : factor
             _ = copy.error(measured(options), options.divisor, bent, &gradient, true, squared)
         }
-        return (options.logarithm ? log1p(value) : value, resolution * mapScale(options, isHausdorff: true))
+        // Its totals keep what their quanta leave, in steps of 2^-80.
+        let scale = mapScale(options, isHausdorff: true) * 0x1p-48
+        return (options.logarithm ? log1p(value) : value, resolution * scale)
     }
 
     /// Class weights of 0 for those that take no part.
