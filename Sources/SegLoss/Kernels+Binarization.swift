@@ -27,6 +27,10 @@ internal import CLossKernels
             throw LossError(
                 kind: .badOption, message: "ignoreIndex is set; expected none: a mask leaves values out")
         }
+        guard !options.perSample, !options.perClass else {
+            let name = options.perSample ? "perSample" : "perClass"
+            throw LossError(kind: .badOption, message: "\(name) is set; expected none: this loss has parts of its own")
+        }
         let (stride, isTooLong) = shape.voxels.multipliedReportingOverflow(by: shape.classes)
         let (count, isTooLarge) = stride.multipliedReportingOverflow(by: shape.samples)
         guard !isTooLong, !isTooLarge else {

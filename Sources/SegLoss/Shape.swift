@@ -28,8 +28,9 @@ public struct Shape: Sendable, Hashable {
         Shape(samples: samples, classes: classes, extents: [depth, height, width])
     }
 
-    /// Voxels in a row: `[samples][classes][voxels]`. No loss looks at where a voxel lies, so any shape may be
-    /// flattened to this one.
+    /// Voxels in a row: `[samples][classes][voxels]`. Any shape may be flattened to this one for losses that do not
+    /// look at where a voxel lies: all but the boundary and the Hausdorff loss, which would measure distances along the
+    /// row.
     public static func flat(samples: Int, classes: Int, voxels: Int) -> Shape {
         Shape(samples: samples, classes: classes, extents: [voxels])
     }

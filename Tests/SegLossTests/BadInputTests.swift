@@ -164,6 +164,7 @@ final class BadInputTests: XCTestCase {
         for loss in [Loss.binaryCrossEntropy(), .balancedBinaryCrossEntropy()] {
             refuse(.badTerm, index: 1, ["terms[1]", "sigmoid"], .crossEntropy() + loss, activation: .softmax)
         }
+        refuse(.badTerm, index: 0, ["terms[0]", "per_channel"], .binaryCrossEntropy(), activation: .softmax)
         for activation in [Activation.sigmoid, .probabilities] {
             refuse(
                 .badTerm, index: 2, ["terms[2]", "softmax"], .dice() + .focal() + .crossEntropy(),

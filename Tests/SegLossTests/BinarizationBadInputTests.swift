@@ -290,6 +290,8 @@ final class BinarizationBadInputTests: XCTestCase {
         refused(.badOption, "fallback_negatives is -1") { $0.main = .balanced(fallbackNegatives: -1) }
         refused(.badOption, "activation", activation: .softmax)
         refused(.badOption, "ignoreIndex", options: Options(ignoreIndex: 255))
+        refused(.badOption, "perSample", options: Options(perSample: true))
+        refused(.badOption, "perClass", options: Options(perClass: true))
         refused(.badThreads, "threads", options: Options(threads: -1))
         refused(.badShape, "channels", channels: 0)
         refused(.badShape, "channels", channels: 513)

@@ -233,7 +233,7 @@ final class BinarizationTests: XCTestCase {
             let answer = try head.outcome()
             XCTAssertEqual(answer.evaluation.value, one.value, accuracy: 1e-6 * max(1, abs(one.value)), one.name)
             for (ours, theirs) in [(answer.map, one.map), (answer.threshold, one.threshold)] {
-                let bound = 3e-6 * (theirs.map(abs).max() ?? 0) + 1e-12
+                let bound = 1e-6 * (theirs.map(abs).max() ?? 0) + 1e-12
                 let error = zip(ours, theirs).map { abs(Double($0) - $1) }.max() ?? .infinity
                 XCTAssert(error <= bound, "\(one.name): \(error) is more than \(bound)")
             }

@@ -115,7 +115,11 @@ closs_status needs_channels(const closs_spec *spec, int64_t i, const char *name,
 // A loss of each logit's sigmoid inside a softmax must say so: the formulas are others.
 static closs_status needs_per_channel(const closs_spec *spec, int per_channel, int64_t i, const char *name,
                                       closs_error *error) {
-    return per_channel ? CLOSS_OK : needs_channels(spec, i, name, error);
+    if (per_channel || spec->activation != CLOSS_SOFTMAX) return CLOSS_OK;
+    return refuse(error, CLOSS_BAD_TERM, i,
+                  "terms[%lld] is a %s, which needs per_channel inside a softmax, or the sigmoid or probabilities "
+                  "activation",
+                  (long long)i, name);
 }
 
 static closs_status check_binary(const closs_spec *spec, int64_t i, closs_error *error) {

@@ -832,8 +832,8 @@ typedef enum closs_distance_type {
 typedef struct closs_distance_spec {
     int64_t samples;
     closs_extents extents;  /* of one sample; 0 stands for 1 */
-    double spacing[3];      /* between voxels along planes, rows and columns; 0 stands for 1. Spacings that differ are
-                            * resolved to 2^-21 of their square or better */
+    double spacing[3];      /* between voxels along planes, rows and columns, 2^-40 .. 2^40; 0 stands for 1. What
+                            * differs is resolved to 2^-21 of its square or better */
     const int64_t *classes; /* the labels to make maps of; NULL: 0 .. class_count - 1 */
     int class_count;
     closs_distance_form form;
@@ -1090,7 +1090,7 @@ typedef struct closs_box_weights_spec {
     closs_box_form form;
     closs_box_padding padding;
     closs_weights_mean mean;
-    double amplitude;    /* boundary: > 0; border: >= 0 */
+    double amplitude;    /* boundary: 2^-16 .. 2^16; border: 0 .. 2^16 */
     double steepness;    /* boundary: 0 .. 32; border: 0 */
     double lower, upper; /* border: 0 <= lower < upper <= 1; boundary: both 0 */
     int threads;         /* 0: OpenMP's default */
@@ -1186,9 +1186,9 @@ typedef struct closs_cell_weights_spec {
     int64_t background; /* the label between cells, one that the labels' type can hold */
     int has_ignore_index;
     int64_t ignore_index; /* voxels with this label are no cell, and weigh 0 */
-    double amplitude;     /* w_0 >= 0; 10 as published */
-    double sigma;         /* > 0, in the spacing's unit; 5 as published */
-    double background_weight, cell_weight; /* w_c, each >= 0 */
+    double amplitude;     /* w_0, 0 .. 2^16; 10 as published */
+    double sigma;         /* 2^-40 .. 2^40, in the spacing's unit; 5 as published */
+    double background_weight, cell_weight; /* w_c, each 0 .. 2^16 */
     int balanced; /* 1: w_c is multiplied by N / (2 n), n of a sample's N voxels being background, or cells */
     int threads;
     closs_isa isa;

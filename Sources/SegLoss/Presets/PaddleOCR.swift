@@ -8,7 +8,8 @@ extension Loss {
         /// `BalanceLoss` with its default `DiceLoss`: DB's Dice.
         ///
         /// The original then mines negatives from copies of this one number, which changes it by a part in 10^6 of the
-        /// values taken; for mined negatives use ``balancedCrossEntropy(negativeRatio:eps:)``.
+        /// values taken, and makes it 0 without text, where it is 1 here, with a zero gradient either way; for mined
+        /// negatives use ``balancedCrossEntropy(negativeRatio:eps:)``.
         ///
         /// - Parameters:
         ///   - eps: What is added to the denominator.
@@ -37,7 +38,7 @@ extension Loss {
 extension BinarizationLoss {
     /// PaddleOCR's `DBLoss` with its default main loss, Dice: weights 5, 10 and 1.
     ///
-    /// Its mining of negatives takes copies of that one number, to no effect; for mined negatives use ``db``, which is
-    /// its `main_loss_type="BCELoss"`.
+    /// Its mining of negatives takes copies of that one number, to no effect but that the main loss is 0 without text,
+    /// where it is 1 here; for mined negatives use ``db``, which is its `main_loss_type="BCELoss"`.
     public static let paddleOCR = BinarizationLoss(main: .dice)
 }
