@@ -4,13 +4,12 @@
 
 #include "terms/plan.h"
 
-// Of one row of one term: loss and weight, two words each; then, of plans with terms divided by their factors, the
-// rests of both.
+// Of one row of one term: loss and weight, two words each; then, of plans with terms that keep rests, those of both.
 enum { POINTWISE_LOSS = 0, POINTWISE_WEIGHT = 2, POINTWISE_WORDS = 4 };
 
 size_t pointwise_totals_words(const closs_plan *plan);
 
-// Words of the parts by class, if they are asked for.
+// Words of the parts by class, if they are asked for; there too rests stand behind.
 size_t pointwise_parts_words(const closs_plan *plan);
 
 // Adds what a run of a sample came to; `row` is 0 for softmax, else the channel.
