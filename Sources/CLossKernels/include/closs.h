@@ -31,9 +31,10 @@
  * softmax or a Hausdorff loss. 300 KiB more where buffers have views or another type than float.
  *
  * NUMBERS. What every operation does to the last bit stands in docs/arithmetic.md. Losses are added up in steps of
- * 2^-32 of four voxels: the mean of losses that are all below about 1e-8 has fewer digits, and of losses below 1e-11 it
- * is 0; gradients are not rounded so. Voxel weights are resolved to 2^-32: let maps hold weights around 1. Inputs must
- * be finite, including those of voxels that are masked or ignored.
+ * 2^-32 of four voxels: the mean of losses that are all below about 1e-6 has fewer digits, and of losses below 1e-11 it
+ * is 0 (those of a Hausdorff loss, or of one divided by its factors, in steps of 2^-80); gradients are not rounded so.
+ * Voxel weights are resolved to 2^-32: let maps hold weights around 1. Inputs must be finite, including those of voxels
+ * that are masked or ignored.
  */
 #ifndef CLOSS_H
 #define CLOSS_H
