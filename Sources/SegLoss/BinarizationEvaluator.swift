@@ -56,7 +56,7 @@ public struct BinarizationEvaluator: Sendable {
         _ loss: BinarizationLoss, shape: Shape, activation: Activation, options: Options = Options()
     ) throws(LossError) {
         plan = try BinarizationPlan(loss, shape: shape, activation: activation, options: options)
-        scratch = plan.makeScratch()
+        scratch = try plan.makeScratch()
         self.loss = loss
         self.shape = shape
         self.activation = activation

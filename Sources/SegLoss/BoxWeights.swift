@@ -53,7 +53,7 @@ public struct BoxWeights: Sendable {
         self.form = form
         plan = try BoxWeightsPlan(
             shape: shape, window: window, classes: classes, form: form, padding: padding, mean: mean, options: options)
-        scratch = plan.makeScratch()
+        scratch = try plan.makeScratch()
     }
 
     /// Writes the maps of a batch of labels.

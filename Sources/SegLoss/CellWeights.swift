@@ -57,7 +57,7 @@ public struct CellWeights: Sendable {
         plan = try CellWeightsPlan(
             shape: shape, amplitude: amplitude, sigma: sigma, classWeights: classWeights, balanced: balanced,
             background: background, spacing: spacing ?? shape.extents.map { _ in 1 }, options: options)
-        scratch = plan.makeScratch()
+        scratch = try plan.makeScratch()
     }
 
     /// Writes the maps of a batch of instance labels.

@@ -67,7 +67,7 @@ public struct DeepSupervision: Sendable {
         self.sampling = sampling
         self.steps = steps
         workspaces = evaluators.map(\.workspace)
-        scratch = Array(repeating: 0, count: evaluators.reduce(0) { $0 + $1.workspace.scratch.count })
+        scratch = try makeScratch(bytes: evaluators.reduce(0) { $0 + $1.workspace.scratch.count })
     }
 
     /// Scales that one call takes at most.

@@ -66,7 +66,7 @@ public struct DistanceTransform<Element: DistanceElement>: Sendable {
         plan = try DistancePlan(
             shape: shape, format: Element.distanceFormat, classes: self.classes, form: form, far: far,
             spacing: self.spacing, scale: scale, options: options)
-        scratch = plan.makeScratch()
+        scratch = try plan.makeScratch()
     }
 
     /// Writes the maps of a batch.

@@ -48,7 +48,7 @@ public struct Evaluator: Sendable {
         _ loss: Loss, shape: Shape, activation: Activation, options: Options = Options()
     ) throws(LossError) {
         plan = try Plan(loss, shape: shape, activation: activation, options: options)
-        workspace = plan.makeWorkspace()
+        workspace = try plan.makeWorkspace()
         self.loss = loss
         self.shape = shape
         self.activation = activation

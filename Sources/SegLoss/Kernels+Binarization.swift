@@ -57,8 +57,8 @@ internal import CLossKernels
     }
 
     /// Memory for calls.
-    func makeScratch() -> [UInt8] {
-        unsafe Array(repeating: 0, count: closs_binarization_scratch_bytes(pointer))
+    func makeScratch() throws(LossError) -> [UInt8] {
+        try unsafe SegLoss.makeScratch(bytes: closs_binarization_scratch_bytes(pointer))
     }
 }
 

@@ -50,8 +50,9 @@ struct DistancePlan: Sendable {
     }
 
     /// Memory for calls.
-    func makeScratch() -> [UInt8] {
-        unsafe withSpec { spec in unsafe Array(repeating: 0, count: closs_distance_scratch_bytes(spec)) }
+    func makeScratch() throws(LossError) -> [UInt8] {
+        let bytes = unsafe withSpec { spec in unsafe closs_distance_scratch_bytes(spec) }
+        return try SegLoss.makeScratch(bytes: bytes)
     }
 
     func write<L: Label, Element: DistanceElement>(

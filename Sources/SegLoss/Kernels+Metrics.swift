@@ -42,7 +42,7 @@ private func makeScratch(
     bytes: Int, refusedBy call: (UnsafeMutablePointer<closs_error>) -> closs_status
 ) throws(LossError) -> [UInt8] {
     if bytes == 0 { try unsafe refusing(call) }
-    return Array(repeating: 0, count: bytes)
+    return try makeScratch(bytes: bytes)
 }
 
 /// To C, a shape's voxels are one number.

@@ -79,8 +79,9 @@ struct BoxWeightsPlan: Sendable {
     }
 
     /// Memory for calls.
-    func makeScratch() -> [UInt8] {
-        unsafe withSpec { spec in unsafe Array(repeating: 0, count: closs_box_weights_scratch_bytes(spec)) }
+    func makeScratch() throws(LossError) -> [UInt8] {
+        let bytes = unsafe withSpec { spec in unsafe closs_box_weights_scratch_bytes(spec) }
+        return try SegLoss.makeScratch(bytes: bytes)
     }
 
     func write<L: BitwiseCopyable>(
@@ -292,8 +293,9 @@ struct CellWeightsPlan: Sendable {
     }
 
     /// Memory for calls.
-    func makeScratch() -> [UInt8] {
-        unsafe withSpec { spec in unsafe Array(repeating: 0, count: closs_cell_weights_scratch_bytes(spec)) }
+    func makeScratch() throws(LossError) -> [UInt8] {
+        let bytes = unsafe withSpec { spec in unsafe closs_cell_weights_scratch_bytes(spec) }
+        return try SegLoss.makeScratch(bytes: bytes)
     }
 
     func write<L: Label>(

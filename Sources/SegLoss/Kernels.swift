@@ -89,9 +89,9 @@ internal import CLossKernels
     var threads: Int { unsafe Int(closs_plan_threads(pointer)) }
 
     /// Memory for calls with the plan.
-    func makeWorkspace() -> Workspace {
-        unsafe Workspace(
-            scratch: Array(repeating: 0, count: closs_scratch_bytes(pointer)),
+    func makeWorkspace() throws(LossError) -> Workspace {
+        try unsafe Workspace(
+            scratch: makeScratch(bytes: closs_scratch_bytes(pointer)),
             numbers: Array(repeating: 0, count: termCount * (1 + classes + valuedSamples)),
             coefficients: Array(repeating: 0, count: closs_coefficients_count(pointer)),
             termCount: termCount, classes: classes)

@@ -38,7 +38,7 @@ public struct LossError: Error, Sendable, Hashable {
         case unsupportedInstructionSet
         /// A negative thread count.
         case badThreads
-        /// There is no memory for a plan.
+        /// There is no memory for a plan, or for what its calls write to.
         case outOfMemory
     }
 
