@@ -129,6 +129,8 @@
 #define ranked_walks_avx512 closs_inner_ranked_walks_avx512
 #define ranked_walks_generic closs_inner_ranked_walks_generic
 #define refuse closs_inner_refuse
+#define refuse_activation closs_inner_refuse_activation
+#define refuse_isa closs_inner_refuse_isa
 #define region_add closs_inner_region_add
 #define region_coefficients_words closs_inner_region_coefficients_words
 #define region_finish closs_inner_region_finish

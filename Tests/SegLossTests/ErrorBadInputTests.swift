@@ -70,7 +70,7 @@ final class ErrorBadInputTests: XCTestCase {
         XCTAssertEqual(missing?.kind, .nullPointer)
         XCTAssertEqual(
             missing?.message,
-            "maps is NULL: a linear term takes maps, such as distance maps: expected 140 floats")
+            "maps are missing: a linear term takes maps, such as distance maps: expected 140 floats")
         XCTAssertEqual(try error(.linear(), maps: [1, 2])?.kind, .wrongSize)
         XCTAssertEqual(try error(.absoluteError(), maps: good)?.kind, .badTerm)
         XCTAssertNil(try error(.absoluteError(), maps: nil))

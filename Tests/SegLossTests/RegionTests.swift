@@ -208,8 +208,8 @@ final class RegionTests: XCTestCase {
 
     func testRefusedCombinations() {
         refused(.init(.generalizedDice(.square())), "pooled")
-        refused(.init(.dice, scope: .batchPooled, classWeights: [1, 2, 3]), "CLOSS_WEIGHTS_INSIDE")
-        refused(.init(.dice, classWeights: .inside([1, 2, 3])), "CLOSS_WEIGHTS_INSIDE", "pooled")
+        refused(.init(.dice, scope: .batchPooled, classWeights: [1, 2, 3]), "inside the sums")
+        refused(.init(.dice, classWeights: .inside([1, 2, 3])), "inside the sums", "pooled")
         refused(.init(.dice, scope: .samplePooled, exponent: .each([1, 1, 1])), "class_exponents", "pooled")
         refused(.init(.jaccard, leastIntersection: 1), "least_intersection")
         refused(.init(.tversky(falsePositives: 0, falseNegatives: 0), smooth: .none), "alpha", "beta")

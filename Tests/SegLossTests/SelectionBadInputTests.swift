@@ -190,7 +190,7 @@ final class SelectionBadInputTests: XCTestCase {
         XCTAssertEqual(found(nil)?.kind, .nullPointer)
         XCTAssertEqual(
             found(nil)?.message,
-            "maps is NULL: a balanced L1 takes the map of its positives: expected 256 floats")
+            "maps are missing: a balanced L1 takes the map of its positives: expected 256 floats")
         XCTAssertEqual(found([1, 2])?.kind, .wrongSize)
         XCTAssertEqual(found(good, weights)?.kind, .badTerm)
         for bad in [Float.nan, .infinity, -.infinity] {

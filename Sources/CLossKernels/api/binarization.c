@@ -42,8 +42,7 @@ static closs_status check_options(const closs_binarization_spec *spec, closs_err
         return refuse(error, CLOSS_BAD_OPTION, -1, "fallback_negatives is %lld: expected at least 0",
                       (long long)spec->fallback_negatives);
     if (spec->activation != CLOSS_SIGMOID && spec->activation != CLOSS_PROBABILITIES)
-        return refuse(error, CLOSS_BAD_OPTION, -1, "activation is %d: expected CLOSS_SIGMOID or CLOSS_PROBABILITIES",
-                      (int)spec->activation);
+        return refuse_activation(spec->activation, error);
     if (spec->main != CLOSS_BINARIZATION_BALANCED && spec->main != CLOSS_BINARIZATION_DICE)
         return refuse(error, CLOSS_BAD_OPTION, -1, "main is %d: expected a closs_binarization_main", (int)spec->main);
     return CLOSS_OK;

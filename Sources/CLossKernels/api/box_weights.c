@@ -104,9 +104,7 @@ static closs_status resolve_box(const closs_box_weights_spec *spec, box_plan *pl
     if (status == CLOSS_OK) status = check_box_options(spec, error);
     if (status != CLOSS_OK) return status;
     const kernels *of_isa = kernels_for(spec->isa);
-    if (!of_isa)
-        return refuse(error, CLOSS_UNSUPPORTED_ISA, -1, "isa is %d: this machine or build does not have it",
-                      (int)spec->isa);
+    if (!of_isa) return refuse_isa(spec->isa, error);
     plan->kernels = of_isa->weights;
     plan->threads = weight_map_threads(spec->threads, plan->samples * plan->voxels);
     const int64_t lines = plan->samples * box_lines(&plan->job); // a thread without any needs no room

@@ -100,7 +100,7 @@ static closs_status check_maps(const closs_plan *plan, const closs_batch *batch,
     if (plan->formula.maps && !batch->maps) {
         const char *what = plan->formula.ranks == RANKS_ERRORS ? "a balanced L1 takes the map of its positives"
                                                                : "a linear term takes maps, such as distance maps";
-        return refuse(error, CLOSS_NULL_POINTER, -1, "maps is NULL: %s: expected %lld floats", what,
+        return refuse(error, CLOSS_NULL_POINTER, -1, "maps are missing: %s: expected %lld floats", what,
                       (long long)b->span);
     }
     return check_buffer(batch->maps, batch->maps_count, b, 1, "maps", error);

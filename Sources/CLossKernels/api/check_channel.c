@@ -26,8 +26,7 @@ closs_status check_binary_options(const closs_spec *spec, int64_t i, closs_error
                       (long long)i, (int)t->weight_form);
     if (t->weight_form != CLOSS_WEIGHTS_OF_ALL && spec->activation == CLOSS_SOFTMAX)
         return refuse(error, CLOSS_BAD_TERM, i,
-                      "terms[%lld].weight_form is %d: inside a softmax expected CLOSS_WEIGHTS_OF_ALL", (long long)i,
-                      (int)t->weight_form);
+                      "terms[%lld].weight_form is of the positives: expected of all inside a softmax", (long long)i);
     if (t->positives_only && t->label_smoothing != 0)
         return refuse(error, CLOSS_BAD_OPTION, i,
                       "terms[%lld].label_smoothing is %g beside positives_only: expected one of the two only",
@@ -69,12 +68,13 @@ static closs_status check_modulation(const closs_spec *spec, const closs_focal *
                       (long long)i, (int)t->modulation);
     if (t->modulation != CLOSS_MODULATION_LOGIT) return CLOSS_OK;
     if (spec->activation == CLOSS_PROBABILITIES)
-        return refuse(error, CLOSS_BAD_TERM, i,
-                      "terms[%lld].modulation is CLOSS_MODULATION_LOGIT, which needs logits, not probabilities",
-                      (long long)i);
+        return refuse(
+            error, CLOSS_BAD_TERM, i,
+            "terms[%lld].modulation is by logits, which probabilities do not have: expected softmax or sigmoid",
+            (long long)i);
     if (t->positives_only)
         return refuse(error, CLOSS_BAD_OPTION, i,
-                      "terms[%lld].modulation is CLOSS_MODULATION_LOGIT beside positives_only: expected one of the two",
+                      "terms[%lld].modulation is by logits beside positives_only: expected one of the two",
                       (long long)i);
     return CLOSS_OK;
 }

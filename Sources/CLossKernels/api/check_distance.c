@@ -146,7 +146,8 @@ closs_status check_distance(const closs_spec *spec, int64_t i, distance_plan *ma
     if (status == CLOSS_OK) status = check_alone(spec, i, error);
     if (status == CLOSS_OK && t->prediction == CLOSS_PREDICTION_LARGEST && spec->shape.classes < 2)
         status = refuse(error, CLOSS_BAD_OPTION, i,
-                        "terms[%lld].prediction is CLOSS_PREDICTION_LARGEST: expected 2 classes or more", (long long)i);
+                        "terms[%lld].prediction is the class of the largest probability: expected 2 classes or more",
+                        (long long)i);
     // No more terms than there is room for: each kind is alone.
     distance_plan *plan = status == CLOSS_OK ? &maps[place_of(spec, i)] : 0;
     if (status == CLOSS_OK) status = check_metric(spec, i, plan, error);

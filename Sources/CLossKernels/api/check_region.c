@@ -93,8 +93,8 @@ static closs_status check_combination(closs_term_kind kind, const closs_region *
     if (kind != CLOSS_GENERALIZED_DICE && t->volume_weighting != CLOSS_VOLUME_UNIFORM)
         wrong = "volume_weighting is for a generalized Dice";
     if (pooled && t->class_weights && t->weighting != CLOSS_WEIGHTS_INSIDE)
-        wrong = "in a pooled scope class weights are CLOSS_WEIGHTS_INSIDE";
-    if (!pooled && t->weighting == CLOSS_WEIGHTS_INSIDE) wrong = "CLOSS_WEIGHTS_INSIDE needs a pooled scope";
+        wrong = "in a pooled scope class weights are inside the sums: neither multiplied nor normalized";
+    if (!pooled && t->weighting == CLOSS_WEIGHTS_INSIDE) wrong = "class weights inside the sums need a pooled scope";
     if (pooled && t->class_exponents) wrong = "class_exponents are not for a pooled scope";
     if (t->least_intersection > 0 && !overlap_has(kind, HAS_LEAST_INTERSECTION))
         wrong = "this kind of term has no least_intersection";
@@ -107,7 +107,7 @@ static closs_status check_combination(closs_term_kind kind, const closs_region *
     if (kind == CLOSS_LEAKY_DICE && t->alpha + t->beta == 0)
         wrong = "alpha and beta are both 0, which makes every score 1";
     if (t->value == CLOSS_MINUS_SCORE && (t->class_exponents || (t->exponent != 0 && t->exponent != 1)))
-        wrong = "an exponent needs a loss that is not negative, and CLOSS_MINUS_SCORE is";
+        wrong = "minus the score is negative, and an exponent needs a loss that is not";
     if (!wrong) return CLOSS_OK;
     return refuse(error, CLOSS_BAD_OPTION, i, "terms[%lld]: %s", (long long)i, wrong);
 }

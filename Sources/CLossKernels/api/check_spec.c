@@ -241,9 +241,7 @@ closs_status check_spec(const closs_spec *spec, distance_plan *maps, closs_error
     if (!spec->terms) return refuse(error, CLOSS_NULL_POINTER, -1, "terms is NULL");
     if (spec->threads < 0)
         return refuse(error, CLOSS_BAD_THREADS, -1, "threads is %d: expected 0 (the default) or more", spec->threads);
-    if (!kernels_for(spec->isa))
-        return refuse(error, CLOSS_UNSUPPORTED_ISA, -1,
-                      "isa %d is not available on this machine: CLOSS_ISA_BEST always is", (int)spec->isa);
+    if (!kernels_for(spec->isa)) return refuse_isa(spec->isa, error);
     for (size_t i = 0; i < spec->term_count; i++) {
         status = check_term(spec, (int64_t)i, maps, error);
         if (status != CLOSS_OK) return status;

@@ -27,9 +27,7 @@ static closs_status check_counts_spec(const closs_class_counts_spec *spec, closs
                       CLOSS_MAX_CLASSES);
     if (spec->threads < 0)
         return refuse(error, CLOSS_BAD_THREADS, -1, "threads is %d: expected 0 (the default) or more", spec->threads);
-    if (!kernels_for(spec->isa))
-        return refuse(error, CLOSS_UNSUPPORTED_ISA, -1, "isa is %d: this machine or build does not have it",
-                      (int)spec->isa);
+    if (!kernels_for(spec->isa)) return refuse_isa(spec->isa, error);
     return CLOSS_OK;
 }
 
@@ -129,10 +127,13 @@ static closs_status check_weights_spec(const closs_class_weights_spec *spec, clo
         return refuse(error, CLOSS_BAD_OPTION, -1, "weighting is %d: expected a closs_class_weighting",
                       (int)spec->weighting);
     if (spec->weighting == CLOSS_WEIGHTING_LOGARITHMIC && !(spec->parameter > 1 && spec->parameter <= 100))
-        return refuse(error, CLOSS_BAD_OPTION, -1, "parameter is %g: expected more than 1, 100 at most",
+        return refuse(error, CLOSS_BAD_OPTION, -1,
+                      "parameter, the offset of logarithmic weights, is %g: expected more than 1, 100 at most",
                       spec->parameter);
     if (spec->weighting == CLOSS_WEIGHTING_EFFECTIVE && !(spec->parameter >= 0 && spec->parameter < 1))
-        return refuse(error, CLOSS_BAD_OPTION, -1, "parameter is %g: expected 0 or more, less than 1", spec->parameter);
+        return refuse(error, CLOSS_BAD_OPTION, -1,
+                      "parameter, the beta of effective weights, is %g: expected 0 or more, less than 1",
+                      spec->parameter);
     if (spec->weighting < CLOSS_WEIGHTING_LOGARITHMIC && spec->parameter != 0)
         return refuse(error, CLOSS_BAD_OPTION, -1, "parameter is %g: expected 0, as this weighting has none",
                       spec->parameter);
@@ -140,7 +141,7 @@ static closs_status check_weights_spec(const closs_class_weights_spec *spec, clo
         return refuse(error, CLOSS_BAD_OPTION, -1, "absent is %d: expected a closs_absent_weight", (int)spec->absent);
     if (spec->absent == CLOSS_ABSENT_WEIGHT_FORMULA && spec->weighting != CLOSS_WEIGHTING_LOGARITHMIC)
         return refuse(error, CLOSS_BAD_OPTION, -1,
-                      "absent is CLOSS_ABSENT_WEIGHT_FORMULA: expected another, only the logarithmic one has a value");
+                      "absent is what the formula has: expected another, as only the logarithmic one has a value");
     if (spec->norm < CLOSS_NORM_NONE || spec->norm > CLOSS_NORM_VOXELS)
         return refuse(error, CLOSS_BAD_OPTION, -1, "norm is %d: expected a closs_weights_norm", (int)spec->norm);
     return CLOSS_OK;

@@ -152,8 +152,7 @@ closs_status closs_confusion_counts(int64_t samples, int64_t classes, const int6
 
 static closs_status check_thresholds(const closs_threshold_spec *spec, closs_error *error) {
     if (spec->activation != CLOSS_PROBABILITIES && spec->activation != CLOSS_SIGMOID)
-        return refuse(error, CLOSS_BAD_OPTION, -1, "activation is %d: expected CLOSS_PROBABILITIES or CLOSS_SIGMOID",
-                      (int)spec->activation);
+        return refuse_activation(spec->activation, error);
     if (!spec->thresholds) return refuse(error, CLOSS_NULL_POINTER, -1, "thresholds is NULL");
     if (spec->threshold_count < 1 || spec->threshold_count > CLOSS_MAX_THRESHOLDS)
         return refuse(error, CLOSS_BAD_OPTION, -1, "threshold_count is %d: expected 1 .. %d", spec->threshold_count,

@@ -64,7 +64,7 @@ static closs_status check_options(const closs_distance_spec *spec, closs_error *
         return refuse(error, CLOSS_BAD_OPTION, -1, "boundary is %d: expected a closs_inner_boundary",
                       (int)spec->boundary);
     if (spec->boundary != CLOSS_INNER_MINUS_ONE && spec->form != CLOSS_DISTANCE_SIGNED)
-        return refuse(error, CLOSS_BAD_OPTION, -1, "boundary is of signed maps: expected form CLOSS_DISTANCE_SIGNED");
+        return refuse(error, CLOSS_BAD_OPTION, -1, "boundary is of signed maps: expected a signed form");
     if (spec->far < CLOSS_FAR_ZERO || spec->far > CLOSS_FAR_INFINITY)
         return refuse(error, CLOSS_BAD_OPTION, -1, "far is %d: expected a closs_distance_far", (int)spec->far);
     if (spec->type < CLOSS_DISTANCE_FLOAT32 || spec->type > CLOSS_DISTANCE_INT16)
@@ -159,7 +159,7 @@ static closs_status check_halves(const closs_distance_spec *spec, const squared_
     // Spacings that differ are rounded.
     if (most * (1 + 0x1p-20) < HALF_LIMIT) return CLOSS_OK;
     return refuse(error, CLOSS_BAD_OPTION, -1,
-                  "type is CLOSS_DISTANCE_FLOAT16, and the map's values may reach %g: expected less than 65520, or "
+                  "type is float16, and the map's values may reach %g: expected less than 65520, or "
                   "another type, form or unit of length",
                   most);
 }
@@ -181,9 +181,7 @@ closs_status distance_resolve(const closs_distance_spec *spec, distance_plan *pl
     if (status == CLOSS_OK) status = resolve_metric(spec, plan, error);
     if (status != CLOSS_OK) return status;
     const kernels *of_isa = kernels_for(spec->isa);
-    if (!of_isa)
-        return refuse(error, CLOSS_UNSUPPORTED_ISA, -1, "isa is %d: this machine or build does not have it",
-                      (int)spec->isa);
+    if (!of_isa) return refuse_isa(spec->isa, error);
     plan->kernels = of_isa->distance;
     plan->threads = threads_for(parallel_threads(spec->threads), plan->values);
     if (plan->threads > MOST_THREADS) plan->threads = MOST_THREADS;

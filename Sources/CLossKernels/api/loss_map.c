@@ -13,7 +13,7 @@
 static closs_status check_term(const closs_plan *plan, int term, const float *map, closs_error *error) {
     if (!plan) return refuse(error, CLOSS_NULL_POINTER, -1, "plan is NULL");
     if (term != CLOSS_ALL_TERMS && (term < 0 || (size_t)term >= plan->term_count))
-        return refuse(error, CLOSS_BAD_OPTION, -1, "term is %d: expected CLOSS_ALL_TERMS or 0 to %zu", term,
+        return refuse(error, CLOSS_BAD_OPTION, -1, "term is %d: expected 0 to %zu, or all terms", term,
                       plan->term_count - 1);
     if (term != CLOSS_ALL_TERMS && plan->pointwise_index[term] < 0)
         return refuse(

@@ -27,8 +27,7 @@ closs_status metric_check_machine(int threads, closs_isa isa, const metric_kerne
     if (threads < 0)
         return refuse(error, CLOSS_BAD_THREADS, -1, "threads is %d: expected 0 (the default) or more", threads);
     const kernels *of_isa = kernels_for(isa);
-    if (!of_isa)
-        return refuse(error, CLOSS_UNSUPPORTED_ISA, -1, "isa is %d: this machine or build does not have it", (int)isa);
+    if (!of_isa) return refuse_isa(isa, error);
     *found = of_isa->metrics;
     return CLOSS_OK;
 }

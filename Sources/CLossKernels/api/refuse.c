@@ -14,6 +14,20 @@ closs_status refuse(closs_error *error, closs_status status, int64_t index, cons
     return status;
 }
 
+closs_status refuse_isa(closs_isa isa, closs_error *error) {
+    if (isa != CLOSS_ISA_AVX2 && isa != CLOSS_ISA_AVX512)
+        return refuse(error, CLOSS_UNSUPPORTED_ISA, -1, "isa is %d: expected a closs_isa", (int)isa);
+    return refuse(error, CLOSS_UNSUPPORTED_ISA, -1,
+                  "isa is %s, which this machine or build does not have: expected generic, or the best one",
+                  isa == CLOSS_ISA_AVX512 ? "AVX-512" : "AVX2");
+}
+
+closs_status refuse_activation(closs_activation activation, closs_error *error) {
+    if (activation != CLOSS_SOFTMAX)
+        return refuse(error, CLOSS_BAD_OPTION, -1, "activation is %d: expected a closs_activation", (int)activation);
+    return refuse(error, CLOSS_BAD_OPTION, -1, "activation is softmax: expected sigmoid or probabilities");
+}
+
 closs_status accepted(closs_error *error) {
     if (error) {
         error->status = CLOSS_OK;
