@@ -135,7 +135,7 @@
 #define region_coefficients_words closs_inner_region_coefficients_words
 #define region_finish closs_inner_region_finish
 #define region_sample_value closs_inner_region_sample_value
-#define region_scaled_coefficients closs_inner_region_scaled_coefficients
+#define region_scaled_slopes closs_inner_region_scaled_slopes
 #define region_takes_part closs_inner_region_takes_part
 #define region_totals_words closs_inner_region_totals_words
 #define run_confusion closs_inner_run_confusion

@@ -140,7 +140,7 @@ public enum Reference {
 
         // Gradient.
         let regionCoefficients = finish.coefficients.map {
-            $0.scaled(by: scale, for: terms.regions, hardTargets: voxels.hasHardTargets, byDifference: false)
+            $0.scaled(by: scale, for: terms.regions, hardTargets: voxels.hasHardTargets)
         }
         let isClasswise = pointwise.contains { !$0.isPerChannel } || taken != nil
         let hasErrors = pointwise.contains { $0.error != nil } || lovasz != nil
@@ -158,7 +158,8 @@ public enum Reference {
                 if isByProbability {
                     for c in 0..<classes {
                         let region = regionCoefficients[sample * classes + c]
-                        q[c] = terms.hasRegion ? region.derivative(p: softmax.p[c], g: g[c], squareBy: softmax.p[c]) : 0
+                        let d = ProbabilityError.difference(softmax.p[c], softmax.miss(c), g[c])
+                        q[c] = terms.hasRegion ? region.derivative(p: softmax.p[c], g: g[c], difference: d) : 0
                         for (i, term) in pointwise.enumerated() {
                             guard let error = term.error else { continue }
                             let map = term.map(voxels, voxels.index(sample, c, voxel))
@@ -345,7 +346,7 @@ public enum Reference {
 
         // Gradient.
         let regionCoefficients = finish.coefficients.map {
-            $0.scaled(by: scale, for: terms.regions, hardTargets: voxels.hasHardTargets, byDifference: true)
+            $0.scaled(by: scale, for: terms.regions, hardTargets: voxels.hasHardTargets)
         }
         let ranksErrors = terms.ranked?.formula.isOfErrors ?? false
         let isHinge = terms.lovasz?.formula.isHinge ?? false
@@ -395,7 +396,7 @@ public enum Reference {
                     // By p.
                     var Z: Float = 0
                     if terms.hasRegion {
-                        Z = region.derivative(p: p, g: g, squareBy: ProbabilityError.difference(p, q, g))
+                        Z = region.derivative(p: p, g: g, difference: ProbabilityError.difference(p, q, g))
                         if terms.regions.isWeighted { Z *= v }
                     }
                     for (i, term) in pointwise.enumerated() where term.isByProbability { Z = add(i, to: Z) }

@@ -58,15 +58,12 @@ struct RegionCoefficients {
     var Q = 0.0
     var M = 0.0
 
-    /// Rounded to float once added up, then scaled; a zero is +0. `byDifference`: T has Q's part of a target of 1.
-    func scaled(
-        by scale: Float, for terms: RegionTerms, hardTargets: Bool, byDifference: Bool
-    ) -> ScaledRegionCoefficients {
-        var T = A + B
-        if byDifference { T += Q }
-        if hardTargets { T += M }
+    /// Rounded to float once added up, then scaled; a zero is +0.
+    func scaled(by scale: Float, for terms: RegionTerms, hardTargets: Bool) -> ScaledRegionCoefficients {
+        let T = A + B + Q
         return ScaledRegionCoefficients(
-            T: Float(T) * scale + 0, B: Float(B) * scale + 0, Q: Float(Q) * scale + 0, M: Float(M) * scale + 0,
+            T: Float(hardTargets ? T + M : T) * scale + 0, B: Float(B) * scale + 0, Q: Float(Q) * scale + 0,
+            belowT: Float(T + M) * scale + 0, belowB: Float(B + M) * scale + 0,
             hasSquares: terms.hasSquares, hasMinimum: terms.hasMinimum && !hardTargets)
     }
 }
@@ -75,18 +72,20 @@ struct ScaledRegionCoefficients {
     let T: Float
     let B: Float
     let Q: Float
-    let M: Float
+    /// T and B where p is below g.
+    let belowT: Float
+    let belowB: Float
     let hasSquares: Bool
     let hasMinimum: Bool
 
-    /// The derivative by p. `x` is what Q is multiplied by: p behind a softmax, otherwise p - g.
-    func derivative(p: Float, g: Float, squareBy x: Float) -> Float {
+    /// The derivative by p; d is p - g without cancellation.
+    func derivative(p: Float, g: Float, difference d: Float) -> Float {
         var q = fma(T, g, (1 - g) * B)
         if hasMinimum {
-            let h: Float = p < g ? 1 : p > g ? 0 : 0.5
-            q = fma(M, h, q)
+            let below = fma(belowT, g, (1 - g) * belowB)
+            q = p < g ? below : p > g ? q : 0.5 * (below + q)
         }
-        return hasSquares ? fma(Q, x, q) : q
+        return hasSquares ? fma(Q, d, q) : q
     }
 }
 

@@ -136,7 +136,9 @@ final class OracleTests: XCTestCase {
         (tversky.alpha, tversky.beta, tversky.smoothDenominator) = (0.99, 0.01, 1e-5)
         var precision = Region(.tversky)
         (precision.alpha, precision.smoothNumerator, precision.smoothDenominator) = (1, 0.5, 1)
-        for region in [matthews, tversky, precision] {
+        var minimum = tversky
+        minimum.minimum = true
+        for region in [matthews, tversky, precision, minimum] {
             for (activation, classes) in [(Problem.Activation.softmax, 2), (.sigmoid, 1), (.probabilities, 1)] {
                 for subject in [Subject.blobs, .bytes, .soft] {
                     var problem = generator.problem(
@@ -158,19 +160,21 @@ final class OracleTests: XCTestCase {
             .dice(
                 smoothNumerator: 1e-5, smoothDenominator: 1e-5, squared: true, scope: .batch, excludeBackground: false,
                 classWeights: nil))
-        for subject in [Subject.blobs, .bytes] {
-            var problem = generator.problem(
-                .sigmoid, samples: 2, classes: 3, voxels: 1500, terms: [dice], subject: subject)
-            for at in problem.logits.indices {
-                problem.logits[at] = (problem.isPositive(at) ? 9 : -9) + generator.random.normal()
-            }
-            let exact = Oracle.evaluate(problem)
-            let what = "seed \(seed), \(subject)"
-            for (who, outcome) in [
-                ("reference", Reference.evaluate(problem)), ("library", try Library.evaluate(problem)),
-            ] {
-                let error = gradientError(outcome.gradient.map(Double.init), exact.gradient)
-                XCTAssertTrue(error <= 3e-6, "\(what), \(who): gradient off by \(error) of the largest")
+        for (activation, right) in [(Problem.Activation.sigmoid, Float(9)), (.softmax, 4.5)] {
+            for subject in [Subject.blobs, .bytes] {
+                var problem = generator.problem(
+                    activation, samples: 2, classes: 3, voxels: 1500, terms: [dice], subject: subject)
+                for at in problem.logits.indices {
+                    problem.logits[at] = (problem.isPositive(at) ? right : -right) + generator.random.normal()
+                }
+                let exact = Oracle.evaluate(problem)
+                let what = "seed \(seed), \(activation), \(subject)"
+                for (who, outcome) in [
+                    ("reference", Reference.evaluate(problem)), ("library", try Library.evaluate(problem)),
+                ] {
+                    let error = gradientError(outcome.gradient.map(Double.init), exact.gradient)
+                    XCTAssertTrue(error <= 3e-6, "\(what), \(who): gradient off by \(error) of the largest")
+                }
             }
         }
     }

@@ -138,7 +138,7 @@ static closs_status diagnose_voxel(const part *p, int sees, int64_t row, int64_t
         status = softmax && dense ? diagnose_distribution(p, at.in_targets, error)
                                   : diagnose_target(p, at.in_targets, error);
     if (status == CLOSS_OK && sees & SEES_WEIGHTS) status = diagnose_weight(p, at.in_weights, error);
-    int64_t classes = p->plan->formula.activation == CLOSS_SOFTMAX ? p->plan->shape.classes : 1;
+    const int64_t classes = row_classes(p);
     for (int64_t c = 0; c < classes && status == CLOSS_OK && sees & SEES_WEIGHTS; c++)
         status = diagnose_map(p, at.in_maps + c * p->layout.maps.channel, error);
     for (int64_t c = 0; c < classes && status == CLOSS_OK && sees & SEES_INPUT; c++)
@@ -151,7 +151,7 @@ static closs_status diagnose_voxel(const part *p, int sees, int64_t row, int64_t
 // Losses and weights are added by block: what is too large shows in the block, not in a single value.
 static int block_overflows(const part *p, const sweep_fault *where, int64_t first, int64_t voxels) {
     const closs_plan *plan = p->plan;
-    class_sums classes[CLOSS_MAX_CLASSES];
+    class_sums classes[row_classes(p)];
     run_sums sums = {.classes = classes};
     run_survey unused;
     run at = part_run(p, where->row, first, voxels, 0, STORE_PLAIN);

@@ -98,11 +98,11 @@ static binarization_coefficients coefficients_of(const gradient_context *c, int6
     if (c->maps->first.balanced) {
         balanced_coefficients(c, sample, first, &k.map);
     } else {
-        float map[REGION_COEFFICIENTS];
+        float map[REGION_SLOPES];
         int hard = c->maps->first.target != CLOSS_DENSE_F32;
-        region_scaled_coefficients(c->maps->map_plan, scaled->map, sample, 0, 1, hard, scaled->scale, map);
-        k.map_target = map[COEFFICIENT_T];
-        k.map_other = map[COEFFICIENT_B];
+        region_scaled_slopes(c->maps->map_plan, scaled->map, sample, 0, 1, hard, scaled->scale, map);
+        k.map_target = map[SLOPE_TARGET];
+        k.map_other = map[SLOPE_OTHER];
     }
     return k;
 }

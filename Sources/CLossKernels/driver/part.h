@@ -18,12 +18,15 @@ typedef struct part {
     const float *lovasz_slopes;   // for the gradient: as lovasz_layout_of says; or NULL
 } part;
 
-// A part's rows are those of its samples; row 0 is its first sample's first. These say what a row is of.
+// A part's rows are those of its samples; row 0 is its first sample's first. These say what a row is of: from a channel
+// on so many classes, all of a softmax's.
 static inline int64_t part_rows(const part *p) { return p->samples * plan_rows_per_sample(p->plan); }
 
 static inline int64_t row_sample(const part *p, int64_t row) { return row / plan_rows_per_sample(p->plan); }
 
 static inline int64_t row_channel(const part *p, int64_t row) { return row % plan_rows_per_sample(p->plan); }
+
+static inline int64_t row_classes(const part *p) { return p->plan->shape.classes / plan_rows_per_sample(p->plan); }
 
 // The place of an element in its buffer; samples and voxels are counted from the part's first.
 static inline int64_t part_place(const part *p, const buffer_layout *b, int64_t sample, int64_t channel,

@@ -57,15 +57,14 @@ typedef struct totals_context {
 static void add_sums(const part *p, int64_t row, const run_sums *sums, int64_t *totals) {
     const closs_plan *plan = p->plan;
     int64_t sample = p->first_sample + row_sample(p, row), channel = row_channel(p, row);
-    int64_t classes = plan->formula.activation == CLOSS_SOFTMAX ? plan->shape.classes : 1;
-    if (plan->formula.region) region_add(plan, sample, channel, classes, p->batch->target, sums, totals);
+    if (plan->formula.region) region_add(plan, sample, channel, row_classes(p), p->batch->target, sums, totals);
     pointwise_add(plan, sample, channel, p->batch->weights != 0, sums, totals);
 }
 
 static fault totals_run(void *context, int thread, int64_t row, int64_t first, int64_t voxels) {
     (void)thread;
     const totals_context *c = context;
-    class_sums classes[CLOSS_MAX_CLASSES];
+    class_sums classes[row_classes(c->part)];
     run_sums sums = {.classes = classes};
     run at = part_run(c->part, row, first, voxels, 0, STORE_PLAIN);
     fault found = c->part->plan->kernels->totals(c->formula, &at, &sums);
@@ -160,6 +159,7 @@ static void raise_found(survey_context *c, const run_survey *found) {
 static void add_surveyed(const survey_context *c, int64_t row, run_sums *sums) {
     if (!c->totals) return;
     memset(sums->loss, 0, sizeof sums->loss);
+    memset(sums->loss_rest, 0, sizeof sums->loss_rest);
     const part *p = c->part;
     pointwise_add(p->plan, p->first_sample + row_sample(p, row), row_channel(p, row), p->batch->weights != 0, sums,
                   c->totals);
@@ -168,7 +168,7 @@ static void add_surveyed(const survey_context *c, int64_t row, run_sums *sums) {
 static fault survey_row(void *context, int thread, int64_t row, int64_t first, int64_t voxels) {
     (void)thread;
     survey_context *c = context;
-    class_sums classes[CLOSS_MAX_CLASSES];
+    class_sums classes[row_classes(c->part)];
     run_sums sums = {.classes = classes};
     run_survey found;
     run at = part_run(c->part, row, first, voxels, 0, STORE_PLAIN);
@@ -235,27 +235,28 @@ static gradient_store store_of(const part *p, const closs_gradient_buffer *gradi
 }
 
 // Of a class: those of the region terms, and the Lovasz term's.
-enum { SCALED_COEFFICIENTS = REGION_COEFFICIENTS + 1 };
+enum { SCALED_COEFFICIENTS = REGION_SLOPES + 1 };
 
 static void scale_coefficients(const gradient_context *c, int64_t row, int64_t first, float *scaled,
                                run_coefficients *k) {
     const part *p = c->part;
     const closs_plan *plan = p->plan;
     int64_t sample = row_sample(p, row), channel = row_channel(p, row);
-    int64_t classes = plan->formula.activation == CLOSS_SOFTMAX ? plan->shape.classes : 1;
+    int64_t classes = row_classes(p);
     float scale = c->gradient->scale;
     if (plan->formula.region) {
-        region_scaled_coefficients(plan, c->coefficients, p->first_sample + sample, channel, classes,
-                                   p->batch->target != CLOSS_DENSE_F32, scale, scaled);
-        k->target = scaled + COEFFICIENT_T * classes;
-        k->other = scaled + COEFFICIENT_B * classes;
-        k->square = scaled + COEFFICIENT_Q * classes;
-        k->minimum = scaled + COEFFICIENT_M * classes;
+        region_scaled_slopes(plan, c->coefficients, p->first_sample + sample, channel, classes,
+                             p->batch->target != CLOSS_DENSE_F32, scale, scaled);
+        k->target = scaled + SLOPE_TARGET * classes;
+        k->other = scaled + SLOPE_OTHER * classes;
+        k->target_below = scaled + SLOPE_TARGET_BELOW * classes;
+        k->other_below = scaled + SLOPE_OTHER_BELOW * classes;
+        k->square = scaled + SLOPE_SQUARE * classes;
     }
     if (plan->lovasz) {
-        k->lovasz = scaled + REGION_COEFFICIENTS * classes;
+        k->lovasz = scaled + REGION_SLOPES * classes;
         lovasz_scaled_coefficients(plan, c->coefficients, p->first_sample + sample, channel, classes, scale,
-                                   scaled + REGION_COEFFICIENTS * classes);
+                                   scaled + REGION_SLOPES * classes);
     }
     for (int i = 0; i < plan->formula.pointwise_count; i++) {
         k->pointwise[i] = (float)load_double(&c->coefficients[pointwise_coefficient(plan, i, channel)]) * scale;
@@ -286,7 +287,7 @@ static fault gradient_run(void *context, int thread, int64_t row, int64_t first,
         if (c->balanced_losses) wide_add_shared(c->balanced_losses + row_sample(c->part, row) * WIDE_WORDS, loss);
         return FAULT_NONE;
     }
-    class_sums classes[CLOSS_MAX_CLASSES];
+    class_sums classes[row_classes(c->part)];
     run_sums sums = {.classes = classes};
     fault found = plan->kernels->totals_and_gradient(&plan->formula, &at, &k, &sums);
     if (found != FAULT_NONE) return found;

@@ -239,7 +239,7 @@ LANES_INLINE vf32 region_gradient(const formula *f, const run *at, int simple, c
     vf32 slope = simple ? f32_select(x->positive, f32_splat(k->target[0]), f32_splat(k->other[0]))
                         : between_targets(k->target[0], k->other[0], x->g);
     if (f->minimum && at->target == CLOSS_DENSE_F32)
-        slope = f32_fma(f32_splat(k->minimum[0]), minimum_slope(x->p, x->g), slope);
+        slope = around_target(between_targets(k->target_below[0], k->other_below[0], x->g), slope, x->p, x->g);
     if (f->squares) slope = f32_fma(f32_splat(k->square[0]), channel_difference(x), slope);
     return f->weighted ? slope * x->weight : slope;
 }

@@ -257,8 +257,8 @@ typedef struct run {
 
 // The gradient's coefficients as a run's kernel uses them (arithmetic 4, 5.4, 7.2), the caller's scale in them.
 typedef struct run_coefficients {
-    const float *target, *other, *square; // T, B, Q of the run's classes, [classes] (a channel's kernel: [1])
-    const float *minimum;                 // M, for soft targets; with hard ones it is part of T
+    const float *target, *other, *square;    // T, B, Q of the run's classes, [classes] (a channel's kernel: [1])
+    const float *target_below, *other_below; // of soft targets T + M, B + M; with hard ones M is part of T
     float pointwise[CLOSS_MAX_TERMS];
     float factor[CLOSS_MAX_TERMS]; // of terms divided by their factors: what their derivative is multiplied by (7.1)
     // The selection term (8): the values that take part are the positives (where the term has them) and the others

@@ -9,9 +9,9 @@ LANES_INLINE vf32 between_targets(float at_one, float at_zero, vf32 g) {
     return f32_fma(f32_splat(at_one), g, (1 - g) * f32_splat(at_zero));
 }
 
-// The derivative of min(p, g) by p.
-LANES_INLINE vf32 minimum_slope(vf32 p, vf32 g) {
-    return f32_select(p < g, f32_splat(1), f32_select(p > g, f32_splat(0), f32_splat(0.5f)));
+// The slope above a target, below it, and at the kink of min(p, g) between them.
+LANES_INLINE vf32 around_target(vf32 below, vf32 above, vf32 p, vf32 g) {
+    return f32_select(p < g, below, f32_select(p > g, above, f32_splat(0.5f) * (below + above)));
 }
 
 #endif

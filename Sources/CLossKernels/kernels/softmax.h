@@ -155,6 +155,7 @@ LANES_INLINE vf32 read_ahead(softmax_kind kind, softmax_block *block, int c, vf3
 LANES_INLINE void exponentiate(const formula *f, softmax_kind kind, const run *at, const block_labels *labels,
                                softmax_block *block, vf32 *not_finite) {
     int pointwise = kind.wants & WANTS_POINTWISE, picks = pointwise && !kind.soft;
+    int rests = pointwise || (kind.squares && kind.mode & MODE_GRADIENT);
     vf32 largest = largest_logit(kind, at, block, not_finite), next_largest = f32_splat(-__builtin_inff());
     vf32 sum = {0}, below_one = {0}, target_shifted = {0}, target_exponential = {0};
     for (int c = 0; c < kind.classes; c++) {
@@ -169,7 +170,7 @@ LANES_INLINE void exponentiate(const formula *f, softmax_kind kind, const run *a
             prefetch_next_block(at, c, 0);
         }
         sum += e;
-        if (pointwise) below_one = f32_select(e >= 1, below_one, below_one + e); // this way round, one masked addition
+        if (rests) below_one = f32_select(e >= 1, below_one, below_one + e); // this way round, one masked addition
         if (!picks || labels->uniform) continue;
         target_shifted = f32_select(labels->each == c, shifted, target_shifted);
         target_exponential = f32_select(labels->each == c, e, target_exponential);
@@ -177,10 +178,11 @@ LANES_INLINE void exponentiate(const formula *f, softmax_kind kind, const run *a
     if (kind.ahead) block->next_largest = next_largest;
     vf32 reciprocal = 1 / sum;
     block->reciprocal = f32_keep(labels->valid, reciprocal);
-    if (!pointwise) return;
+    if (!rests) return;
     vf32 others = sum - 1;
-    block->largest = largest;
     block->rest = f32_select(sum < 2, below_one, others);
+    if (!pointwise) return;
+    block->largest = largest;
     if (kind.mode & MODE_TOTALS || f->has_curves)
         block->lse = f32_fma(block->rest - others, reciprocal, log_positive(sum));
     if (!picks) return;
@@ -508,23 +510,24 @@ LANES_INLINE vf32 per_channel_slope(const formula *f, softmax_kind kind, const r
     return slope;
 }
 
-// T g + B (1 - g) + M h
+// T g + B (1 - g), M in both where p < g.
 LANES_INLINE vf32 dense_region_slope(softmax_kind kind, const run *at, const run_coefficients *k, vf32 g, int c,
                                      vf32 p) {
     vf32 slope = between_targets(k->target[c], k->other[c], g);
     if (!kind.minimum || at->target != CLOSS_DENSE_F32) return slope;
-    return f32_fma(f32_splat(k->minimum[c]), minimum_slope(p, g), slope);
+    return around_target(between_targets(k->target_below[c], k->other_below[c], g), slope, p, g);
 }
 
 // q_c
 LANES_INLINE vf32 region_slope(softmax_kind kind, const run *at, const run_coefficients *k, const block_labels *labels,
-                               int c, vf32 p) {
-    vf32 picked;
+                               const softmax_block *block, int c) {
+    vf32 p = probability_of(block, c), picked;
     if (kind.soft)
         picked = dense_region_slope(kind, at, k, dense_target(at, labels, c), c, p);
     else
         picked = by_class(labels, c, k->target[c], k->other[c]);
-    return kind.squares ? f32_fma(f32_splat(k->square[c]), p, picked) : picked;
+    if (!kind.squares) return picked;
+    return f32_fma(f32_splat(k->square[c]), class_difference(kind, at, labels, block, c, p), picked);
 }
 
 // Adds what the errors make of each class's probability (arithmetic 4.7), and a Lovasz term (8.8). With weighted
@@ -553,8 +556,7 @@ LANES_OUTLINED void add_error_slopes(const formula *f, int soft, const run *at, 
 LANES_INLINE void find_error_slopes(const formula *f, softmax_kind kind, const run *at, const run_coefficients *k,
                                     const block_labels *labels, softmax_block *block) {
     for (int c = 0; c < kind.classes; c++)
-        block->slope[c] =
-            kind.wants & WANTS_REGION ? region_slope(kind, at, k, labels, c, probability_of(block, c)) : f32_splat(0);
+        block->slope[c] = kind.wants & WANTS_REGION ? region_slope(kind, at, k, labels, block, c) : f32_splat(0);
     add_error_slopes(f, kind.soft, at, k, labels, block);
 }
 
@@ -562,7 +564,7 @@ LANES_INLINE void find_error_slopes(const formula *f, softmax_kind kind, const r
 LANES_INLINE vf32 probability_slope(const formula *f, softmax_kind kind, const run *at, const run_coefficients *k,
                                     const block_labels *labels, const softmax_block *block, int c) {
     if (kind.extras && slopes_by_probability(f)) return block->slope[c];
-    return region_slope(kind, at, k, labels, c, probability_of(block, c));
+    return region_slope(kind, at, k, labels, block, c);
 }
 
 // `top` and `dot`: relative to the most probable class nothing cancels where the network is sure.

@@ -268,22 +268,21 @@ double region_sample_value(const closs_plan *plan, const closs_term *term, const
 }
 
 // No -0: with it T g + B (1 - g) would be another zero as a sum than as a choice between T and B.
-static float scaled_coefficient(double value, float scale) { return (float)value * scale + 0.0f; }
+static float scaled_slope(double slope, float scale) { return (float)slope * scale + 0.0f; }
 
-// T. Rounded only once added up: of a class that fills the image, next to nothing is left of A + B.
-static double at_target(const closs_plan *plan, const int64_t *words, int hard) {
-    double sum = load_double(&words[COEFFICIENT_A]) + load_double(&words[COEFFICIENT_B]);
-    if (plan->formula.activation != CLOSS_SOFTMAX) sum += load_double(&words[COEFFICIENT_Q]);
-    return hard ? sum + load_double(&words[COEFFICIENT_M]) : sum;
-}
-
-void region_scaled_coefficients(const closs_plan *plan, const int64_t *coefficients, int64_t sample,
-                                int64_t first_class, int64_t count, int hard, float scale, float *scaled) {
+void region_scaled_slopes(const closs_plan *plan, const int64_t *coefficients, int64_t sample, int64_t first_class,
+                          int64_t count, int hard, float scale, float *scaled) {
     const int64_t *words =
         coefficients + plan->coefficients.region + (sample * plan->shape.classes + first_class) * REGION_COEFFICIENTS;
     for (int64_t c = 0; c < count; c++, words += REGION_COEFFICIENTS) {
-        scaled[COEFFICIENT_T * count + c] = scaled_coefficient(at_target(plan, words, hard), scale);
-        for (int i = COEFFICIENT_B; i < REGION_COEFFICIENTS; i++)
-            scaled[i * count + c] = scaled_coefficient(load_double(&words[i]), scale);
+        double other = load_double(&words[COEFFICIENT_B]), square = load_double(&words[COEFFICIENT_Q]);
+        double minimum = load_double(&words[COEFFICIENT_M]);
+        // Rounded only once added up: of a class that fills the image, next to nothing is left of A + B.
+        double target = load_double(&words[COEFFICIENT_A]) + other + square;
+        scaled[SLOPE_TARGET * count + c] = scaled_slope(hard ? target + minimum : target, scale);
+        scaled[SLOPE_OTHER * count + c] = scaled_slope(other, scale);
+        scaled[SLOPE_TARGET_BELOW * count + c] = scaled_slope(target + minimum, scale);
+        scaled[SLOPE_OTHER_BELOW * count + c] = scaled_slope(other + minimum, scale);
+        scaled[SLOPE_SQUARE * count + c] = scaled_slope(square, scale);
     }
 }
