@@ -27,14 +27,15 @@
  * and what was expected. A refused call changes none of the caller's totals, logits, gradients or results (with one
  * exception, by request: see closs_checks); scratch is always the library's to overwrite.
  *
- * STACK. A call takes up to 128 KiB of the stack of each thread that it runs on, and 3 KiB more for each class of a
- * softmax or a Hausdorff loss. 300 KiB more where buffers have views or another type than float.
+ * STACK. A call takes up to 128 KiB of the stack of each thread that it runs on; 3 KiB more for each class of a softmax,
+ * or of a loss that measures distances; 64 KiB more, and 1 KiB for each class, where buffers have views or another type
+ * than float; and 320 KiB more with CLOSS_ISA_GENERIC.
  *
  * NUMBERS. What every operation does to the last bit stands in docs/arithmetic.md. Losses are added up in steps of
  * 2^-32 of four voxels: the mean of losses that are all below about 1e-6 has fewer digits, and of losses below 1e-11 it
- * is 0 (those of a Hausdorff loss, or of one divided by its factors, in steps of 2^-80); gradients are not rounded so.
- * Voxel weights are resolved to 2^-32: let maps hold weights around 1. Inputs must be finite, including those of voxels
- * that are masked or ignored.
+ * is 0 (those of one divided by its factors in steps of 2^-80, those of a Hausdorff loss in steps of 2^-80 of its
+ * distances' scale); gradients are not rounded so. Voxel weights are resolved to 2^-32: let maps hold weights around 1.
+ * Inputs must be finite, including those of voxels that are masked or ignored.
  */
 #ifndef CLOSS_H
 #define CLOSS_H
@@ -80,7 +81,7 @@ typedef enum closs_status {
     CLOSS_OVERLAP = 14,         /* buffers overlap that must not */
     CLOSS_UNSUPPORTED_ISA = 15, /* this machine or build lacks the instruction set asked for */
     CLOSS_BAD_THREADS = 16,     /* a negative thread count */
-    CLOSS_OUT_OF_MEMORY = 17    /* closs_plan_create found no memory */
+    CLOSS_OUT_OF_MEMORY = 17    /* a create function found no memory */
 } closs_status;
 
 /* What was wrong, where, and what was expected. */

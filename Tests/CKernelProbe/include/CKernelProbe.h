@@ -1,5 +1,5 @@
 // What tests look at that no public header shows: the kernels' elementary functions on each instruction set, the
-// floating-point environment, and the heap. For tests only; no product contains it.
+// floating-point environment, the heap and the stack. For tests only; no product contains it.
 #ifndef CKERNEL_PROBE_H
 #define CKERNEL_PROBE_H
 
@@ -51,5 +51,10 @@ uint64_t probe_allocations(void);
 
 // Whether this thread's calls of calloc fail from now on.
 void probe_fail_calloc(int fail);
+
+// ------------------------------------------------------------------------------------------------------ stack ----
+
+// Bytes of its stack that a thread touches in `body`; 0: no thread could be made.
+size_t probe_stack_used(void (*body)(void *), void *context);
 
 #endif
