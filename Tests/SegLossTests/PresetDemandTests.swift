@@ -49,10 +49,22 @@ final class PresetDemandTests: XCTestCase {
             ("monai.asymmetricUnifiedFocal", .monai.asymmetricUnifiedFocal(classes: 3)),
             ("nnUNet.topK", .nnUNet.topK()),
             ("nnUNet.topK", .nnUNet.diceTopK()),
+            ("mmSegmentation.ohemCrossEntropy", .mmSegmentation.ohemCrossEntropy()),
+            ("mmSegmentation.ohemPixelSampler", .mmSegmentation.ohemPixelSampler(images: 2)),
         ]
         for (name, loss) in ofSoftmax {
             refused(loss, .sigmoid, .badTerm, "Loss.\(name) is for softmax; the activation is sigmoid")
             try plan(loss, .softmax)
+        }
+        let ofClasses: [(String, Loss)] = [
+            ("berman.lovaszSoftmax", .berman.lovaszSoftmax()), ("kornia.lovaszSoftmax", .kornia.lovaszSoftmax()),
+            ("mmSegmentation.lovasz", .mmSegmentation.lovasz()), ("smp.lovasz", .smp.lovasz(mode: .multiclass)),
+        ]
+        for (name, loss) in ofClasses {
+            refused(
+                loss, .sigmoid, .badTerm, "Loss.\(name) is for softmax or probabilities; the activation is sigmoid")
+            try plan(loss, .softmax)
+            try plan(loss, .probabilities)
         }
         let soft: Loss = .monai.focal(softTargets: true)
         refused(
@@ -65,6 +77,7 @@ final class PresetDemandTests: XCTestCase {
         let cases: [(String, Loss)] = [
             ("monai.diceBCE", .monai.diceBCE()), ("kornia.lovaszHinge", .kornia.lovaszHinge()),
             ("berman.lovaszHinge", .berman.lovaszHinge()),
+            ("mmSegmentation.lovaszBinary", .mmSegmentation.lovaszBinary()),
         ]
         for (name, loss) in cases {
             refused(loss, .sigmoid, .badShape, "Loss.\(name) is for 1 channel; the shape has 3 classes")
@@ -185,6 +198,12 @@ final class PresetDemandTests: XCTestCase {
         refused(
             .monai.asymmetricUnifiedFocal(classes: 3, delta: 2), .softmax, .badOption,
             "Loss.monai.asymmetricUnifiedFocal cannot be computed: delta is 2.0; expected 0 to 1")
+        refused(
+            .monai.asymmetricUnifiedFocal(classes: 3, weight: 2), .softmax, .badOption,
+            "Loss.monai.asymmetricUnifiedFocal cannot be computed: weight is 2.0; expected 0 to 1")
+        refused(
+            .monai.asymmetricUnifiedFocal(classes: 3, weight: 0, gamma: -1), .softmax, .badOption,
+            "Loss.monai.asymmetricUnifiedFocal cannot be computed: gamma is -1.0; expected at least 0")
         refused(
             .monai.focal(background: .excluded(classes: 1)), .sigmoid, classes: 1, .badOption,
             "Loss.monai.focal cannot be computed: .excluded(classes: 1) leaves no class")

@@ -22,8 +22,9 @@ extension Loss {
         ///   - classes: Which classes count.
         ///   - perImage: The loss of each image, then their mean.
         public func lovaszSoftmax(classes: Counted = .present, perImage: Bool = false) -> Loss {
-            .lovaszSoftmax(
-                scope: perImage ? .sample : .batch, classes: classes.taken, presentOnly: classes == .present)
+            Loss.lovaszSoftmax(
+                scope: perImage ? .sample : .batch, classes: classes.taken, presentOnly: classes == .present
+            ).ofClasses("berman.lovaszSoftmax")
         }
 
         /// `lovasz_hinge`, for ``Activation/sigmoid`` of one channel.

@@ -61,6 +61,9 @@ extension Loss {
     /// The same loss, of the sigmoid of one channel.
     func ofOneSigmoid(_ preset: String) -> Loss { demanding(preset, [.activation([.sigmoid]), .oneChannel]) }
 
+    /// The same loss, of classes of which a voxel has one; the caller may have taken the softmax.
+    func ofClasses(_ preset: String) -> Loss { demanding(preset, .activation([.softmax, .probabilities])) }
+
     /// The same loss, of so many classes of a softmax.
     func ofSoftmax(_ preset: String, classes: Int? = nil) -> Loss {
         let classes = classes.map { Demand.Expected.classes($0, given: counted($0, "class", "classes")) }

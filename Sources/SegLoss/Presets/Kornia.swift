@@ -49,7 +49,8 @@ extension Loss {
         ///
         /// - Parameter weight: One for each class; the mean is not divided by them.
         public func lovaszSoftmax(weight: [Float]? = nil) -> Loss {
-            .lovaszSoftmax(scope: .sample, presentOnly: false, classWeights: weight)
+            Loss.lovaszSoftmax(scope: .sample, presentOnly: false, classWeights: weight)
+                .ofClasses("kornia.lovaszSoftmax")
         }
 
         /// `lovasz_hinge_loss`: of each sample, for ``Activation/sigmoid`` of one channel.

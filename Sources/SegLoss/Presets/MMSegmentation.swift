@@ -33,16 +33,17 @@ extension Loss {
         public func lovasz(
             classes: Berman.Counted = .present, perImage: Bool = false, classWeight: [Float]? = nil
         ) -> Loss {
-            .lovaszSoftmax(
+            Loss.lovaszSoftmax(
                 scope: perImage ? .sample : .batch, classes: classes.taken, presentOnly: classes == .present,
-                classWeights: classWeight)
+                classWeights: classWeight
+            ).ofClasses("mmSegmentation.lovasz")
         }
 
         /// `LovaszLoss` with `loss_type="binary"`, for ``Activation/sigmoid`` of one channel.
         ///
         /// - Parameter perImage: The loss of each image, then their mean.
         public func lovaszBinary(perImage: Bool = false) -> Loss {
-            .lovaszHinge(scope: perImage ? .sample : .batch)
+            Loss.lovaszHinge(scope: perImage ? .sample : .batch).ofOneSigmoid("mmSegmentation.lovaszBinary")
         }
 
         /// `OhemCrossEntropy`, for ``Activation/softmax``: the mean of the cross entropies of hard voxels, those whose
@@ -58,9 +59,10 @@ extension Loss {
         public func ohemCrossEntropy(
             thresh: Double = 0.7, minKept: Int = 100_000, classWeight: [Float]? = nil
         ) -> Loss {
-            .onlineHardExampleMining(
+            Loss.onlineHardExampleMining(
                 threshold: threshold(thresh, classWeight), minimumKept: minKept == 0 ? 1 : minKept,
-                classWeights: classWeight)
+                classWeights: classWeight
+            ).ofSoftmax("mmSegmentation.ohemCrossEntropy")
         }
 
         /// `CrossEntropyLoss` under an `OHEMPixelSampler`, for ``Activation/softmax``: the sum over the hard voxels of
@@ -84,7 +86,9 @@ extension Loss {
             Loss.onlineHardExampleMining(
                 threshold: thresh.map { threshold($0, classWeight) } ?? 0, minimumKept: product(minKept, images),
                 classWeights: classWeight, divisor: avgNonIgnore ? .valid : .all
-            ).demanding("mmSegmentation.ohemPixelSampler", .samples(images, given: counted(images, "image")))
+            )
+            .ofSoftmax("mmSegmentation.ohemPixelSampler")
+            .demanding("mmSegmentation.ohemPixelSampler", .samples(images, given: counted(images, "image")))
         }
 
         /// A threshold of 0 would rank with the class weights: one below every probability in its place.

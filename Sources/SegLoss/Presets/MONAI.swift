@@ -318,6 +318,8 @@ extension Loss.MONAI {
         let sum = weight == 1 ? focalPart : weight == 0 ? tverskyPart : focalPart + tverskyPart
         let wrong = [
             0 <= delta && delta <= 1 ? nil : "delta is \(delta); expected 0 to 1",
+            0 <= weight && weight <= 1 ? nil : "weight is \(weight); expected 0 to 1",
+            gamma >= 0 ? nil : "gamma is \(gamma); expected at least 0",
             gamma < 1 || weight == 1 ? nil : "gamma is \(gamma); expected below 1 with a Tversky part",
         ].compactMap { $0 }
         return sum.ofSoftmax(name, classes: classes).demanding(name, wrong.map { .impossible($0) })

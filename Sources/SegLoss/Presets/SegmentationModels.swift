@@ -83,7 +83,7 @@ extension Loss {
             case .binary:
                 Loss.lovaszHinge(scope: perImage ? .sample : .batch)
                     .demanding("smp.lovasz", .classes(1, given: "the mode binary, which is of one"))
-            case .multiclass: .lovaszSoftmax(scope: perImage ? .sample : .batch)
+            case .multiclass: Loss.lovaszSoftmax(scope: perImage ? .sample : .batch).ofClasses("smp.lovasz")
             case .multilabel: .lovaszHinge(scope: perImage ? .samplePooled : .batchPooled)
             }
         }
