@@ -90,11 +90,12 @@ internal import CLossKernels
 
     /// Memory for calls with the plan.
     func makeWorkspace() throws(LossError) -> Workspace {
-        try unsafe Workspace(
-            scratch: makeScratch(bytes: closs_scratch_bytes(pointer)),
-            numbers: Array(repeating: 0, count: termCount * (1 + classes + valuedSamples)),
-            coefficients: Array(repeating: 0, count: closs_coefficients_count(pointer)),
-            termCount: termCount, classes: classes)
+        let numbers = termCount * (1 + classes + valuedSamples)
+        let coefficients = unsafe closs_coefficients_count(pointer)
+        try checkMemory(bytes: unsafe closs_scratch_bytes(pointer) &+ 8 * (numbers + coefficients))
+        return try unsafe Workspace(
+            scratch: makeScratch(bytes: closs_scratch_bytes(pointer)), numbers: Array(repeating: 0, count: numbers),
+            coefficients: Array(repeating: 0, count: coefficients), termCount: termCount, classes: classes)
     }
 }
 

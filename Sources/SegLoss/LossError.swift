@@ -5,7 +5,7 @@
 public struct LossError: Error, Sendable, Hashable {
     /// What was wrong.
     public enum Kind: Sendable, Hashable, CaseIterable {
-        /// A buffer that the call needs is missing. Not to be met from Swift.
+        /// A buffer that the call needs is missing: maps, where the loss has a term that takes them.
         case nullPointer
         /// A buffer's count is not the one that the shape gives.
         case wrongSize

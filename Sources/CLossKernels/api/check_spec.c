@@ -21,10 +21,11 @@ static closs_status check_shape(const closs_spec *spec, closs_error *error) {
     if (shape->classes < fewest || shape->classes > CLOSS_MAX_CLASSES)
         return refuse(error, CLOSS_BAD_SHAPE, -1, "classes is %lld: expected %d to %d for this activation",
                       (long long)shape->classes, fewest, CLOSS_MAX_CLASSES);
+    // Totals and coefficients take less than 4096 bytes of a class of a sample.
     int64_t values, bytes;
     if (__builtin_mul_overflow(shape->samples, shape->voxels, &values) ||
         __builtin_mul_overflow(values, shape->classes * 16, &bytes) ||
-        __builtin_mul_overflow(shape->samples, shape->classes * 128, &bytes))
+        __builtin_mul_overflow(shape->samples, shape->classes * 4096, &bytes))
         return refuse(error, CLOSS_BAD_SHAPE, -1, "samples * classes * voxels is too large to address");
     return CLOSS_OK;
 }
@@ -73,10 +74,13 @@ closs_status check_named_classes(const uint64_t *named, int64_t classes, int64_t
 
 // `last`: of the divisors that the term has.
 closs_status check_divisor(closs_divisor divisor, double value, closs_divisor last, int64_t term, closs_error *error) {
-    if ((unsigned)divisor > last)
+    if ((unsigned)divisor > CLOSS_DIVIDE_BY_FACTORS)
+        return refuse(error, CLOSS_BAD_OPTION, term, "terms[%lld].divisor is %d: expected a closs_divisor",
+                      (long long)term, (int)divisor);
+    if (divisor > last)
         return refuse(error, CLOSS_BAD_OPTION, term,
-                      "terms[%lld].divisor is %d: expected a closs_divisor that this term has, 0 to %d",
-                      (long long)term, (int)divisor, (int)last);
+                      "terms[%lld].divisor is the %s, which this term does not have: expected another", (long long)term,
+                      divisor == CLOSS_DIVIDE_BY_FACTORS ? "factors" : "target");
     if (divisor == CLOSS_DIVIDE_BY_FACTORS && !(value >= 0 && isfinite(value)))
         return refuse(error, CLOSS_BAD_OPTION, term,
                       "terms[%lld].divisor_value is %g: expected a finite number of at least 0", (long long)term,
