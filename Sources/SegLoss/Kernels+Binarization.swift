@@ -29,7 +29,7 @@ internal import CLossKernels
         }
         guard !options.perSample, !options.perClass else {
             let name = options.perSample ? "perSample" : "perClass"
-            throw LossError(kind: .badOption, message: "\(name) is set; expected none: this loss has parts of its own")
+            throw LossError(kind: .badOption, message: "\(name) is set; expected false: this loss has parts of its own")
         }
         let (stride, isTooLong) = shape.voxels.multipliedReportingOverflow(by: shape.classes)
         let (count, isTooLarge) = stride.multipliedReportingOverflow(by: shape.samples)

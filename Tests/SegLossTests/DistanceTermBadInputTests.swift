@@ -80,7 +80,7 @@ final class DistanceTermBadInputTests: XCTestCase {
 
     func testOptions() throws {
         for make in makers {
-            refused(.badOption, "far is 2", loss: make(.all, nil, .infinity, nil, .weight))
+            refused(.badOption, "far is infinity", loss: make(.all, nil, .infinity, nil, .weight))
             for bad in [0, -1, .nan, .infinity] {
                 refused(.badOption, "divisor_value", loss: make(.all, nil, .zero, nil, .constant(bad)))
             }

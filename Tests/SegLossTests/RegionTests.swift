@@ -219,7 +219,7 @@ final class RegionTests: XCTestCase {
         refused(.init(.leakyDice(falsePositives: 1, falseNegatives: 1), leastIntersection: 1), "least_intersection")
         refused(.init(.matthews(smoothCounts: 0), denominator: .squared), "squared")
         refused(.init(.matthews(smoothCounts: 0), leastDenominator: 1), "least_denominator")
-        refused(.init(.dice, value: .minusScore, exponent: .mean(2)), "exponent", "negative")
+        refused(.init(.dice, value: .minusScore, exponent: .mean(2)), "exponent", "minus the score")
         let loss: Loss = .dice() + .dice(voxelWeights: .inSums)
         XCTAssertThrowsError(
             try Evaluator(loss, shape: .flat(samples: 1, classes: 3, voxels: 9), activation: .softmax)

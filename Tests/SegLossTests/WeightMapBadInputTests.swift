@@ -103,7 +103,7 @@ final class WeightMapBadInputTests: XCTestCase {
             refused(.badOption, "parameter") { _ = try counts.weights(.logarithmic(offset: offset)) }
         }
         for beta in [-0.1, 1, .nan] { refused(.badOption, "parameter") { _ = try counts.weights(.effective(beta: beta)) } }
-        refused(.badOption, "the formula has") { _ = try counts.weights(.inverse, absent: .formula) }
+        refused(.badOption, "asks for the formula's value") { _ = try counts.weights(.inverse, absent: .formula) }
         var map = [Float](repeating: -7, count: 3)
         refused(.badLabel, "labels[2] is 2") { try ClassWeightMap([1, 2]).write([0, 1, 2] as [UInt8], into: &map) }
         refused(.badWeight, "weights[1] is nan") { try ClassWeightMap([1, .nan]).write([0, 1, 0] as [UInt8], into: &map) }

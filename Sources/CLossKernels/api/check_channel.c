@@ -25,8 +25,10 @@ closs_status check_binary_options(const closs_spec *spec, int64_t i, closs_error
         return refuse(error, CLOSS_BAD_OPTION, i, "terms[%lld].weight_form is %d: expected a closs_weight_form",
                       (long long)i, (int)t->weight_form);
     if (t->weight_form != CLOSS_WEIGHTS_OF_ALL && spec->activation == CLOSS_SOFTMAX)
-        return refuse(error, CLOSS_BAD_TERM, i,
-                      "terms[%lld].weight_form is of the positives: expected of all inside a softmax", (long long)i);
+        return refuse(
+            error, CLOSS_BAD_TERM, i,
+            "terms[%lld]: voxel weights of the positives alone are not for a softmax: expected weights of all values",
+            (long long)i);
     if (t->positives_only && t->label_smoothing != 0)
         return refuse(error, CLOSS_BAD_OPTION, i,
                       "terms[%lld].label_smoothing is %g beside positives_only: expected one of the two only",
@@ -91,7 +93,7 @@ static closs_status check_no_options(const closs_focal *t, int64_t i, closs_erro
                                                                           : 0;
     if (!name) return CLOSS_OK;
     return refuse(error, CLOSS_BAD_TERM, i,
-                  "terms[%lld].%s is not for a focal loss of a softmax's classes: expected it to be 0, or per_channel",
+                  "terms[%lld].%s is not for a focal loss of a softmax's classes: expected none, or per_channel",
                   (long long)i, name);
 }
 

@@ -48,7 +48,7 @@ static closs_status check_choices(const closs_distance_term *t, int64_t i, closs
         unsigned value, most;
         const char *name, *type;
     } choices[] = {
-        {(unsigned)t->far, CLOSS_FAR_DIAGONAL, "far", "CLOSS_FAR_ZERO or CLOSS_FAR_DIAGONAL"},
+        {(unsigned)t->far, CLOSS_FAR_INFINITY, "far", "a closs_distance_far"},
         {(unsigned)t->inner_boundary, CLOSS_INNER_ZERO_UNIT, "inner_boundary", "a closs_inner_boundary"},
         {(unsigned)t->prediction, CLOSS_PREDICTION_LARGEST, "prediction", "a closs_prediction"},
         {(unsigned)t->sides, CLOSS_SIDES_INSIDE, "sides", "a closs_sides"},
@@ -57,6 +57,9 @@ static closs_status check_choices(const closs_distance_term *t, int64_t i, closs
         if (choices[n].value > choices[n].most)
             return refuse(error, CLOSS_BAD_OPTION, i, "terms[%lld].%s is %d: expected %s", (long long)i,
                           choices[n].name, (int)choices[n].value, choices[n].type);
+    if (t->far == CLOSS_FAR_INFINITY)
+        return refuse(error, CLOSS_BAD_OPTION, i,
+                      "terms[%lld].far is infinity, as the loss would be: expected zero or the diagonal", (long long)i);
     return CLOSS_OK;
 }
 

@@ -93,7 +93,7 @@ static closs_status check_combination(closs_term_kind kind, const closs_region *
     if (kind != CLOSS_GENERALIZED_DICE && t->volume_weighting != CLOSS_VOLUME_UNIFORM)
         wrong = "volume_weighting is for a generalized Dice";
     if (pooled && t->class_weights && t->weighting != CLOSS_WEIGHTS_INSIDE)
-        wrong = "in a pooled scope class weights are inside the sums: neither multiplied nor normalized";
+        wrong = "class weights are multiplied or normalized: in a pooled scope expected them inside the sums";
     if (!pooled && t->weighting == CLOSS_WEIGHTS_INSIDE) wrong = "class weights inside the sums need a pooled scope";
     if (pooled && t->class_exponents) wrong = "class_exponents are not for a pooled scope";
     if (t->least_intersection > 0 && !overlap_has(kind, HAS_LEAST_INTERSECTION))
@@ -107,7 +107,7 @@ static closs_status check_combination(closs_term_kind kind, const closs_region *
     if (kind == CLOSS_LEAKY_DICE && t->alpha + t->beta == 0)
         wrong = "alpha and beta are both 0, which makes every score 1";
     if (t->value == CLOSS_MINUS_SCORE && (t->class_exponents || (t->exponent != 0 && t->exponent != 1)))
-        wrong = "minus the score is negative, and an exponent needs a loss that is not";
+        wrong = "the value is minus the score, below 0: expected no exponent";
     if (!wrong) return CLOSS_OK;
     return refuse(error, CLOSS_BAD_OPTION, i, "terms[%lld]: %s", (long long)i, wrong);
 }

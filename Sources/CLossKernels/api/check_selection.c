@@ -6,8 +6,12 @@
 
 static closs_status check_scope(closs_scope scope, int64_t term, closs_error *error) {
     if ((unsigned)scope <= CLOSS_PER_BATCH) return CLOSS_OK;
-    return refuse(error, CLOSS_BAD_OPTION, term,
-                  "terms[%lld].scope is %d: expected CLOSS_PER_SAMPLE or CLOSS_PER_BATCH", (long long)term, (int)scope);
+    if ((unsigned)scope <= CLOSS_PER_BATCH_POOLED)
+        return refuse(error, CLOSS_BAD_OPTION, term,
+                      "terms[%lld].scope pools the classes: expected that of a sample, or of the batch",
+                      (long long)term);
+    return refuse(error, CLOSS_BAD_OPTION, term, "terms[%lld].scope is %d: expected a closs_scope", (long long)term,
+                  (int)scope);
 }
 
 static closs_status check_count(int64_t count, int64_t term, const char *name, closs_error *error) {

@@ -141,7 +141,8 @@ static closs_status check_weights_spec(const closs_class_weights_spec *spec, clo
         return refuse(error, CLOSS_BAD_OPTION, -1, "absent is %d: expected a closs_absent_weight", (int)spec->absent);
     if (spec->absent == CLOSS_ABSENT_WEIGHT_FORMULA && spec->weighting != CLOSS_WEIGHTING_LOGARITHMIC)
         return refuse(error, CLOSS_BAD_OPTION, -1,
-                      "absent is what the formula has: expected another, as only the logarithmic one has a value");
+                      "absent asks for the formula's value, which only logarithmic weights have: expected zero, one or "
+                      "the largest");
     if (spec->norm < CLOSS_NORM_NONE || spec->norm > CLOSS_NORM_VOXELS)
         return refuse(error, CLOSS_BAD_OPTION, -1, "norm is %d: expected a closs_weights_norm", (int)spec->norm);
     return CLOSS_OK;

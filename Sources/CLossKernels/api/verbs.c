@@ -156,13 +156,14 @@ static double sample_value(const closs_plan *plan, size_t i, const int64_t *tota
     return pointwise_sample_value(plan, i, totals, sample);
 }
 
-// A coefficient beyond float's range (a divisor near 0, a huge weight or scale) would make NaNs of zeros.
+// A coefficient beyond float's range (a divisor near 0, a huge weight or scale) would make NaNs of zeros. Up to four of a
+// region's are added up.
 static closs_status check_coefficient_range(const closs_plan *plan, const int64_t *coefficients, float scale,
                                             closs_error *error) {
     size_t doubles = plan->coefficients.selection, taken = TAKEN_WORDS;
     for (size_t i = 0; i < plan->coefficients.count; i++) {
         if (i >= doubles && (i - doubles) % taken > TAKEN_RANKED_COEFFICIENT) continue;
-        if (!__builtin_isfinite((float)load_double(&coefficients[i]) * scale))
+        if (!__builtin_isfinite((float)(4 * load_double(&coefficients[i])) * scale))
             return refuse(error, CLOSS_OUT_OF_RANGE, -1,
                           "a coefficient of the gradient, %g times the scale %g, is beyond the range of float",
                           load_double(&coefficients[i]), (double)scale);
