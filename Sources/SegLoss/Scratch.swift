@@ -16,8 +16,8 @@ func makeScratch(bytes: Int) throws(LossError) -> [UInt8] {
     return Array(repeating: 0, count: bytes)
 }
 
-/// Whoever makes an array that there is no memory for ends the program, so the system is asked first. What it grants and
-/// then does not have is beyond that.
+/// Whoever makes an array that there is no memory for ends the program, so the system is asked first. What it grants
+/// and then does not have is beyond that.
 func checkMemory(bytes: Int) throws(LossError) {
     if systemGrants(bytes) { return }
     throw LossError(

@@ -64,7 +64,9 @@ final class ChannelOptionBadInputTests: XCTestCase {
         refuse(.badOption, "label_smoothing", .binaryCrossEntropy(labelSmoothing: 0.1, positivesOnly: true))
         refuse(.badOption, "positives_only", .focal(modulation: .logit, positivesOnly: true))
         refuse(.badTerm, "modulation", .focal(modulation: .logit), .probabilities)
-        refuse(.badTerm, "voxel weights of the positives", .binaryCrossEntropy(voxelWeights: .positives, perChannel: true), .softmax)
+        refuse(
+            .badTerm, "voxel weights of the positives", .binaryCrossEntropy(voxelWeights: .positives, perChannel: true),
+            .softmax)
     }
 
     /// The classes of a softmax have none of them.

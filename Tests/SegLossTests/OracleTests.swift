@@ -152,7 +152,8 @@ final class OracleTests: XCTestCase {
     }
 
     /// A squared Dice term's gradient where every voxel is right is what the probabilities are short of 1; that of the
-    /// sums of their squares is rounded (by 1e-5 of the gradient, where the probabilities themselves were taken).
+    /// sums of their squares is rounded. Where the probabilities themselves were taken it was off by 1e-5 with a sigmoid,
+    /// and by 1e-4 with a softmax whose voxels are about equally right.
     func testSquaredDiceOfConfidentVoxels() throws {
         let seed = testSeed(18)
         var generator = Generator(seed: seed)
@@ -160,20 +161,23 @@ final class OracleTests: XCTestCase {
             .dice(
                 smoothNumerator: 1e-5, smoothDenominator: 1e-5, squared: true, scope: .batch, excludeBackground: false,
                 classWeights: nil))
-        for (activation, right) in [(Problem.Activation.sigmoid, Float(9)), (.softmax, 4.5)] {
+        let cases: [(Problem.Activation, right: Float, noise: Float, bound: Double)] = [
+            (.sigmoid, 9, 1, 3e-6), (.softmax, 4.5, 1, 3e-6), (.softmax, 4.5, 0.2, 4e-5),
+        ]
+        for (activation, right, noise, bound) in cases {
             for subject in [Subject.blobs, .bytes] {
                 var problem = generator.problem(
                     activation, samples: 2, classes: 3, voxels: 1500, terms: [dice], subject: subject)
                 for at in problem.logits.indices {
-                    problem.logits[at] = (problem.isPositive(at) ? right : -right) + generator.random.normal()
+                    problem.logits[at] = (problem.isPositive(at) ? right : -right) + noise * generator.random.normal()
                 }
                 let exact = Oracle.evaluate(problem)
-                let what = "seed \(seed), \(activation), \(subject)"
+                let what = "seed \(seed), \(activation), \(right), \(subject)"
                 for (who, outcome) in [
                     ("reference", Reference.evaluate(problem)), ("library", try Library.evaluate(problem)),
                 ] {
                     let error = gradientError(outcome.gradient.map(Double.init), exact.gradient)
-                    XCTAssertTrue(error <= 3e-6, "\(what), \(who): gradient off by \(error) of the largest")
+                    XCTAssertTrue(error <= bound, "\(what), \(who): gradient off by \(error) of the largest")
                 }
             }
         }

@@ -57,7 +57,7 @@
 
         private func withLittleMemory(_ body: () throws -> Void) throws {
             // OpenMP, too, needs memory when it is first asked how many threads there are.
-            _ = try Evaluator(.dice(), shape: .planar(samples: 1, classes: 2, height: 4, width: 4), activation: .softmax)
+            _ = try Evaluator(.dice(), shape: .flat(samples: 1, classes: 2, voxels: 16), activation: .softmax)
             let kind = __rlimit_resource_t(RLIMIT_AS.rawValue)
             var allowed = rlimit()
             XCTAssertEqual(getrlimit(kind, &allowed), 0)

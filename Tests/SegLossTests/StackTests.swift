@@ -32,7 +32,8 @@ final class StackTests: XCTestCase {
                     for (name, loss, measuresDistances) in Self.losses {
                         let options = Options(threads: 1, instructionSet: set)
                         let shape = Shape.planar(samples: 1, classes: classes, height: 9, width: 20)
-                        guard let evaluator = try? Evaluator(loss, shape: shape, activation: activation, options: options)
+                        guard
+                            let evaluator = try? Evaluator(loss, shape: shape, activation: activation, options: options)
                         else { continue }
                         let hasClasses = activation == .softmax || measuresDistances
                         let most =

@@ -156,8 +156,8 @@ static double sample_value(const closs_plan *plan, size_t i, const int64_t *tota
     return pointwise_sample_value(plan, i, totals, sample);
 }
 
-// A coefficient beyond float's range (a divisor near 0, a huge weight or scale) would make NaNs of zeros. Up to four of a
-// region's are added up.
+// A coefficient beyond float's range (a divisor near 0, a huge weight or scale) would make NaNs of zeros. Up to four of
+// a region's are added up.
 static closs_status check_coefficient_range(const closs_plan *plan, const int64_t *coefficients, float scale,
                                             closs_error *error) {
     size_t doubles = plan->coefficients.selection, taken = TAKEN_WORDS;
