@@ -304,8 +304,9 @@ LANES_INLINE vf32 dense_loss(const pointwise_formula *term, softmax_kind kind, c
 // p - g of class c (arithmetic 4.7).
 LANES_INLINE vf32 class_difference(softmax_kind kind, const run *at, const block_labels *labels,
                                    const softmax_block *block, int c, vf32 p) {
-    vf32 g = target_of(kind, at, labels, c);
     vf32 miss = f32_select(block->exponential[c] < 1, 1 - p, block->rest * block->reciprocal);
+    if (!kind.soft) return pick_by_class(labels, c, -miss, p);
+    vf32 g = dense_target(at, labels, c);
     return error_difference(g == 1, p, miss, g);
 }
 
