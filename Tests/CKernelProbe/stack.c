@@ -1,4 +1,5 @@
-#define _GNU_SOURCE // MAP_ANONYMOUS, MAP_NORESERVE
+// Measures a call's stack by painting it beforehand.
+#define _GNU_SOURCE // MAP_ANONYMOUS
 #include "CKernelProbe.h"
 
 #include <pthread.h>

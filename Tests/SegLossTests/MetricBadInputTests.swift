@@ -50,7 +50,9 @@ final class MetricBadInputTests: XCTestCase {
                 _ = try ThresholdCounter(of: self.shape, thresholds: thresholds, activation: .probabilities)
             }
         }
-        refused(.badOption, "activation is softmax: expected sigmoid or probabilities") { _ = try ThresholdCounter(of: self.shape, activation: .softmax) }
+        refused(.badOption, "activation is softmax: expected sigmoid or probabilities") {
+            _ = try ThresholdCounter(of: self.shape, activation: .softmax)
+        }
     }
 
     func testLabels() throws {

@@ -301,7 +301,7 @@ LANES_INLINE vf32 dense_loss(const pointwise_formula *term, softmax_kind kind, c
     return loss;
 }
 
-// p - g of class c (arithmetic 4.7).
+// p - g of class c (arithmetic 4.6, 4.7).
 LANES_INLINE vf32 class_difference(softmax_kind kind, const run *at, const block_labels *labels,
                                    const softmax_block *block, int c, vf32 p) {
     vf32 miss = f32_select(block->exponential[c] < 1, 1 - p, block->rest * block->reciprocal);
