@@ -152,8 +152,8 @@ final class OracleTests: XCTestCase {
     }
 
     /// A squared Dice term's gradient where every voxel is right is what the probabilities are short of 1; that of the
-    /// sums of their squares is rounded. Where the probabilities themselves were taken it was off by 1e-5 with a sigmoid,
-    /// and by 1e-4 with a softmax whose voxels are about equally right.
+    /// sums of their squares is rounded. Where the probabilities themselves were taken it was off by 1e-5 with a
+    /// sigmoid, and by 1e-4 with a softmax whose voxels are about equally right.
     func testSquaredDiceOfConfidentVoxels() throws {
         let seed = testSeed(18)
         var generator = Generator(seed: seed)
